@@ -1,0 +1,66 @@
+/* Who calls, and may he: the two questions the pipeline asks. */
+#ifndef STRATA_AUTH_AUTH_H
+#define STRATA_AUTH_AUTH_H
+
+#include "aws/op.h"
+#include "base/exchange.h"
+
+/* ---- authenticate ---- */
+
+enum sigv4_payload {
+    PAYLOAD_SIGNED,           /* x-amz-content-sha256 is the body's hash (or absent: the body's hash is used): to compare */
+    PAYLOAD_UNSIGNED,         /* UNSIGNED-PAYLOAD */
+    PAYLOAD_CHUNKED_SIGNED,   /* STREAMING-AWS4-HMAC-SHA256-PAYLOAD[-TRAILER] */
+    PAYLOAD_CHUNKED_UNSIGNED, /* STREAMING-UNSIGNED-PAYLOAD-TRAILER */
+};
+
+/* What the request claims: parsed, not yet believed. */
+struct sigv4 {
+    bool present, presigned;
+    struct str access_key_id, date, region, service; /* credential scope */
+    struct str signed_headers, signature, amz_date, session_token;
+    int64_t expires_s;        /* presigned: X-Amz-Expires */
+    enum sigv4_payload payload;
+    struct str payload_hash;  /* hex, when PAYLOAD_SIGNED by header */
+    bool trailer;
+    uint8_t signing_key[32];  /* after authenticate: for chunk signatures */
+};
+
+/* Reads Authorization or X-Amz-* query parameters. 0 also when unsigned (present = false); E_AWS with op->fail when malformed. */
+int sigv4_parse(struct op *op, const struct exchange *x, struct sigv4 *ret);
+/* Checks credentials, token, time and signature, and sets op->caller and op->account. The body's hash is checked here when x->body is
+ * whole; for a streamed one the sink compares. Errors as AWS words them. Unsigned: op->caller is anonymous. */
+int auth_authenticate(struct op *op, const struct exchange *x, struct sigv4 *s, bool body_is_whole);
+
+/* Chunked bodies (aws-chunked): decodes and checks chunk signatures and trailers while the body streams. */
+struct chunked;
+struct chunked *chunked_new(struct arena *a, const struct sigv4 *s, struct body_sink out);
+int chunked_write(struct chunked *c, const char *p, size_t n);          /* E_INVALID malformed, E_DENIED signature */
+int chunked_finish(struct chunked *c, struct header_list *ret_trailers);/* E_INVALID when cut short */
+
+/* ---- authorize ---- */
+
+struct authz_item {
+    struct str action, resource; /* resource "*" when the action has none */
+    struct str_map context;      /* condition keys beyond the global ones; lists: values joined by \x1f */
+    struct str resource_policy;  /* JSON, looked up by the pipeline through the service row */
+};
+struct authz {
+    struct op *op;
+    struct authz_item *v;
+    uint32_t n, cap;
+    bool set;
+};
+/* For authorize functions (generated, or hand-written for rows that say `custom`). */
+struct authz_item *authz_add(struct authz *a, const char *action, struct str resource);
+void authz_context(struct authz *a, struct authz_item *item, const char *key, struct str value); /* absent values are left out */
+
+/* Every item must be allowed for op->caller; else op->fail is AccessDenied in AWS's words, naming principal, action, resource and which kind of
+ * policy refused. Root of the resource's account passes identity checks; explicit denies of resource policies bind it too. */
+int auth_authorize(struct op *op, const struct authz *a);
+
+/* Grows with every change to any policy, role or user (services/iam and whoever stores a resource policy calls it in its transaction). */
+int auth_epoch_bump(struct op *op);
+uint64_t auth_epoch(struct op *op);
+
+#endif

@@ -1,0 +1,118 @@
+/* struct op: one running operation, and what an operation may do. Every handler gets one; everything it needs hangs on it.
+ *
+ * A handler is  int svc_Operation(struct op *op, const struct svc_Operation_in *in, struct svc_Operation_out *out)
+ * and returns 0, or E_AWS after aws_fail (aws/error.h), or another enum err (answered as InternalFailure / the protocol's 500).
+ * It may run more than once (a retried group, a woken parked operation): it has no effect but writes to op->txn, jobs
+ * (op_job...) and op_on_commit, all of which vanish unless the commit succeeds. */
+#ifndef STRATA_AWS_OP_H
+#define STRATA_AWS_OP_H
+
+#include "base/arena.h"
+#include "base/err.h"
+#include "base/list.h"
+#include "store/blob.h"
+#include "store/key.h"
+#include "store/store.h"
+#include "wire/service.h"
+
+struct cloud;    /* cloud/cloud.h: the whole running program */
+struct exchange; /* base/exchange.h */
+
+enum principal_kind {
+    PRINCIPAL_ANONYMOUS,
+    PRINCIPAL_ROOT,      /* arn:aws:iam::123456789012:root */
+    PRINCIPAL_USER,      /* arn:aws:iam::123456789012:user/path/name */
+    PRINCIPAL_ROLE,      /* an assumed role: arn:aws:sts::123456789012:assumed-role/name/session */
+    PRINCIPAL_FEDERATED, /* arn:aws:sts::123456789012:federated-user/name */
+    PRINCIPAL_SERVICE,   /* "events.amazonaws.com", calling from inside through cloud_call */
+};
+
+struct principal {
+    enum principal_kind kind;
+    struct str account;        /* 12 digits; absent for anonymous */
+    struct str arn;            /* as in GetCallerIdentity; for a service its name */
+    struct str user_id;        /* AIDA...; AROA...:session; the account for root */
+    struct str name;           /* user name, role name, or service name */
+    struct str role_arn;       /* PRINCIPAL_ROLE: arn:aws:iam::...:role/path/name */
+    struct str access_key_id;
+    struct str session_policy; /* JSON, or absent */
+    int64_t session_issued_ms;
+    bool mfa;
+    /* PRINCIPAL_SERVICE: on whose behalf (aws:SourceArn, aws:SourceAccount) */
+    struct str source_arn, source_account;
+};
+
+struct op_failure {
+    const struct aws_error *error;
+    struct str message;
+    const void *detail; /* the error's own shape (members beyond the message), or NULL */
+};
+
+struct op {
+    struct cloud *cloud;
+    struct arena *arena;
+    struct txn *txn;            /* a snapshot (OP_RO) or the writer's transaction (OP_RW) */
+    const struct op_row *row;
+    struct str partition;       /* "aws" */
+    struct str account;         /* whose resources: the caller's account unless the request names another */
+    struct str region;          /* "us-east-1" */
+    struct str request_id;
+    const struct principal *caller;
+    int64_t now_ms;             /* the clock's time when the run began; use op_now_ms */
+    enum protocol protocol;     /* how the client speaks; PROTO_NONE for calls from inside */
+    const struct exchange *http;/* the request, or NULL for calls from inside; S3 and execute-api look at it, others need not */
+    struct header_list reply_headers; /* extra headers of the answer */
+    int reply_status;           /* 0: the row's */
+    struct op_failure fail;
+
+    /* Parking. wait_* are set by op_park; timed_out and tries are for the handler when it runs again. */
+    struct str wait_key;
+    int64_t wait_ms;
+    bool timed_out;             /* its deadline has passed: answer now */
+    unsigned tries;             /* how often it ran before this run */
+    void *resume;               /* what op_wake_with handed over, or NULL */
+
+    struct op_effect *effects;  /* run after the commit; the pipeline's own */
+    struct op *parent;          /* of a cloud_call, else NULL */
+};
+
+/* The clock's time, milliseconds since 1970 UTC: moves with `strata clock`. Never use the system's. */
+static inline int64_t op_now_ms(const struct op *op) { return op->now_ms; }
+
+/* ---- keys: the one place where they begin, so that no service reaches another account or region by mistake ----
+ * A key is (space, partition, account, region, service, kind, then the caller's elements). kind is a short word, unique in the service. */
+void op_key(const struct op *op, struct key *k, const char *service, const char *kind);         /* account + region of op */
+void op_key_global(const struct op *op, struct key *k, const char *service, const char *kind);  /* account, no region (IAM) */
+void op_key_world(const struct op *op, struct key *k, const char *service, const char *kind);   /* neither (bucket names) */
+void op_key_in(const struct op *op, struct key *k, struct str account, struct str region, const char *service, const char *kind);
+
+/* ---- records: shapes stored in CBOR; unknown members of a newer program are skipped ---- */
+int op_rec_get(struct op *op, const struct key *k, const struct shape *shape, void *ret);       /* E_NOT_FOUND, E_CORRUPT, E_IO */
+int op_rec_put(struct op *op, const struct key *k, const struct shape *shape, const void *rec); /* E_LIMIT, E_IO */
+int op_rec_delete(struct op *op, const struct key *k);
+bool op_rec_has(struct op *op, const struct key *k);
+int op_rec_decode(struct op *op, struct str value, const struct shape *shape, void *ret);       /* for scans */
+
+/* ---- jobs: what must happen after the commit (outbox) or later (timers). Both are records and survive a crash. ----
+ * kind is a name of a `job` row. The job runs in the writer as an operation of this account and region, with its record removed in the same
+ * transaction: what it writes happens exactly once. A job that must not be removed yet sets itself again. */
+int op_outbox(struct op *op, const char *kind, struct str payload);
+/* A timer is named by (kind, id): setting it again moves it. due_ms is the clock's. */
+int op_timer_set(struct op *op, const char *kind, struct str id, int64_t due_ms, struct str payload);
+int op_timer_cancel(struct op *op, const char *kind, struct str id);
+
+/* ---- effects in memory, after a successful commit (never after a failed one) ---- */
+void op_on_commit(struct op *op, void (*fn)(struct cloud *cloud, void *arg), void *arg); /* arg in the op's arena; must not block */
+void op_wake(struct op *op, struct str key);            /* runs every operation parked under key again, after this commit */
+
+/* ---- parking: nothing blocks a thread ----
+ * `return op_park(op, key, wait_ms);` gives the operation up until someone wakes key or wait_ms (real time) pass. Its writes are rolled back.
+ * When it runs again op->tries has grown, and op->timed_out says that the time is over. Check, park, and the waker's commit cannot
+ * miss one another: a key woken after the handler began to run wakes it at once. */
+int op_park(struct op *op, struct str key, int64_t wait_ms);
+/* From any thread, outside an operation: wakes key's operations; resume (may be NULL, must outlive them) is handed to each. Returns how many. */
+int cloud_wake(struct cloud *cloud, struct str key, void *resume);
+
+struct blobs *op_blobs(struct op *op); /* where bodies lie */
+
+#endif

@@ -1,0 +1,22 @@
+/* Every cap on input, in one place. Bytes unless the name says otherwise. */
+#ifndef STRATA_BASE_LIMITS_H
+#define STRATA_BASE_LIMITS_H
+
+enum {
+    LIMIT_HEADER_BYTES = 64 * 1024,          /* request line and headers together */
+    LIMIT_HEADERS = 200,                     /* header lines */
+    LIMIT_BODY_BYTES = 16 * 1024 * 1024,     /* a body that is held in memory (DynamoDB's batch limit is 16 MB) */
+    LIMIT_RESPONSE_BYTES = 64 * 1024 * 1024, /* an encoded answer */
+    LIMIT_DEPTH = 64,                        /* nesting of JSON, XML, CBOR (DynamoDB documents nest 32) */
+    LIMIT_LIST = 100000,                     /* elements of one list or map */
+    LIMIT_KEY_BYTES = 8192,                  /* an encoded store key */
+    LIMIT_RECORD_BYTES = 32 * 1024 * 1024,   /* one stored record */
+    LIMIT_QUERY_PARAMS = 10000,              /* pairs in a query string or form */
+    LIMIT_PARKED = 100000,                   /* parked operations */
+    LIMIT_WRITER_QUEUE = 16384,              /* operations waiting for the writer */
+    LIMIT_REQUEST_SECONDS = 60,              /* idle time while a request is being sent */
+};
+
+#define LIMIT_OBJECT_BYTES (5LL * 1024 * 1024 * 1024) /* one S3 PUT */
+
+#endif

@@ -1,0 +1,38 @@
+/* The running program: what hangs together, and how it is started. */
+#ifndef STRATA_CLOUD_CLOUD_H
+#define STRATA_CLOUD_CLOUD_H
+
+#include "aws/op.h"
+#include "base/exchange.h"
+#include "sched/clock.h"
+#include "store/commit.h"
+
+struct doors;
+struct parking;
+struct jobs;
+struct lambda_host; /* the environments of functions; services/lambda */
+
+struct cloud_config {
+    const char *data_dir;      /* NULL: in memory (tests) */
+    const char *region;        /* when a request names none: us-east-1 */
+    struct str public_url;     /* http://127.0.0.1:4566, for QueueUrl and the like, where the request has no Host */
+    bool test_keys;            /* test/test is root of 000000000000: only on loopback listeners */
+};
+
+struct cloud {
+    struct cloud_config config;
+    struct store *store;
+    struct writer *writer;
+    struct blobs *blobs;
+    struct clock *clock;
+    struct jobs *jobs;         /* timers and outbox */
+    struct parking *parking;
+    struct doors *doors;
+    struct sandboxes *sandboxes; /* NULL when functions cannot run */
+    struct lambda_host *lambda;
+};
+
+int cloud_start(const struct cloud_config *config, struct store *store, struct blobs *blobs, struct cloud **ret);
+void cloud_stop(struct cloud *cloud);
+
+#endif

@@ -1,0 +1,20 @@
+/* Doors: whatever answers HTTP. The AWS API is one; execute-api hosts, function URLs, the Runtime API, health and the console are others.
+ *
+ * Doors are asked in the order in which they registered; the first whose matches() says true handles the exchange. The AWS API comes last and takes all. */
+#ifndef STRATA_CLOUD_DOOR_H
+#define STRATA_CLOUD_DOOR_H
+
+#include "base/exchange.h"
+
+struct cloud;
+
+struct door {
+    const char *name;
+    bool (*matches)(struct cloud *cloud, const struct exchange *x);
+    struct exchange_handler handler; /* handler.ctx is set to the cloud */
+};
+
+void door_register(struct cloud *cloud, const struct door *door);
+const struct door *door_find(struct cloud *cloud, const struct exchange *x);
+
+#endif

@@ -1,0 +1,40 @@
+/* The HTTP server: libmicrohttpd behind our own listeners. Uses base alone and knows nothing of AWS.
+ *
+ * One port speaks plain HTTP, TLS and HTTP CONNECT: the first bytes decide. Plain and TLS connections are handed to two
+ * libmicrohttpd daemons (epoll, threads_n threads each); a CONNECT to an allowed host is answered 200 and the same socket starts anew as a
+ * TLS or plain connection, so strata itself answers for that host.
+ * Limits: base/limits.h. A connection that sends nothing for LIMIT_REQUEST_SECONDS is closed. */
+#ifndef STRATA_HTTP_HTTP_H
+#define STRATA_HTTP_HTTP_H
+
+#include "base/exchange.h"
+
+struct http;
+
+struct http_config {
+    unsigned threads_n;                  /* 0: one a core */
+    unsigned connections_max;            /* 0: 20000 */
+    struct exchange_handler handler;     /* asked for every request */
+    /* PEM certificate chain and key for a server name, in a; NULL config: no TLS. Called once a name; the answers are kept. */
+    int (*certificate)(void *ctx, struct str server_name, struct arena *a, struct str *ret_cert_pem, struct str *ret_key_pem);
+    /* May CONNECT reach this host? NULL: CONNECT is refused. */
+    bool (*connect_allowed)(void *ctx, struct str host, uint16_t port);
+    void *ctx;
+};
+
+int http_start(const struct http_config *config, struct http **ret);
+/* Listens; "127.0.0.1:4566", "[::1]:0". *ret_port is what it got. E_BUSY when the port is in use. */
+int http_listen(struct http *h, const char *address, uint16_t *ret_port);
+/* A listening socket made elsewhere (inside a sandbox's network namespace). Exchanges carry tag; http owns fd. */
+int http_listen_fd(struct http *h, int fd, void *tag, bool plain_only);
+void http_unlisten(struct http *h, void *tag);   /* closes the listeners with that tag and their connections; returns when no exchange carries the tag any more */
+void http_quiesce(struct http *h);               /* accepts no more; waits for running exchanges (at most 30 s) */
+void http_stop(struct http *h);
+
+struct http_stats {
+    uint64_t requests, connections;
+    uint32_t connections_now;
+};
+void http_stats(const struct http *h, struct http_stats *ret);
+
+#endif

@@ -1,0 +1,18 @@
+/* The clock: the system's time plus an offset that `strata clock` sets. The only place that reads the system's time. */
+#ifndef STRATA_SCHED_CLOCK_H
+#define STRATA_SCHED_CLOCK_H
+
+#include "store/store.h"
+
+struct clock;
+
+int clock_open(struct store *s, struct clock **ret);       /* reads the stored offset */
+void clock_free(struct clock *c);
+int64_t clock_now_ms(const struct clock *c);                /* since 1970 UTC, moved */
+int64_t clock_offset_ms(const struct clock *c);
+int clock_set_offset(struct clock *c, struct txn *t, int64_t offset_ms); /* stored in t; in force at once */
+
+int64_t clock_real_ms(void);                                /* the system's wall time: signatures are checked against it */
+int64_t clock_mono_ms(void);                                /* monotonic: deadlines of waits and timeouts */
+
+#endif

@@ -1,0 +1,55 @@
+/* Large bodies: files beside the store (S3 objects, code archives).
+ *
+ * A body is written to <dir>/tmp, synced, renamed to <dir>/<2 hex>/<id>, its folder synced; only then may a record that names the
+ * id be committed. What no record names is an orphan and is swept at the next start. Bodies of at most BLOB_INLINE_BYTES stay
+ * in memory and belong into the record itself.
+ * Deleting: blob_remove only after the record's deletion was committed (op_on_commit, aws/op.h). */
+#ifndef STRATA_STORE_BLOB_H
+#define STRATA_STORE_BLOB_H
+
+#include "base/str.h"
+
+enum { BLOB_INLINE_BYTES = 16 * 1024, BLOB_ID_CHARS = 32 };
+
+struct blobs;       /* the directory */
+struct blob_writer; /* one body being received */
+
+enum blob_digest { /* what to compute on the way; bits */
+    BLOB_MD5 = 1,
+    BLOB_SHA1 = 2,
+    BLOB_SHA256 = 4,
+    BLOB_CRC32 = 8,
+    BLOB_CRC32C = 16,
+    BLOB_CRC64NVME = 32,
+};
+
+/* A received (or to be sent) body. Exactly one of data and id is set. */
+struct blob {
+    int64_t bytes;
+    struct str data; /* inline */
+    struct str id;   /* BLOB_ID_CHARS lower-case hex digits: a file */
+    int64_t offset;  /* when sending: start of the range, bytes long */
+    unsigned digests; /* which of these are filled */
+    uint8_t md5[16], sha1[20], sha256[32];
+    uint32_t crc32, crc32c;
+    uint64_t crc64nvme;
+};
+
+int blobs_open(const char *dir, struct blobs **ret);
+void blobs_close(struct blobs *b);
+
+int blob_begin(struct blobs *b, unsigned digests, struct blob_writer **ret);
+int blob_write(struct blob_writer *w, const void *p, size_t n); /* E_NO_SPACE, E_IO */
+/* Synced and in its final place. data is in the arena. Frees w, also when it fails. */
+int blob_finish(struct blob_writer *w, struct arena *a, struct blob *ret);
+void blob_abort(struct blob_writer *w); /* NULL-safe */
+
+int blob_open(struct blobs *b, struct str id);       /* a file descriptor, O_CLOEXEC, or E_NOT_FOUND, E_IO */
+int blob_read(struct blobs *b, struct arena *a, const struct blob *blob, size_t max_bytes, struct str *ret); /* whole, into memory */
+void blob_remove(struct blobs *b, struct str id);
+struct str blob_path(struct blobs *b, struct arena *a, struct str id);
+
+/* Removes every file whose id is_used denies, and all of tmp. At start, before serving. Returns how many. */
+int blobs_sweep(struct blobs *b, bool (*is_used)(void *ctx, struct str id), void *ctx);
+
+#endif

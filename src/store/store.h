@@ -1,0 +1,54 @@
+/* The store: an ordered, transactional key-value map. Everything strata keeps is in it, but large bodies (store/blob.h).
+ *
+ * Keys and values are bytes; keys are ordered by memcmp. Keys are made with store/key.h.
+ * A *snapshot* (store_read) sees one commit and never blocks or is blocked; any number at once, each used by one thread.
+ * The one *write transaction* belongs to the writer thread (store/commit.h): it sees its own writes, has nested savepoints, and
+ * becomes durable as a whole in txn_commit, or not at all.
+ * Values that get and scan return live until the transaction ends or, for a write transaction, until its next write to that key:
+ * copy what must live longer.
+ * Drivers: rocksdb (the product), mem (tests, simulator), fault (wraps another, fails the n-th call). One suite tests them all. */
+#ifndef STRATA_STORE_STORE_H
+#define STRATA_STORE_STORE_H
+
+#include "base/str.h"
+
+struct store;
+struct txn;
+struct scan;
+
+/* Errors: E_BUSY another strata has it open; E_VERSION the format is newer; E_IO, E_NO_SPACE. */
+int store_open_rocksdb(const char *dir, struct store **ret);
+int store_open_mem(struct store **ret);
+int store_open_fault(struct store *under, struct store **ret); /* owns under */
+void store_close(struct store *s);                              /* NULL-safe; no transaction may be open */
+
+/* fault driver: the n-th call from now answers err (once); 0 disarms. Returns how many calls were counted since the last arming. */
+uint64_t store_fault_arm(struct store *s, uint64_t nth, int err);
+
+struct txn *store_read(struct store *s);                  /* a snapshot; end with txn_end */
+struct txn *store_write(struct store *s);                 /* the writer's; end with txn_commit or txn_end */
+bool txn_is_write(const struct txn *t);
+
+int txn_get(struct txn *t, struct str key, struct str *ret_value); /* E_NOT_FOUND, E_IO, E_CORRUPT */
+int txn_put(struct txn *t, struct str key, struct str value);
+int txn_delete(struct txn *t, struct str key);            /* deleting what is not there is fine */
+
+void txn_save(struct txn *t);                             /* savepoints nest */
+void txn_save_release(struct txn *t);                     /* keeps the writes since the newest savepoint */
+void txn_save_rollback(struct txn *t);                    /* undoes them */
+
+int txn_commit(struct txn *t);                            /* synced when it returns 0; frees t either way. E_IO, E_NO_SPACE */
+void txn_end(struct txn *t);                              /* drops a write transaction's writes; frees t; NULL-safe */
+
+/* Range scan over [from, to) in key order, or from the greatest key < to down to from when reverse. An empty `to` means no bound.
+ * Writes made to the transaction while scanning may or may not be seen. */
+struct scan *txn_scan(struct txn *t, struct str from, struct str to, bool reverse);
+bool scan_next(struct scan *s, struct str *ret_key, struct str *ret_value); /* false at the end or on error */
+int scan_end(struct scan *s);                             /* frees; the error met on the way, or 0 */
+
+/* How many bytes the store takes on disk, about; for status and backup. */
+uint64_t store_bytes(struct store *s);
+/* A consistent copy into an empty directory, while serving. E_UNSUPPORTED for mem. */
+int store_backup(struct store *s, const char *dir);
+
+#endif

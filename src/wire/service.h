@@ -1,0 +1,68 @@
+/* A service and its operations, as the generator writes them from the model and the .ops rows. */
+#ifndef STRATA_WIRE_SERVICE_H
+#define STRATA_WIRE_SERVICE_H
+
+#include "wire/shape.h"
+
+struct op;
+struct authz;
+
+enum protocol { PROTO_NONE, PROTO_JSON_1_0, PROTO_JSON_1_1, PROTO_QUERY, PROTO_EC2, PROTO_REST_JSON, PROTO_REST_XML, PROTO_CBOR, PROTO_COUNT };
+
+enum op_txn { OP_RO /* on a snapshot, in the HTTP thread */, OP_RW /* in the writer */ };
+
+/* One error that a service can answer. Generated: SQS_QueueDoesNotExist is a `const struct aws_error *`. Common ones: aws/error.h. */
+struct aws_error {
+    const char *name;        /* the shape's: QueueDoesNotExist */
+    const char *code;        /* on the wire: json __type / query and xml Code */
+    const char *query_code;  /* for clients that speak query (awsQueryCompatible): AWS.SimpleQueueService.NonExistentQueue; else NULL */
+    int status;
+    bool sender_fault;
+    const struct shape *shape; /* members beyond the message, or NULL */
+};
+
+struct op_row {
+    const char *name;              /* "SendMessage" */
+    const struct service_row *service;
+    enum op_txn txn;
+    const char *action;            /* IAM action "sqs:SendMessage"; NULL: the authorize function says, or nothing is asked */
+    const char *method, *uri;      /* rest protocols: "PUT", "/{Bucket}/{Key+}?acl"; others: "POST", "/" */
+    int status;                    /* of success; 200 */
+    const struct shape *in, *out;  /* NULL when the operation has none */
+    const char *result_wrapper;    /* query: "CreateRoleResult", or NULL */
+    int (*run)(struct op *op, const void *in, void *out);
+    /* Adds what must be allowed: action on resource, with condition keys. Generated from the row. NULL: nothing is asked (sts:GetCallerIdentity). */
+    int (*authorize)(struct op *op, const void *in, struct authz *a);
+    bool anonymous;                /* an unsigned request may ask (S3 with a bucket policy) */
+    bool stream_in, stream_out;
+    bool checksum_required;        /* httpChecksum requestChecksumRequired / httpChecksumRequired */
+};
+
+struct service_row {
+    const char *name;              /* the room: "sqs", "monitoring" */
+    const char *signing_name;      /* in the credential scope: "sqs", "execute-api", "monitoring" */
+    const char *endpoint_prefix;   /* sqs.us-east-1.amazonaws.com */
+    const char *target_prefix;     /* X-Amz-Target before the dot, or NULL */
+    const char *model_service;     /* the Smithy service name in /service/X/operation/Y of rpc-v2-cbor, or NULL */
+    const char *api_version, *xml_ns;
+    const char *iam_prefix;        /* "sqs" in sqs:SendMessage */
+    unsigned protocols;            /* bits 1 << enum protocol */
+    const struct op_row *ops;      /* sorted by name */
+    uint32_t n_ops;
+    const char *const *known_ops;  /* every operation of the model, NULL-terminated: known and not listed answers 501 */
+    const struct aws_error *errors;
+    uint32_t n_errors;
+    /* The policy of a resource of this service, as JSON in op->arena, or absent. NULL: the service has none. */
+    int (*resource_policy)(struct op *op, struct str arn, struct str *ret_policy);
+};
+
+extern const struct service_row *const wire_services[]; /* generated, NULL-terminated */
+
+/* Timers and outbox kinds, from the .ops files: kind -> function. */
+struct job_kind {
+    const char *name; /* "sqs.redrive": stored in the record, so never renamed */
+    int (*run)(struct op *op, struct str payload);
+};
+extern const struct job_kind wire_job_kinds[]; /* generated, ends with name NULL */
+
+#endif
