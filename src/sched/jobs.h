@@ -1,8 +1,10 @@
-/* Timers and the outbox: work to be done after a commit or at a time of the clock. Both are records; workers drain them through the writer.
+/* Timers and the outbox: work to be done after a commit or at a time of the clock. Both are records; a worker drains them through the writer.
  *
  * Records: outbox (sequence) and timer (due_ms, kind, account, region, id), with an index (kind, account, region, id) -> due_ms so that a timer can
- * be moved or cancelled. A job runs in the writer with its record deleted in the same transaction. A job that fails (<0) is kept and tried
- * again with growing pauses (1 s to 5 min), and logged. Jobs that are due are run in order of due time, many in one group. */
+ * be moved or cancelled. A job runs in the writer with its record deleted in the same transaction: what it writes happens exactly once. A job that
+ * fails (<0) is kept and tried again with growing pauses of the clock (1 s to 5 min), and logged; E_PARKED is tried again every second, and not
+ * logged. Outbox jobs run in the order they were added, but that a retried one has lost its place; jobs that are due in order of due time; many in
+ * one group. One that fails does not hold up the others. */
 #ifndef STRATA_SCHED_JOBS_H
 #define STRATA_SCHED_JOBS_H
 
@@ -17,11 +19,17 @@ struct job {
     uint32_t failures;
 };
 
-/* How a job runs: cloud makes an operation of it. */
-typedef int (*job_run_fn)(void *ctx, struct txn *t, const struct job *job, struct arena *a);
+/* How jobs run: cloud makes an operation of each. */
+struct job_runner {
+    /* In the writer. Whatever it puts into *ret_state, done gets. job and a live until done has returned. */
+    int (*run)(void *ctx, struct txn *t, const struct job *job, struct arena *a, void **ret_state);
+    /* In the writer, after the sync; once for each run. rc: run's result, or why the commit failed. NULL: nothing to do. */
+    void (*done)(void *ctx, void *state, int rc);
+    void *ctx;
+};
 
-int jobs_start(struct store *s, struct writer *w, struct clock *c, job_run_fn run, void *ctx, struct jobs **ret);
-void jobs_stop(struct jobs *j);
+int jobs_start(struct store *s, struct writer *w, struct clock *c, const struct job_runner *runner, struct jobs **ret); /* copies runner */
+void jobs_stop(struct jobs *j); /* waits for the jobs that were handed to the writer; before writer_stop; NULL-safe */
 
 /* Inside the writer's transaction. */
 int jobs_outbox_add(struct jobs *j, struct txn *t, const struct job *job);
@@ -29,8 +37,9 @@ int jobs_timer_set(struct jobs *j, struct txn *t, const struct job *job); /* by 
 int jobs_timer_cancel(struct jobs *j, struct txn *t, const struct job *job);
 void jobs_kick(struct jobs *j); /* after a commit that added jobs, or a clock that moved; any thread */
 
-/* For `strata clock advance` and tests: returns when no outbox record and no timer due by the clock's present time is left. Not from the writer. */
+/* For `strata clock advance` and tests: returns when no outbox record and no timer due by the clock's present time is left, but those that failed and
+ * wait for their next try. Not from the writer. E_BUSY: not within timeout_ms. */
 int jobs_settle(struct jobs *j, int64_t timeout_ms);
-int64_t jobs_next_due_ms(struct jobs *j); /* -1: none */
+int64_t jobs_next_due_ms(struct jobs *j); /* in the clock's time; -1: none */
 
 #endif

@@ -28,7 +28,7 @@ bool writer_failed(const struct writer *w);
 void writer_stop(struct writer *w); /* finishes what is queued; NULL-safe */
 
 struct writer_stats {
-    uint64_t works, commits;
+    uint64_t works, commits; /* works that ran; groups that wrote, each one sync */
 };
 void writer_stats(const struct writer *w, struct writer_stats *ret);
 

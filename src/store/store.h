@@ -19,7 +19,7 @@ struct scan;
 /* Errors: E_BUSY another strata has it open; E_VERSION the format is newer; E_IO, E_NO_SPACE. */
 int store_open_rocksdb(const char *dir, struct store **ret);
 int store_open_mem(struct store **ret);
-int store_open_fault(struct store *under, struct store **ret); /* owns under */
+int store_open_fault(struct store *under, struct store **ret); /* takes under over; use only what it returns */
 void store_close(struct store *s);                              /* NULL-safe; no transaction may be open */
 
 /* fault driver: the n-th call from now answers err (once); 0 disarms. Returns how many calls were counted since the last arming. */
@@ -29,9 +29,10 @@ struct txn *store_read(struct store *s);                  /* a snapshot; end wit
 struct txn *store_write(struct store *s);                 /* the writer's; end with txn_commit or txn_end */
 bool txn_is_write(const struct txn *t);
 
-int txn_get(struct txn *t, struct str key, struct str *ret_value); /* E_NOT_FOUND, E_IO, E_CORRUPT */
-int txn_put(struct txn *t, struct str key, struct str value);
+int txn_get(struct txn *t, struct str key, struct str *ret_value); /* E_NOT_FOUND, E_IO, E_CORRUPT, E_LIMIT */
+int txn_put(struct txn *t, struct str key, struct str value);      /* E_LIMIT: over LIMIT_KEY_BYTES or LIMIT_RECORD_BYTES */
 int txn_delete(struct txn *t, struct str key);            /* deleting what is not there is fine */
+size_t txn_write_bytes(const struct txn *t);              /* keys and values written so far, rolled back ones too */
 
 void txn_save(struct txn *t);                             /* savepoints nest */
 void txn_save_release(struct txn *t);                     /* keeps the writes since the newest savepoint */
@@ -44,6 +45,8 @@ void txn_end(struct txn *t);                              /* drops a write trans
  * Writes made to the transaction while scanning may or may not be seen. */
 struct scan *txn_scan(struct txn *t, struct str from, struct str to, bool reverse);
 bool scan_next(struct scan *s, struct str *ret_key, struct str *ret_value); /* false at the end or on error */
+/* For long walks: from now on what scan_next returns lives only until its next call or scan_end, and costs the transaction no memory. */
+void scan_brief(struct scan *s);
 int scan_end(struct scan *s);                             /* frees; the error met on the way, or 0 */
 
 /* How many bytes the store takes on disk, about; for status and backup. */

@@ -1,0 +1,162 @@
+#include "store/key.h"
+
+#include "base/arena.h"
+#include "base/err.h"
+
+#include <string.h>
+
+enum { TYPE_STR = 0x10, TYPE_I64 = 0x20, TYPE_I64_DESC = 0x21 };
+
+/* In strings 00 ends the element; 00 and 01 are written as ESCAPE and one more byte. */
+enum { STR_END = 0x00, ESCAPE = 0x01, ESCAPED_00 = 0x01, ESCAPED_01 = 0x02 };
+
+void key_init(struct key *k)
+{
+    k->n = 0;
+    k->over = false;
+}
+
+static void key_bytes(struct key *k, const void *p, size_t n)
+{
+    if (k->over || n > (size_t)(LIMIT_KEY_BYTES - k->n)) {
+        k->over = true;
+        k->n = LIMIT_KEY_BYTES + 1;
+        k->b[LIMIT_KEY_BYTES] = 0;
+        return;
+    }
+    if (n)
+        memcpy(k->b + k->n, p, n);
+    k->n = (uint16_t)(k->n + n);
+}
+
+static void key_byte(struct key *k, uint8_t byte)
+{
+    key_bytes(k, &byte, 1);
+}
+
+void key_str_open(struct key *k, struct str s)
+{
+    key_byte(k, TYPE_STR);
+    size_t start = 0;
+    for (size_t i = 0; i < s.n && !k->over; i++) {
+        if ((uint8_t)s.p[i] > ESCAPE)
+            continue;
+        key_bytes(k, s.p + start, i - start);
+        key_byte(k, ESCAPE);
+        key_byte(k, s.p[i] == 0 ? ESCAPED_00 : ESCAPED_01);
+        start = i + 1;
+    }
+    if (start < s.n)
+        key_bytes(k, s.p + start, s.n - start);
+}
+
+void key_str(struct key *k, struct str s)
+{
+    key_str_open(k, s);
+    key_byte(k, STR_END);
+}
+
+void key_c(struct key *k, const char *c_string)
+{
+    key_str(k, (struct str){ c_string, strlen(c_string) });
+}
+
+static void key_u64(struct key *k, uint8_t type, uint64_t v)
+{
+    uint8_t b[9] = { type };
+    for (int i = 0; i < 8; i++)
+        b[1 + i] = (uint8_t)(v >> (56 - 8 * i));
+    key_bytes(k, b, sizeof b);
+}
+
+void key_i64(struct key *k, int64_t v)
+{
+    key_u64(k, TYPE_I64, (uint64_t)v ^ (1ULL << 63));
+}
+
+void key_i64_desc(struct key *k, int64_t v)
+{
+    key_u64(k, TYPE_I64_DESC, ~((uint64_t)v ^ (1ULL << 63)));
+}
+
+void key_raw(struct key *k, struct str bytes)
+{
+    key_bytes(k, bytes.p, bytes.n);
+}
+
+void key_after_prefix(const struct key *k, struct key *ret)
+{
+    ret->over = k->over;
+    ret->n = k->n;
+    if (k->over) {
+        memset(ret->b, 0, sizeof ret->b);
+        return;
+    }
+    while (ret->n > 0 && k->b[ret->n - 1] == 0xff)
+        ret->n--;
+    if (ret->n == 0)
+        return;
+    memcpy(ret->b, k->b, ret->n);
+    ret->b[ret->n - 1]++;
+}
+
+void key_read_init(struct key_reader *r, struct str key)
+{
+    r->rest = key;
+}
+
+int key_read_str(struct key_reader *r, struct arena *a, struct str *ret)
+{
+    const uint8_t *p = (const uint8_t *)r->rest.p;
+    if (r->rest.n < 2 || p[0] != TYPE_STR)
+        return E_INVALID;
+    const uint8_t *end = memchr(p + 1, STR_END, r->rest.n - 1);
+    if (!end)
+        return E_INVALID;
+    char *out = arena_alloc(a, (size_t)(end - p)); /* one more than the longest result: its NUL */
+    size_t n = 0;
+    for (const uint8_t *q = p + 1; q < end; q++) {
+        if (*q != ESCAPE) {
+            out[n++] = (char)*q;
+            continue;
+        }
+        q++;
+        if (q == end || (*q != ESCAPED_00 && *q != ESCAPED_01))
+            return E_INVALID;
+        out[n++] = *q == ESCAPED_00 ? 0 : 1;
+    }
+    r->rest = (struct str){ (const char *)end + 1, r->rest.n - (size_t)(end + 1 - p) };
+    *ret = (struct str){ out, n };
+    return 0;
+}
+
+static int key_read_u64(struct key_reader *r, uint8_t type, uint64_t *ret)
+{
+    const uint8_t *p = (const uint8_t *)r->rest.p;
+    if (r->rest.n < 9 || p[0] != type)
+        return E_INVALID;
+    uint64_t v = 0;
+    for (int i = 1; i <= 8; i++)
+        v = v << 8 | p[i];
+    r->rest = (struct str){ r->rest.p + 9, r->rest.n - 9 };
+    *ret = v;
+    return 0;
+}
+
+int key_read_i64(struct key_reader *r, int64_t *ret)
+{
+    uint64_t v;
+    int rc = key_read_u64(r, TYPE_I64, &v);
+    if (rc == 0)
+        *ret = (int64_t)(v ^ (1ULL << 63));
+    return rc;
+}
+
+int key_read_i64_desc(struct key_reader *r, int64_t *ret)
+{
+    uint64_t v;
+    int rc = key_read_u64(r, TYPE_I64_DESC, &v);
+    if (rc == 0)
+        *ret = (int64_t)(~v ^ (1ULL << 63));
+    return rc;
+}
