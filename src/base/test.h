@@ -14,7 +14,7 @@
 
 #define TEST(name)                                                                                                      \
     static void test_##name(void **state);                                                                              \
-    __attribute__((used, section("strata_tests"))) static const struct CMUnitTest entry_##name = {                      \
+    __attribute__((used, aligned(8), section("strata_tests"))) static const struct CMUnitTest entry_##name = {          \
         #name, test_##name, NULL, NULL, NULL                                                                            \
     };                                                                                                                  \
     static void test_##name(void **state __attribute__((unused)))

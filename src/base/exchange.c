@@ -1,0 +1,22 @@
+#include "base/exchange.h"
+
+struct str exchange_header(const struct exchange *x, const char *name)
+{
+    struct str wanted = str_c(name);
+    for (uint32_t i = 0; i < x->headers.n; i++)
+        if (str_eq_nocase(x->headers.v[i].name, wanted))
+            return x->headers.v[i].value;
+    return STR_NONE;
+}
+
+void answer_init(struct answer *a, int status)
+{
+    *a = (struct answer){ .status = status, .fd = -1, .content_length = -1 };
+}
+
+void answer_header(struct arena *arena, struct answer *a, const char *name, struct str value)
+{
+    struct header *h = list_push(arena, &a->headers);
+    h->name = str_c(name);
+    h->value = value;
+}

@@ -1,0 +1,259 @@
+#include "base/str.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "base/arena.h"
+#include "base/err.h"
+
+struct str str_c(const char *c_string)
+{
+    return c_string ? (struct str){ c_string, strlen(c_string) } : STR_NONE;
+}
+
+bool str_eq(struct str a, struct str b)
+{
+    if (!a.p || !b.p)
+        return a.p == b.p;
+    return a.n == b.n && memcmp(a.p, b.p, a.n) == 0;
+}
+
+bool str_is(struct str a, const char *c_string)
+{
+    size_t n = strlen(c_string);
+    return a.p && a.n == n && memcmp(a.p, c_string, n) == 0;
+}
+
+bool str_eq_nocase(struct str a, struct str b)
+{
+    if (!a.p || !b.p)
+        return a.p == b.p;
+    return a.n == b.n && strncasecmp(a.p, b.p, a.n) == 0;
+}
+
+bool str_eq_consttime(struct str a, struct str b)
+{
+    if (!a.p || !b.p || a.n != b.n)
+        return false;
+    volatile unsigned char difference = 0;
+    for (size_t i = 0; i < a.n; i++)
+        difference |= (unsigned char)(a.p[i] ^ b.p[i]);
+    return difference == 0;
+}
+
+int str_cmp(struct str a, struct str b)
+{
+    size_t n = a.n < b.n ? a.n : b.n;
+    int c = n ? memcmp(a.p, b.p, n) : 0;
+    if (c)
+        return c;
+    return a.n < b.n ? -1 : a.n > b.n;
+}
+
+bool str_starts(struct str s, struct str prefix)
+{
+    return s.n >= prefix.n && (prefix.n == 0 || memcmp(s.p, prefix.p, prefix.n) == 0);
+}
+
+bool str_ends(struct str s, struct str suffix)
+{
+    return s.n >= suffix.n && (suffix.n == 0 || memcmp(s.p + s.n - suffix.n, suffix.p, suffix.n) == 0);
+}
+
+bool str_contains(struct str s, struct str part)
+{
+    return part.n == 0 || (s.n >= part.n && memmem(s.p, s.n, part.p, part.n));
+}
+
+struct str str_sub(struct str s, size_t from, size_t count)
+{
+    if (from > s.n)
+        from = s.n;
+    if (count > s.n - from)
+        count = s.n - from;
+    return (struct str){ s.p ? s.p + from : NULL, count };
+}
+
+static bool is_blank(char c)
+{
+    return c == ' ' || c == '\t' || c == '\r' || c == '\n';
+}
+
+struct str str_trim(struct str s)
+{
+    while (s.n && is_blank(s.p[0])) {
+        s.p++;
+        s.n--;
+    }
+    while (s.n && is_blank(s.p[s.n - 1]))
+        s.n--;
+    return s;
+}
+
+static bool cut_at(struct str s, const char *at, struct str *ret_before, struct str *ret_after)
+{
+    if (!at) {
+        *ret_before = s;
+        *ret_after = STR_NONE;
+        return false;
+    }
+    size_t i = (size_t)(at - s.p);
+    *ret_before = (struct str){ s.p, i };
+    *ret_after = (struct str){ s.p + i + 1, s.n - i - 1 };
+    return true;
+}
+
+bool str_cut(struct str s, char sep, struct str *ret_before, struct str *ret_after)
+{
+    return cut_at(s, s.n ? memchr(s.p, sep, s.n) : NULL, ret_before, ret_after);
+}
+
+bool str_cut_last(struct str s, char sep, struct str *ret_before, struct str *ret_after)
+{
+    return cut_at(s, s.n ? memrchr(s.p, sep, s.n) : NULL, ret_before, ret_after);
+}
+
+int str_to_i64(struct str s, int64_t *ret)
+{
+    size_t i = 0;
+    bool negative = false;
+    if (s.n && (s.p[0] == '-' || s.p[0] == '+')) {
+        negative = s.p[0] == '-';
+        i = 1;
+    }
+    if (i == s.n)
+        return E_INVALID;
+    int64_t v = 0; /* counted downward: the negative range is the greater one */
+    for (; i < s.n; i++) {
+        if (s.p[i] < '0' || s.p[i] > '9')
+            return E_INVALID;
+        if (__builtin_mul_overflow(v, 10, &v) || __builtin_sub_overflow(v, s.p[i] - '0', &v))
+            return E_INVALID;
+    }
+    if (!negative && __builtin_sub_overflow((int64_t)0, v, &v))
+        return E_INVALID;
+    *ret = v;
+    return 0;
+}
+
+int str_to_f64(struct str s, double *ret)
+{
+    char text[64];
+    if (s.n == 0 || s.n >= sizeof text || is_blank(s.p[0]) || memchr(s.p, 0, s.n) || memchr(s.p, 'x', s.n) || memchr(s.p, 'X', s.n))
+        return E_INVALID;
+    memcpy(text, s.p, s.n);
+    text[s.n] = 0;
+    char *end;
+    double v = strtod(text, &end);
+    if (*end)
+        return E_INVALID;
+    *ret = v;
+    return 0;
+}
+
+bool str_is_utf8(struct str s)
+{
+    const unsigned char *p = (const unsigned char *)s.p, *end = p + s.n;
+    while (p < end) {
+        if (*p < 0x80) {
+            p++;
+            continue;
+        }
+        unsigned need = *p >= 0xF0 ? 3 : *p >= 0xE0 ? 2 : 1;
+        if (*p < 0xC2 || *p > 0xF4 || (size_t)(end - p) <= need)
+            return false;
+        unsigned char low = 0x80, high = 0xBF; /* of the second byte: no overlong forms, surrogates or code points past U+10FFFF */
+        if (*p == 0xE0)
+            low = 0xA0;
+        else if (*p == 0xED)
+            high = 0x9F;
+        else if (*p == 0xF0)
+            low = 0x90;
+        else if (*p == 0xF4)
+            high = 0x8F;
+        if (p[1] < low || p[1] > high)
+            return false;
+        for (unsigned i = 2; i <= need; i++)
+            if ((p[i] & 0xC0) != 0x80)
+                return false;
+        p += need + 1;
+    }
+    return true;
+}
+
+struct str str_dup(struct arena *a, struct str s)
+{
+    if (!s.p)
+        return STR_NONE;
+    char *p = arena_alloc(a, s.n + 1);
+    if (s.n)
+        memcpy(p, s.p, s.n);
+    return (struct str){ p, s.n };
+}
+
+struct str str_vprintf(struct arena *a, const char *fmt, va_list ap)
+{
+    va_list again;
+    va_copy(again, ap);
+    int n = vsnprintf(NULL, 0, fmt, again);
+    va_end(again);
+    char *p = arena_alloc(a, (size_t)n + 1);
+    vsnprintf(p, (size_t)n + 1, fmt, ap);
+    return (struct str){ p, (size_t)n };
+}
+
+struct str str_printf(struct arena *a, const char *fmt, ...)
+{
+    va_list ap;
+    va_start(ap, fmt);
+    struct str s = str_vprintf(a, fmt, ap);
+    va_end(ap);
+    return s;
+}
+
+struct str str_lower(struct arena *a, struct str s)
+{
+    struct str r = str_dup(a, s);
+    for (size_t i = 0; i < r.n; i++)
+        if (r.p[i] >= 'A' && r.p[i] <= 'Z')
+            ((char *)r.p)[i] = (char)(r.p[i] | 0x20);
+    return r;
+}
+
+struct str str_upper(struct arena *a, struct str s)
+{
+    struct str r = str_dup(a, s);
+    for (size_t i = 0; i < r.n; i++)
+        if (r.p[i] >= 'a' && r.p[i] <= 'z')
+            ((char *)r.p)[i] = (char)(r.p[i] & ~0x20);
+    return r;
+}
+
+struct str str_replace(struct arena *a, struct str s, struct str from, struct str to)
+{
+    if (from.n == 0 || !str_contains(s, from))
+        return s;
+    size_t count = 0;
+    for (size_t i = 0; i + from.n <= s.n;) {
+        bool hit = memcmp(s.p + i, from.p, from.n) == 0;
+        count += hit;
+        i += hit ? from.n : 1;
+    }
+    size_t n = s.n - count * from.n + count * to.n;
+    char *out = arena_alloc(a, n + 1), *o = out;
+    for (size_t i = 0; i < s.n;) {
+        if (i + from.n <= s.n && memcmp(s.p + i, from.p, from.n) == 0) {
+            if (to.n)
+                memcpy(o, to.p, to.n);
+            o += to.n;
+            i += from.n;
+        } else {
+            *o++ = s.p[i++];
+        }
+    }
+    return (struct str){ out, n };
+}

@@ -1,0 +1,118 @@
+#include "base/test.h"
+
+#include "base/arena.h"
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/list.h"
+
+TEST(absent_is_not_empty)
+{
+    assert_false(str_eq(STR_NONE, STR("")));
+    assert_true(str_eq(STR_NONE, STR_NONE));
+    assert_false(str_set(str_dup(NULL, STR_NONE)));
+}
+
+TEST(cut_splits_at_first_and_last)
+{
+    struct str a, b;
+    assert_true(str_cut(STR("a:b:c"), ':', &a, &b));
+    assert_str(a, "a");
+    assert_str(b, "b:c");
+    assert_true(str_cut_last(STR("a:b:c"), ':', &a, &b));
+    assert_str(a, "a:b");
+    assert_false(str_cut(STR("abc"), ':', &a, &b));
+    assert_str(a, "abc");
+    assert_false(str_set(b));
+}
+
+TEST(i64_reads_the_whole_range_and_nothing_else)
+{
+    int64_t v;
+    assert_int_equal(str_to_i64(STR("9223372036854775807"), &v), 0);
+    assert_true(v == INT64_MAX);
+    assert_int_equal(str_to_i64(STR("-9223372036854775808"), &v), 0);
+    assert_true(v == INT64_MIN);
+    static const char *const bad[] = { "", "-", "1 ", " 1", "0x1", "9223372036854775808", "-9223372036854775809", "1.0" };
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+        assert_int_equal(str_to_i64(str_c(bad[i]), &v), E_INVALID);
+}
+
+TEST(utf8_refuses_overlong_surrogates_and_cut_sequences)
+{
+    assert_true(str_is_utf8(STR("gr\xC3\xBC\xC3\x9F \xF0\x9F\x98\x80")));
+    static const char *const bad[] = { "\xC0\x80", "\xED\xA0\x80", "\xF4\x90\x80\x80", "\xC3", "\xE2\x82", "\x80", "\xFF" };
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+        assert_false(str_is_utf8(str_c(bad[i])));
+}
+
+TEST(buffer_stops_at_its_maximum_and_says_so)
+{
+    struct arena *a = arena_new();
+    struct buf b;
+    buf_init(&b, a, 4);
+    buf_c(&b, "abc");
+    assert_str(buf_done(&b), "abc");
+    buf_c(&b, "de");
+    buf_c(&b, "f");
+    assert_false(buf_ok(&b));
+    assert_false(str_set(buf_done(&b)));
+    arena_free(a);
+}
+
+TEST(json_strings_are_escaped_and_always_utf8)
+{
+    struct arena *a = arena_new();
+    struct buf b;
+    buf_init(&b, a, 1000);
+    buf_json_string(&b, STR("a\"\\\n\x01\xFF\xC3\xBC"));
+    assert_str(buf_done(&b), "\"a\\\"\\\\\\n\\u0001\xEF\xBF\xBD\xC3\xBC\"");
+    arena_free(a);
+}
+
+TEST(lists_grow_and_maps_replace)
+{
+    struct arena *a = arena_new();
+    struct str_list l = { 0 };
+    assert_false(l.set);
+    for (int i = 0; i < 100; i++)
+        str_list_add(a, &l, str_printf(a, "%d", i));
+    assert_int_equal(l.n, 100);
+    assert_true(str_list_has(&l, STR("99")));
+    struct str_map m = { 0 };
+    str_map_put(a, &m, STR("k"), STR("1"));
+    str_map_put(a, &m, STR("a"), STR("2"));
+    str_map_put(a, &m, STR("k"), STR("3"));
+    assert_int_equal(m.n, 2);
+    assert_str(str_map_get(&m, STR("k")), "3");
+    str_map_sort(&m);
+    assert_str(m.v[0].key, "a");
+    str_map_remove(&m, STR("a"));
+    assert_int_equal(m.n, 1);
+    arena_free(a);
+}
+
+static void count(void *arg)
+{
+    ++*(int *)arg;
+}
+
+TEST(arena_runs_what_was_deferred)
+{
+    struct arena *a = arena_new();
+    int calls = 0;
+    arena_defer(a, count, &calls);
+    char *big = arena_alloc(a, 1000000);
+    assert_int_equal(big[999999], 0);
+    arena_clear(a);
+    assert_int_equal(calls, 1);
+    arena_free(a);
+    assert_int_equal(calls, 1);
+}
+
+TEST(replace_handles_growing_and_edges)
+{
+    struct arena *a = arena_new();
+    assert_str(str_replace(a, STR("aXbX"), STR("X"), STR("yy")), "ayybyy");
+    assert_str(str_replace(a, STR("abc"), STR("abc"), STR("")), "");
+    arena_free(a);
+}
