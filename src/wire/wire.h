@@ -1,0 +1,57 @@
+/* The wire: from a request's bytes to a typed struct and back, by table. Server side: decodes requests, encodes answers.
+ *
+ * Order of use (cloud/pipeline.c): wire_route -> wire_decode -> wire_validate ... wire_encode or wire_encode_error.
+ * All memory is the arena's. Decoders may write into x->body (strings are unescaped in place). */
+#ifndef STRATA_WIRE_WIRE_H
+#define STRATA_WIRE_WIRE_H
+
+#include "base/exchange.h"
+#include "wire/service.h"
+
+struct arena;
+
+struct wire_route {
+    const struct service_row *service; /* known even when the operation is not, if anything tells it */
+    const struct op_row *row;          /* NULL: unknown or not listed */
+    struct str operation;              /* the name the client asked for, as far as known */
+    enum protocol protocol;
+    struct str region;                 /* from the host name, or absent */
+    struct str_map labels;             /* uri labels, percent-decoded; for S3: Bucket, Key */
+    struct str rest_query;             /* S3 and rest: the query string to read parameters from */
+    struct str form;                   /* query protocol: the form parameters */
+};
+
+/* Which service and operation. scope_service: of the credential scope, or absent. The whole body is needed for query-protocol POSTs only
+ * (Action=); with body_is_whole false such a request routes to its service with row NULL and is asked again.
+ * 0; E_NOT_FOUND: no service; E_UNSUPPORTED: the service knows the operation and strata does not implement it; E_INVALID: no such operation. */
+int wire_route(const struct exchange *x, struct str scope_service, bool body_is_whole, struct wire_route *ret);
+
+/* Into a zeroed struct of row->in. E_INVALID with words for the client in *ret_why; E_LIMIT likewise. A SHAPE_STREAM member is left NULL. */
+int wire_decode(const struct exchange *x, const struct wire_route *r, void *in, struct str *ret_why);
+
+/* The model's constraints. E_INVALID and AWS's message: "1 validation error detected: Value ..." */
+int wire_validate(struct arena *a, const struct shape *shape, const void *in, struct str *ret_why);
+
+/* The answer of a successful operation. stream: the body of a streaming answer goes out by the pipeline (out's SHAPE_STREAM member), not here. */
+int wire_encode(struct arena *a, enum protocol p, const struct op_row *row, const void *out, struct str request_id, struct answer *ret);
+/* Points to the SHAPE_STREAM member of a struct, or NULL when its shape has none. */
+struct blob **wire_stream(const struct shape *shape, void *s);
+
+struct wire_failure {
+    const struct aws_error *error;
+    struct str message;
+    const void *detail;    /* struct of error->shape, or NULL */
+    struct str resource;   /* rest-xml of S3: <Resource> */
+};
+/* service may be NULL (nothing known about the request): then a plain answer of the protocol, or text. */
+void wire_encode_error(struct arena *a, enum protocol p, const struct service_row *service, const struct wire_failure *f, struct str request_id,
+                       bool head, struct answer *ret);
+
+/* Records of the store: CBOR; unknown members are skipped, absent ones are left out. */
+int wire_record_encode(struct arena *a, const struct shape *shape, const void *rec, struct str *ret);
+int wire_record_decode(struct arena *a, const struct shape *shape, struct str bytes, void *ret);
+
+const struct service_row *wire_service(const char *name);
+const struct op_row *wire_op(const struct service_row *s, struct str name); /* NULL: not listed */
+
+#endif
