@@ -70,9 +70,11 @@ struct op {
     int64_t wait_ms;
     bool timed_out;             /* its deadline has passed: answer now */
     unsigned tries;             /* how often it ran before this run */
-    void *resume;               /* what op_wake_with handed over, or NULL */
+    void *state;                /* the handler's own, kept between the runs of a parked operation */
 
     struct op_effect *effects;  /* run after the commit; the pipeline's own */
+    uint64_t wake_seq;          /* what was woken before this run began; cloud/park.c */
+    struct str seal_key;        /* seals page tokens; of this data directory */
     struct op *parent;          /* of a cloud_call, else NULL */
 };
 
@@ -110,8 +112,8 @@ void op_wake(struct op *op, struct str key);            /* runs every operation 
  * When it runs again op->tries has grown, and op->timed_out says that the time is over. Check, park, and the waker's commit cannot
  * miss one another: a key woken after the handler began to run wakes it at once. */
 int op_park(struct op *op, struct str key, int64_t wait_ms);
-/* From any thread, outside an operation: wakes key's operations; resume (may be NULL, must outlive them) is handed to each. Returns how many. */
-int cloud_wake(struct cloud *cloud, struct str key, void *resume);
+/* From any thread, outside an operation and holding no lock: wakes key's operations (those on a snapshot run here and now). Returns how many. */
+int cloud_wake(struct cloud *cloud, struct str key);
 
 struct blobs *op_blobs(struct op *op); /* where bodies lie */
 

@@ -5,7 +5,7 @@
 enum {
     LIMIT_HEADER_BYTES = 64 * 1024,          /* request line and headers together */
     LIMIT_HEADERS = 200,                     /* header lines */
-    LIMIT_BODY_BYTES = 16 * 1024 * 1024,     /* a body that is held in memory (DynamoDB's batch limit is 16 MB) */
+    LIMIT_BODY_BYTES = 80 * 1024 * 1024,     /* a body that is held in memory: the greatest is a 50 MB zip in base64 (CreateFunction) */
     LIMIT_RESPONSE_BYTES = 64 * 1024 * 1024, /* an encoded answer */
     LIMIT_DEPTH = 64,                        /* nesting of JSON, XML, CBOR (DynamoDB documents nest 32) */
     LIMIT_LIST = 100000,                     /* elements of one list or map */

@@ -30,6 +30,9 @@ struct cloud {
     struct doors *doors;
     struct sandboxes *sandboxes; /* NULL when functions cannot run */
     struct lambda_host *lambda;
+    uint8_t seal_key[32];      /* of this data directory: seals page tokens */
+    int64_t started_ms;
+    _Atomic uint64_t requests;
 };
 
 int cloud_start(const struct cloud_config *config, struct store *store, struct blobs *blobs, struct cloud **ret);

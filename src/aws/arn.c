@@ -1,0 +1,30 @@
+#include "aws/arn.h"
+
+int arn_parse(struct str text, struct arn *ret)
+{
+    struct str prefix, rest;
+    if (!str_cut(text, ':', &prefix, &rest) || !str_is(prefix, "arn") || !str_cut(rest, ':', &ret->partition, &rest) ||
+        !str_cut(rest, ':', &ret->service, &rest) || !str_cut(rest, ':', &ret->region, &rest) || !str_cut(rest, ':', &ret->account, &rest))
+        return E_INVALID;
+    ret->resource = rest;
+    return ret->partition.n && ret->service.n && rest.n ? 0 : E_INVALID;
+}
+
+struct str arn_make(const struct op *op, const char *service, const char *fmt, ...)
+{
+    va_list ap;
+    va_start(ap, fmt);
+    struct str resource = str_vprintf(op->arena, fmt, ap);
+    va_end(ap);
+    return str_printf(op->arena, "arn:%.*s:%s:%.*s:%.*s:%.*s", STR_ARG(op->partition), service, STR_ARG(op->region), STR_ARG(op->account),
+                      STR_ARG(resource));
+}
+
+struct str arn_make_global(const struct op *op, const char *service, const char *fmt, ...)
+{
+    va_list ap;
+    va_start(ap, fmt);
+    struct str resource = str_vprintf(op->arena, fmt, ap);
+    va_end(ap);
+    return str_printf(op->arena, "arn:%.*s:%s::%.*s:%.*s", STR_ARG(op->partition), service, STR_ARG(op->account), STR_ARG(resource));
+}

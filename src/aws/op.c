@@ -1,0 +1,75 @@
+#include "aws/op.h"
+
+#include "wire/wire.h"
+
+/* Two spaces: "op" for what services keep, "sys" (sched, cloud) for strata's own. */
+static void begin(const struct op *op, struct key *k, struct str account, struct str region, const char *service, const char *kind)
+{
+    key_init(k);
+    key_c(k, "op");
+    key_str(k, op->partition);
+    key_str(k, account);
+    key_str(k, region);
+    key_c(k, service);
+    key_c(k, kind);
+}
+
+void op_key(const struct op *op, struct key *k, const char *service, const char *kind)
+{
+    begin(op, k, op->account, op->region, service, kind);
+}
+
+void op_key_global(const struct op *op, struct key *k, const char *service, const char *kind)
+{
+    begin(op, k, op->account, STR(""), service, kind);
+}
+
+void op_key_world(const struct op *op, struct key *k, const char *service, const char *kind)
+{
+    begin(op, k, STR(""), STR(""), service, kind);
+}
+
+void op_key_in(const struct op *op, struct key *k, struct str account, struct str region, const char *service, const char *kind)
+{
+    begin(op, k, account, region, service, kind);
+}
+
+int op_rec_decode(struct op *op, struct str value, const struct shape *shape, void *ret)
+{
+    /* The record's strings point into it, and the caller may keep them past the next write: so they get a copy. */
+    return wire_record_decode(op->arena, shape, str_dup(op->arena, value), ret) ? E_CORRUPT : 0;
+}
+
+int op_rec_get(struct op *op, const struct key *k, const struct shape *shape, void *ret)
+{
+    struct str value;
+    int rc = txn_get(op->txn, key_view(k), &value);
+    return rc ? rc : op_rec_decode(op, value, shape, ret);
+}
+
+int op_rec_put(struct op *op, const struct key *k, const struct shape *shape, const void *rec)
+{
+    if (k->over)
+        return E_LIMIT;
+    struct str value;
+    int rc = wire_record_encode(op->arena, shape, rec, &value);
+    return rc ? rc : txn_put(op->txn, key_view(k), value);
+}
+
+int op_rec_delete(struct op *op, const struct key *k)
+{
+    return txn_delete(op->txn, key_view(k));
+}
+
+bool op_rec_has(struct op *op, const struct key *k)
+{
+    struct str value;
+    return txn_get(op->txn, key_view(k), &value) == 0;
+}
+
+int op_park(struct op *op, struct str key, int64_t wait_ms)
+{
+    op->wait_key = key;
+    op->wait_ms = wait_ms;
+    return E_PARKED;
+}
