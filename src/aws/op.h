@@ -9,14 +9,13 @@
 
 #include "base/arena.h"
 #include "base/err.h"
-#include "base/list.h"
+#include "base/exchange.h"
 #include "store/blob.h"
 #include "store/key.h"
 #include "store/store.h"
 #include "wire/service.h"
 
 struct cloud;    /* cloud/cloud.h: the whole running program */
-struct exchange; /* base/exchange.h */
 
 enum principal_kind {
     PRINCIPAL_ANONYMOUS,

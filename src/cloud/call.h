@@ -6,26 +6,28 @@
  *     int rc = cloud_call(op, "sqs", "SendMessage", &p, &in, &out, &failure);
  *
  * It runs at once, inside op's transaction, under its own savepoint: rolled back when it fails. The policies of the callee decide, as on AWS.
- * An OP_RW operation may be called only from an OP_RW operation or a job. Validation, authorization and audit are as for anybody. */
+ * An OP_RW operation may be called only from an OP_RW operation or a job (else E_UNSUPPORTED). Validation and authorization are as for anybody. */
 #ifndef STRATA_CLOUD_CALL_H
 #define STRATA_CLOUD_CALL_H
 
 #include "aws/op.h"
 
 /* 0, E_AWS (ret_failure says why; the caller's own op->fail is untouched), or another enum err. E_PARKED never: a call does not wait.
- * ret_failure may be NULL. The callee's account and region are op's, unless in.. names them by ARN: pass region/account in `as`. */
+ * ret_failure may be NULL. The callee runs in op's account and region. */
 int cloud_call(struct op *op, const char *service, const char *operation, const struct principal *as, const void *in, void *out,
                struct op_failure *ret_failure);
+/* The same for resources of another account or region. */
+int cloud_call_in(struct op *op, struct str account, struct str region, const char *service, const char *operation, const struct principal *as,
+                  const void *in, void *out, struct op_failure *ret_failure);
 
 struct principal principal_service(struct op *op, const char *service_name, struct str source_arn);
-/* A session of a role, as a service assumes it (Scheduler, Lambda): trust policy checked for service_name. E_AWS when it may not. */
-int principal_role(struct op *op, const char *service_name, struct str role_arn, struct str session_name, struct principal *ret);
 
 /* Runs fn as an operation in the writer from any thread (event source pollers, completions of invocations), and then done (may be NULL),
- * in the writer thread after the commit; rc is fn's or the commit's. ctx is the caller's. E_BUSY, E_CLOSED, E_IO when it cannot be queued. */
+ * in the writer thread after the commit; rc is fn's or the commit's. ctx is the caller's. When fn parks (E_PARKED), it runs again when woken
+ * or timed out. E_BUSY, E_CLOSED, E_IO when it cannot be queued: done is then not called. */
 int cloud_run(struct cloud *cloud, struct str account, struct str region, int (*fn)(struct op *op, void *ctx),
               void (*done)(struct cloud *cloud, void *ctx, int rc), void *ctx);
-/* The same on a snapshot, here and now, in the calling thread. */
+/* The same on a snapshot, here and now, in the calling thread. fn may not park. */
 int cloud_read(struct cloud *cloud, struct str account, struct str region, int (*fn)(struct op *op, void *ctx), void *ctx);
 
 #endif

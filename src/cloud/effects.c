@@ -1,0 +1,74 @@
+/* What aws/op.h promises and needs the running program for. */
+#include <assert.h>
+
+#include "cloud/task.h"
+#include "sched/jobs.h"
+
+static void kick(struct cloud *cloud, void *arg)
+{
+    jobs_kick(cloud->jobs);
+}
+
+static struct job job_of(struct op *op, const char *kind, struct str id, int64_t due_ms, struct str payload)
+{
+    return (struct job){
+        .kind = str_c(kind), .account = op->account, .region = op->region, .id = id, .payload = payload, .due_ms = due_ms,
+    };
+}
+
+int op_outbox(struct op *op, const char *kind, struct str payload)
+{
+    struct job job = job_of(op, kind, STR(""), 0, payload);
+    op_on_commit(op, kick, NULL);
+    return jobs_outbox_add(op->cloud->jobs, op->txn, &job);
+}
+
+int op_timer_set(struct op *op, const char *kind, struct str id, int64_t due_ms, struct str payload)
+{
+    struct job job = job_of(op, kind, id, due_ms, payload);
+    op_on_commit(op, kick, NULL);
+    return jobs_timer_set(op->cloud->jobs, op->txn, &job);
+}
+
+int op_timer_cancel(struct op *op, const char *kind, struct str id)
+{
+    struct job job = job_of(op, kind, id, 0, STR(""));
+    return jobs_timer_cancel(op->cloud->jobs, op->txn, &job);
+}
+
+static struct op_effect *add(struct op *op)
+{
+    struct op_effect *e = arena_one(op->arena, struct op_effect), **end = &op->effects;
+    while (*end)
+        end = &(*end)->next;
+    return *end = e;
+}
+
+void op_on_commit(struct op *op, void (*fn)(struct cloud *cloud, void *arg), void *arg)
+{
+    assert(fn);
+    for (struct op_effect *e = op->effects; e; e = e->next)
+        if (e->fn == fn && e->arg == arg)
+            return; /* the same effect once: a hundred timers kick the worker once */
+    struct op_effect *e = add(op);
+    e->fn = fn;
+    e->arg = arg;
+}
+
+void op_wake(struct op *op, struct str key)
+{
+    for (struct op_effect *e = op->effects; e; e = e->next)
+        if (!e->fn && str_eq(e->wake_key, key))
+            return;
+    add(op)->wake_key = str_dup(op->arena, key);
+}
+
+int cloud_wake(struct cloud *cloud, struct str key)
+{
+    return park_wake(cloud->parking, key, true);
+}
+
+struct blobs *op_blobs(struct op *op)
+{
+    return op->cloud->blobs;
+}
