@@ -1,0 +1,4 @@
+environment        = "prod"
+region             = "eu-west-1"
+log_retention_days = 90
+protect            = true

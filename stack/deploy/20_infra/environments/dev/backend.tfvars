@@ -1,0 +1,5 @@
+bucket         = "practice-dev-tfstate"
+key            = "20_infra/terraform.tfstate"
+region         = "eu-west-1"
+dynamodb_table = "practice-dev-tflock"
+encrypt        = true
