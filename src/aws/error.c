@@ -21,6 +21,9 @@ COMMON(IncompleteSignature, "IncompleteSignature", 400, true);
 COMMON(RequestEntityTooLarge, "RequestEntityTooLarge", 413, true);
 COMMON(MissingParameter, "MissingParameter", 400, true);
 COMMON(InvalidAction, "InvalidAction", 400, true);
+COMMON(MalformedXML, "MalformedXML", 400, true);
+COMMON(IncompleteBody, "IncompleteBody", 400, true);
+COMMON(ContentSHA256Mismatch, "XAmzContentSHA256Mismatch", 400, true);
 
 static void fail_with(struct op *op, const struct aws_error *error, const void *detail, const char *fmt, va_list ap)
 {

@@ -15,7 +15,8 @@ int aws_fail_with(struct op *op, const struct aws_error *error, const void *deta
 extern const struct aws_error AWS_AccessDenied_, AWS_ValidationError_, AWS_SerializationException_, AWS_UnknownOperation_,
     AWS_NotImplemented_, AWS_InternalFailure_, AWS_Throttling_, AWS_ServiceUnavailable_, AWS_MissingAuthenticationToken_,
     AWS_InvalidClientTokenId_, AWS_SignatureDoesNotMatch_, AWS_RequestExpired_, AWS_RequestTimeTooSkewed_, AWS_ExpiredToken_,
-    AWS_IncompleteSignature_, AWS_RequestEntityTooLarge_, AWS_MissingParameter_, AWS_InvalidAction_;
+    AWS_IncompleteSignature_, AWS_RequestEntityTooLarge_, AWS_MissingParameter_, AWS_InvalidAction_, AWS_MalformedXML_, AWS_IncompleteBody_,
+    AWS_ContentSHA256Mismatch_;
 #define AWS_AccessDenied (&AWS_AccessDenied_)
 #define AWS_ValidationError (&AWS_ValidationError_)
 #define AWS_SerializationException (&AWS_SerializationException_)
@@ -34,6 +35,9 @@ extern const struct aws_error AWS_AccessDenied_, AWS_ValidationError_, AWS_Seria
 #define AWS_RequestEntityTooLarge (&AWS_RequestEntityTooLarge_)
 #define AWS_MissingParameter (&AWS_MissingParameter_)
 #define AWS_InvalidAction (&AWS_InvalidAction_)
+#define AWS_MalformedXML (&AWS_MalformedXML_)
+#define AWS_IncompleteBody (&AWS_IncompleteBody_)
+#define AWS_ContentSHA256Mismatch (&AWS_ContentSHA256Mismatch_)
 
 /* `return aws_unsupported(op, "StreamSpecification");`: a parameter that strata knows and does not implement. A 400/501 that names it. */
 int aws_unsupported(struct op *op, const char *what);

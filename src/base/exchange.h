@@ -34,6 +34,8 @@ struct answer {
     bool close;                 /* close the connection behind it */
 };
 
+struct door; /* cloud/door.h */
+
 struct exchange {
     struct arena *arena;
     struct str method;      /* "GET" */
@@ -49,6 +51,7 @@ struct exchange {
     struct str body;        /* whole, when the door asked for it */
     bool body_failed;       /* the client went away, or the body was over a limit: reply is useless or has been sent */
 
+    const struct door *door;/* who handles it; set by serve */
     void *door_state;       /* the door's own */
     const struct exchange_ops *ops;
 };

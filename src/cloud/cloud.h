@@ -16,6 +16,7 @@ struct cloud_config {
     const char *data_dir;      /* NULL: in memory (tests) */
     const char *region;        /* when a request names none: us-east-1 */
     struct str public_url;     /* http://127.0.0.1:4566, for QueueUrl and the like, where the request has no Host */
+    struct str weaker;         /* what is weaker here without privileges, in words; "" when nothing is */
     bool test_keys;            /* test/test is root of 000000000000: only on loopback listeners */
 };
 
@@ -29,13 +30,18 @@ struct cloud {
     struct parking *parking;
     struct doors *doors;
     struct sandboxes *sandboxes; /* NULL when functions cannot run */
+    struct http *http;         /* for listeners inside sandboxes; NULL in tests */
     struct lambda_host *lambda;
     uint8_t seal_key[32];      /* of this data directory: seals page tokens */
+    size_t services_started;   /* of wire_services, in their order */
     int64_t started_ms;
     _Atomic uint64_t requests;
 };
 
+/* The frame: clock, writer, parking, the admin door. The caller may still set what it has (sandboxes); then cloud_open starts the services,
+ * their doors and the AWS API's, and the jobs. */
 int cloud_start(const struct cloud_config *config, struct store *store, struct blobs *blobs, struct cloud **ret);
+int cloud_open(struct cloud *cloud);
 void cloud_stop(struct cloud *cloud);
 
 #endif

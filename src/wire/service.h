@@ -6,6 +6,8 @@
 
 struct op;
 struct authz;
+struct cloud;
+struct door;
 
 enum protocol { PROTO_NONE, PROTO_JSON_1_0, PROTO_JSON_1_1, PROTO_QUERY, PROTO_EC2, PROTO_REST_JSON, PROTO_REST_XML, PROTO_CBOR, PROTO_COUNT };
 
@@ -54,6 +56,10 @@ struct service_row {
     uint32_t n_errors;
     /* The policy of a resource of this service, as JSON in op->arena, or absent. NULL: the service has none. */
     int (*resource_policy)(struct op *op, struct str arn, struct str *ret_policy);
+    /* For services with something of their own beside operations; NULL: none. */
+    const struct door *door;                 /* answers HTTP on hosts or paths of its own (execute-api, the Runtime API) */
+    int (*start)(struct cloud *cloud);       /* after the store is open, before requests: threads, memory rebuilt from records */
+    void (*stop)(struct cloud *cloud);       /* the services stop in the reverse order, before the writer does */
 };
 
 extern const struct service_row *const wire_services[]; /* generated, NULL-terminated */

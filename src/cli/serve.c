@@ -1,0 +1,222 @@
+#include "cli/serve.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/arena.h"
+#include "base/err.h"
+#include "base/log.h"
+#include "cloud/cloud.h"
+#include "cloud/door.h"
+#include "http/ca.h"
+#include "http/http.h"
+#include "sandbox/sandbox.h"
+
+struct serve {
+    const char *data_dir, *listen, *region;
+    struct arena *arena; /* lives as long as the program serves */
+    struct store *store;
+    struct blobs *blobs;
+    struct ca *ca;
+    struct http *http;
+    struct cloud *cloud;
+};
+
+static enum body_mode begin(void *ctx, struct exchange *x, size_t *max_bytes, struct body_sink *sink)
+{
+    struct serve *s = ctx;
+    x->door = door_find(s->cloud, x);
+    return x->door->handler.begin(x->door->handler.ctx, x, max_bytes, sink);
+}
+
+static void run(void *ctx, struct exchange *x)
+{
+    x->door->handler.run(x->door->handler.ctx, x);
+}
+
+static int certificate(void *ctx, struct str server_name, struct arena *a, struct str *ret_cert_pem, struct str *ret_key_pem)
+{
+    struct serve *s = ctx;
+    return ca_issue(s->ca, server_name.n ? server_name : STR("localhost"), a, ret_cert_pem, ret_key_pem);
+}
+
+/* strata answers for AWS's names and its own; whatever else a tool wants to reach through the proxy is refused, and said so. */
+static bool connect_allowed(void *ctx, struct str host, uint16_t port)
+{
+    return str_ends(host, STR(".amazonaws.com")) || str_ends(host, STR(".localhost")) || str_is(host, "localhost") ||
+           str_is(host, "127.0.0.1") || str_ends(host, STR(".api.aws"));
+}
+
+static int complain(const char *what, const char *mend)
+{
+    fprintf(stderr, "strata: %s%s%s\n", what, mend ? ": " : "", mend ? mend : "");
+    return 1;
+}
+
+static int open_data(struct serve *s)
+{
+    if (mkdir(s->data_dir, 0700) && errno != EEXIST) {
+        fprintf(stderr, "strata: cannot make the data directory %s (%s): name another with --data\n", s->data_dir, strerror(errno));
+        return 1;
+    }
+    int rc = store_open_rocksdb(s->data_dir, &s->store);
+    if (rc == E_BUSY)
+        fprintf(stderr, "strata: another strata has the data directory %s open: stop it, or name another with --data\n", s->data_dir);
+    else if (rc == E_VERSION)
+        fprintf(stderr, "strata: the data directory %s was written by a newer strata: use that one\n", s->data_dir);
+    else if (rc)
+        fprintf(stderr, "strata: cannot open the data directory %s (%s)\n", s->data_dir, err_name(rc));
+    if (rc)
+        return 1;
+    if (blobs_open(str_printf(s->arena, "%s/blobs", s->data_dir).p, &s->blobs))
+        return complain("cannot open the body files in the data directory", "check its permissions");
+    if (ca_open(s->data_dir, &s->ca))
+        return complain("cannot read or make the CA in the data directory", "check the permissions of ca.pem and ca.key");
+    return 0;
+}
+
+/* http://host:port as a client on this machine writes it. */
+static void write_endpoint(struct serve *s, uint16_t port)
+{
+    struct str host, ignored;
+    str_cut_last(str_c(s->listen), ':', &host, &ignored);
+    if (str_is(host, "0.0.0.0") || str_is(host, "[::]"))
+        host = STR("127.0.0.1");
+    s->cloud->config.public_url = str_printf(s->arena, "http://%.*s:%u", STR_ARG(host), port);
+    FILE *f = fopen(str_printf(s->arena, "%s/endpoint", s->data_dir).p, "we");
+    if (f) {
+        fprintf(f, "%.*s\n", STR_ARG(s->cloud->config.public_url));
+        fclose(f);
+    }
+}
+
+static bool is_loopback(const char *listen)
+{
+    return strncmp(listen, "127.", 4) == 0 || strncmp(listen, "[::1]", 5) == 0 || strncmp(listen, "localhost:", 10) == 0;
+}
+
+static int open_cloud(struct serve *s, struct sandboxes *sandboxes)
+{
+    struct cloud_config config = {
+        .data_dir = s->data_dir, .region = s->region, .public_url = STR("http://127.0.0.1:4566"), .test_keys = is_loopback(s->listen),
+        .weaker = STR(""),
+    };
+    struct sandbox_caps caps = { .why = "the sandbox helper did not start" };
+    if (sandboxes)
+        sandboxes_caps(sandboxes, &caps);
+    config.weaker = str_dup(s->arena, str_c(caps.why));
+    if (config.weaker.n)
+        log_warn("functions: %.*s", STR_ARG(config.weaker));
+    int rc = cloud_start(&config, s->store, s->blobs, &s->cloud);
+    if (rc)
+        return complain("cannot start", err_name(rc));
+    s->cloud->sandboxes = caps.available ? sandboxes : NULL;
+    struct http_config http = {
+        .handler = { .ctx = s, .begin = begin, .run = run }, .certificate = certificate, .connect_allowed = connect_allowed, .ctx = s,
+    };
+    rc = http_start(&http, &s->http);
+    if (rc)
+        return complain("cannot start the HTTP server", err_name(rc));
+    s->cloud->http = s->http;
+    return 0;
+}
+
+static int listen_and_wait(struct serve *s)
+{
+    sigset_t stop;
+    sigemptyset(&stop);
+    sigaddset(&stop, SIGTERM);
+    sigaddset(&stop, SIGINT);
+    uint16_t port = 0;
+    int rc = cloud_open(s->cloud);
+    if (rc)
+        return complain("cannot start the services", err_name(rc));
+    rc = http_listen(s->http, s->listen, &port);
+    if (rc) {
+        fprintf(stderr, "strata: cannot listen on %s (%s): another program has the port? name another with --listen HOST:PORT\n", s->listen,
+                rc == E_BUSY ? "in use" : err_name(rc));
+        return 1;
+    }
+    write_endpoint(s, port);
+    log_info("strata %s on %.*s, data in %s", STRATA_VERSION, STR_ARG(s->cloud->config.public_url), s->data_dir);
+    printf("Ready.\n");
+    fflush(stdout);
+    int got;
+    sigwait(&stop, &got);
+    log_info("stopping");
+    http_quiesce(s->http);
+    return 0;
+}
+
+static const char usage[] =
+    "usage: strata serve [--data DIR] [--listen HOST:PORT] [--region REGION]\n"
+    "  --data DIR          where everything is kept   (default: $STRATA_DATA, else ./.strata)\n"
+    "  --listen HOST:PORT  plain HTTP, TLS and CONNECT (default: 127.0.0.1:4566)\n"
+    "  --region REGION     of requests that name none  (default: us-east-1)\n"
+    "Prints `Ready.` when it serves. SIGTERM finishes what runs and exits 0.\n";
+
+static int parse(struct serve *s, int argc, char **argv)
+{
+    static const struct option options[] = {
+        { "data", required_argument, NULL, 'd' },   { "listen", required_argument, NULL, 'l' }, { "region", required_argument, NULL, 'r' },
+        { "help", no_argument, NULL, 'h' },         { NULL, 0, NULL, 0 },
+    };
+    const char *data = getenv("STRATA_DATA");
+    s->data_dir = data && *data ? data : ".strata";
+    s->listen = "127.0.0.1:4566";
+    s->region = "us-east-1";
+    for (int c; (c = getopt_long(argc, argv, "", options, NULL)) != -1;) {
+        switch (c) {
+        case 'd': s->data_dir = optarg; break;
+        case 'l': s->listen = optarg; break;
+        case 'r': s->region = optarg; break;
+        case 'h': fputs(usage, stdout); return 0;
+        default: fputs(usage, stderr); return 2;
+        }
+    }
+    if (optind < argc) {
+        fprintf(stderr, "strata serve: %s is not an option\n%s", argv[optind], usage);
+        return 2;
+    }
+    return -1;
+}
+
+static void close_all(struct serve *s)
+{
+    http_quiesce(s->http);
+    cloud_stop(s->cloud); /* services first: they answer what is parked */
+    http_stop(s->http);
+    ca_close(s->ca);
+    blobs_close(s->blobs);
+    store_close(s->store);
+    arena_free(s->arena);
+}
+
+int cli_serve(int argc, char **argv, struct sandboxes *sandboxes)
+{
+    struct serve s = { 0 };
+    int code = parse(&s, argc, argv);
+    if (code >= 0)
+        return code;
+    /* Threads inherit the mask: signals come to sigwait alone. */
+    sigset_t stop;
+    sigemptyset(&stop);
+    sigaddset(&stop, SIGTERM);
+    sigaddset(&stop, SIGINT);
+    sigprocmask(SIG_BLOCK, &stop, NULL);
+    signal(SIGPIPE, SIG_IGN);
+    s.arena = arena_new();
+    code = open_data(&s);
+    if (code == 0)
+        code = open_cloud(&s, sandboxes);
+    if (code == 0)
+        code = listen_and_wait(&s);
+    close_all(&s);
+    return code;
+}

@@ -1,0 +1,235 @@
+#include "cloud/admin.h"
+
+#include <stdio.h>
+#include <unistd.h>
+
+#include <cjson/cJSON.h>
+
+#include "base/buf.h"
+#include "base/limits.h"
+#include "cloud/task.h"
+#include "sched/jobs.h"
+#include "wire/service.h"
+
+enum { SETTLE_MS = 60 * 1000 };
+
+static bool matches(struct cloud *cloud, const struct exchange *x)
+{
+    return str_starts(x->target, STR("/_strata/")) || str_is(x->target, "/_localstack/health");
+}
+
+static enum body_mode begin(void *ctx, struct exchange *x, size_t *max_bytes, struct body_sink *sink)
+{
+    *max_bytes = 64 * 1024;
+    return BODY_WHOLE;
+}
+
+static void reply_json(struct exchange *x, int status, struct str body)
+{
+    struct answer a;
+    answer_init(&a, status);
+    answer_header(x->arena, &a, "Content-Type", STR("application/json"));
+    a.body = body;
+    exchange_reply(x, &a);
+}
+
+static void reply_problem(struct exchange *x, int status, const char *words)
+{
+    struct buf b;
+    buf_init(&b, x->arena, 4096);
+    buf_c(&b, "{\"message\": ");
+    buf_json_string(&b, str_c(words));
+    buf_c(&b, "}\n");
+    reply_json(x, status, buf_done(&b));
+}
+
+static void health(struct cloud *cloud, struct exchange *x)
+{
+    struct buf b;
+    buf_init(&b, x->arena, 64 * 1024);
+    buf_printf(&b, "{\"status\": \"%s\", \"services\": {", writer_failed(cloud->writer) ? "read-only" : "running");
+    for (size_t i = 0; wire_services[i]; i++)
+        buf_printf(&b, "%s\"%s\": \"running\"", i ? ", " : "", wire_services[i]->name);
+    buf_c(&b, "}, \"edition\": \"strata\"}\n");
+    reply_json(x, 200, buf_done(&b));
+}
+
+/* Resident memory, from /proc/self/statm. */
+static long resident_kib(void)
+{
+    long pages = 0;
+    FILE *f = fopen("/proc/self/statm", "re");
+    if (f) {
+        if (fscanf(f, "%*d %ld", &pages) != 1)
+            pages = 0;
+        fclose(f);
+    }
+    return pages * (sysconf(_SC_PAGESIZE) / 1024);
+}
+
+/* What stands in the store, by account, region, service and kind; for `strata status`. */
+static void count_records(struct cloud *cloud, struct buf *b)
+{
+    struct txn *t = store_read(cloud->store);
+    struct key from, to;
+    key_init(&from);
+    key_c(&from, "op");
+    key_after_prefix(&from, &to);
+    struct scan *s = txn_scan(t, key_view(&from), key_view(&to), false);
+    scan_brief(s);
+    struct str key, value;
+    struct arena *a = arena_new();
+    struct str current = STR("");
+    uint64_t n = 0;
+    bool first = true;
+    buf_c(b, "\"records\": [");
+    for (bool more = true; more;) {
+        more = scan_next(s, &key, &value);
+        struct str label = STR("");
+        if (more) {
+            struct key_reader r;
+            struct str part[6];
+            key_read_init(&r, key);
+            for (int i = 0; i < 6; i++)
+                if (key_read_str(&r, a, &part[i]))
+                    part[i] = STR("");
+            label = str_printf(a, "\"account\": \"%.*s\", \"region\": \"%.*s\", \"service\": \"%.*s\", \"kind\": \"%.*s\"", STR_ARG(part[2]),
+                               STR_ARG(part[3]), STR_ARG(part[4]), STR_ARG(part[5]));
+        }
+        if (n && !str_eq(label, current)) {
+            buf_printf(b, "%s{%.*s, \"count\": %llu}", first ? "" : ", ", STR_ARG(current), (unsigned long long)n);
+            first = false;
+            n = 0;
+        }
+        if (n == 0)
+            current = label;
+        n++;
+    }
+    buf_c(b, "]");
+    scan_end(s);
+    txn_end(t);
+    arena_free(a);
+}
+
+static void status(struct cloud *cloud, struct exchange *x)
+{
+    struct writer_stats w;
+    writer_stats(cloud->writer, &w);
+    struct buf b;
+    buf_init(&b, x->arena, 8 * 1024 * 1024);
+    buf_printf(&b, "{\"version\": \"%s\", \"pid\": %d, \"data_dir\": ", STRATA_VERSION, (int)getpid());
+    buf_json_string(&b, str_c(cloud->config.data_dir ? cloud->config.data_dir : "(memory)"));
+    buf_printf(&b, ", \"uptime_ms\": %lld, \"requests\": %llu, \"commits\": %llu, \"writes\": %llu, \"parked\": %u, \"store_bytes\": %llu",
+               (long long)(clock_mono_ms() - cloud->started_ms), (unsigned long long)cloud->requests, (unsigned long long)w.commits,
+               (unsigned long long)w.works, park_count(cloud->parking), (unsigned long long)store_bytes(cloud->store));
+    buf_printf(&b, ", \"memory_kib\": %ld, \"writer\": \"%s\", \"clock_offset_ms\": %lld, ", resident_kib(),
+               writer_failed(cloud->writer) ? "stopped after a failed sync: restart strata when the disk is sound" : "running",
+               (long long)clock_offset_ms(cloud->clock));
+    buf_c(&b, "\"weaker\": ");
+    buf_json_string(&b, cloud->config.weaker);
+    buf_c(&b, ", ");
+    count_records(cloud, &b);
+    buf_c(&b, "}\n");
+    reply_json(x, 200, buf_done(&b));
+}
+
+static void show_clock(struct cloud *cloud, struct exchange *x)
+{
+    reply_json(x, 200,
+               str_printf(x->arena, "{\"now_ms\": %lld, \"offset_ms\": %lld, \"next_due_ms\": %lld}\n", (long long)clock_now_ms(cloud->clock),
+                          (long long)clock_offset_ms(cloud->clock), (long long)jobs_next_due_ms(cloud->jobs)));
+}
+
+struct move {
+    struct cloud *cloud;
+    int64_t offset_ms;
+};
+
+static int move_clock(void *ctx, struct txn *t)
+{
+    struct move *m = ctx;
+    return clock_set_offset(m->cloud->clock, t, m->offset_ms);
+}
+
+static bool number(const cJSON *tree, const char *name, int64_t *ret)
+{
+    const cJSON *n = cJSON_GetObjectItemCaseSensitive(tree, name);
+    if (!cJSON_IsNumber(n) || n->valuedouble < -9e15 || n->valuedouble > 9e15)
+        return false;
+    *ret = (int64_t)n->valuedouble;
+    return true;
+}
+
+static void set_clock(struct cloud *cloud, struct exchange *x)
+{
+    cJSON *tree = cJSON_ParseWithLength(x->body.p, x->body.n);
+    struct move m = { .cloud = cloud, .offset_ms = clock_offset_ms(cloud->clock) };
+    int64_t n = 0;
+    bool known = true;
+    if (number(tree, "advance_ms", &n))
+        m.offset_ms += n;
+    else if (number(tree, "set_ms", &n))
+        m.offset_ms = n - clock_real_ms();
+    else if (cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(tree, "reset")))
+        m.offset_ms = 0;
+    else
+        known = cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(tree, "run"));
+    cJSON_Delete(tree);
+    if (!known) {
+        reply_problem(x, 400, "say {\"advance_ms\": n}, {\"set_ms\": n}, {\"reset\": true} or {\"run\": true}");
+        return;
+    }
+    int rc = writer_call(cloud->writer, move_clock, &m);
+    if (rc) {
+        reply_problem(x, 500, err_name(rc));
+        return;
+    }
+    jobs_kick(cloud->jobs);
+    rc = jobs_settle(cloud->jobs, SETTLE_MS);
+    if (rc)
+        reply_problem(x, 503, "the clock was moved, but what became due is still running");
+    else
+        show_clock(cloud, x);
+}
+
+static void backup(struct cloud *cloud, struct exchange *x)
+{
+    cJSON *tree = cJSON_ParseWithLength(x->body.p, x->body.n);
+    const cJSON *dir = cJSON_GetObjectItemCaseSensitive(tree, "dir");
+    if (!cJSON_IsString(dir)) {
+        reply_problem(x, 400, "say {\"dir\": \"an empty directory\"}");
+    } else {
+        int rc = store_backup(cloud->store, dir->valuestring);
+        if (rc)
+            reply_problem(x, 500, err_name(rc));
+        else
+            reply_json(x, 200, STR("{}\n"));
+    }
+    cJSON_Delete(tree);
+}
+
+static void run(void *ctx, struct exchange *x)
+{
+    static const struct {
+        const char *method, *target;
+        void (*fn)(struct cloud *cloud, struct exchange *x);
+        bool open; /* to other addresses than loopback, too */
+    } routes[] = {
+        { "GET", "/_strata/health", health, true },     { "GET", "/_localstack/health", health, true },
+        { "GET", "/_strata/status", status, false },    { "GET", "/_strata/clock", show_clock, false },
+        { "POST", "/_strata/clock", set_clock, false }, { "POST", "/_strata/backup", backup, false },
+    };
+    for (size_t i = 0; i < sizeof routes / sizeof *routes; i++) {
+        if (!str_is(x->target, routes[i].target) || !str_is(x->method, routes[i].method))
+            continue;
+        if (!routes[i].open && (!x->loopback || x->listener_tag)) {
+            reply_problem(x, 403, "only from loopback");
+            return;
+        }
+        routes[i].fn(ctx, x);
+        return;
+    }
+    reply_problem(x, 404, "no such page; see strata help");
+}
+
+const struct door admin_door = { .name = "admin", .matches = matches, .handler = { .begin = begin, .run = run } };

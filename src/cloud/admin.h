@@ -1,0 +1,15 @@
+/* The admin door: /_strata/... and /_localstack/health on any host but an API's own. Loopback only, but for health.
+ *
+ *     GET  /_strata/health, /_localstack/health     {"status": "running", "services": {...}}
+ *     GET  /_strata/status                          what runs, what it holds, what is weaker here
+ *     GET  /_strata/clock                           {"now_ms": .., "offset_ms": .., "next_due_ms": ..}
+ *     POST /_strata/clock  {"advance_ms": n} | {"set_ms": n} | {"reset": true}   moves the clock, runs what became due, then answers
+ *     POST /_strata/backup {"dir": "..."}           a consistent copy of the store into an empty directory */
+#ifndef STRATA_CLOUD_ADMIN_H
+#define STRATA_CLOUD_ADMIN_H
+
+#include "cloud/door.h"
+
+extern const struct door admin_door;
+
+#endif

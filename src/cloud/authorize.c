@@ -1,0 +1,38 @@
+#include "cloud/authorize.h"
+
+#include <string.h>
+
+#include "auth/auth.h"
+#include "aws/arn.h"
+#include "wire/wire.h"
+
+/* The service whose resource it is: usually the operation's own, but CreateFunction asks iam:PassRole of a role. */
+static const struct service_row *owner_of(struct op *op, struct str resource)
+{
+    struct arn arn;
+    if (arn_parse(resource, &arn))
+        return NULL;
+    if (str_is(arn.service, op->row->service->iam_prefix))
+        return op->row->service;
+    for (size_t i = 0; wire_services[i]; i++)
+        if (str_is(arn.service, wire_services[i]->iam_prefix))
+            return wire_services[i];
+    return NULL;
+}
+
+int op_authorize(struct op *op, const void *in)
+{
+    if (!op->row->authorize)
+        return 0;
+    struct authz a = { .op = op };
+    int rc = op->row->authorize(op, in, &a);
+    for (uint32_t i = 0; rc == 0 && i < a.n; i++) {
+        const struct service_row *owner = owner_of(op, a.v[i].resource);
+        if (owner && owner->resource_policy && !a.v[i].resource_policy.p) {
+            rc = owner->resource_policy(op, a.v[i].resource, &a.v[i].resource_policy);
+            if (rc == E_NOT_FOUND) /* a resource that is not there has no policy; the operation says that it is missing */
+                rc = 0;
+        }
+    }
+    return rc ? rc : auth_authorize(op, &a);
+}

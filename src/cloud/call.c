@@ -1,0 +1,65 @@
+#include "cloud/call.h"
+
+#include "auth/auth.h"
+#include "cloud/authorize.h"
+#include "cloud/task.h"
+#include "aws/error.h"
+#include "wire/wire.h"
+
+struct principal principal_service(struct op *op, const char *service_name, struct str source_arn)
+{
+    return (struct principal){
+        .kind = PRINCIPAL_SERVICE,
+        .arn = str_c(service_name),
+        .name = str_c(service_name),
+        .source_arn = source_arn,
+        .source_account = op->account,
+    };
+}
+
+static int run_callee(struct op *callee, const void *in, void *out)
+{
+    struct str why;
+    if (callee->row->in && wire_validate(callee->arena, callee->row->in, in, &why))
+        return aws_fail(callee, AWS_ValidationError, "%.*s", STR_ARG(why));
+    int rc = op_authorize(callee, in);
+    return rc ? rc : callee->row->run(callee, in, out);
+}
+
+int cloud_call_in(struct op *op, struct str account, struct str region, const char *service, const char *operation, const struct principal *as,
+                  const void *in, void *out, struct op_failure *ret_failure)
+{
+    const struct service_row *s = wire_service(service);
+    const struct op_row *row = s ? wire_op(s, str_c(operation)) : NULL;
+    bool may_write = txn_is_write(op->txn);
+    if (!row || (row->txn == OP_RW && !may_write))
+        return E_UNSUPPORTED;
+    struct op callee;
+    op_init(&callee, op->cloud, op->arena, account, region);
+    callee.parent = op;
+    callee.txn = op->txn;
+    callee.now_ms = op->now_ms;
+    callee.row = row;
+    callee.caller = as;
+    callee.wake_seq = op->wake_seq;
+    if (may_write)
+        txn_save(op->txn);
+    int rc = run_callee(&callee, in, out);
+    if (rc == E_PARKED)
+        rc = E_BUSY;
+    if (may_write && rc)
+        txn_save_rollback(op->txn);
+    else if (may_write)
+        txn_save_release(op->txn);
+    if (rc == 0)
+        effects_splice(op, &callee);
+    if (ret_failure)
+        *ret_failure = callee.fail;
+    return rc;
+}
+
+int cloud_call(struct op *op, const char *service, const char *operation, const struct principal *as, const void *in, void *out,
+               struct op_failure *ret_failure)
+{
+    return cloud_call_in(op, op->account, op->region, service, operation, as, in, out, ret_failure);
+}

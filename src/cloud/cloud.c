@@ -1,0 +1,85 @@
+#include "cloud/cloud.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/code.h"
+#include "cloud/admin.h"
+#include "cloud/pipeline.h"
+#include "cloud/task.h"
+#include "sched/jobs.h"
+#include "wire/service.h"
+
+/* The seal of page tokens: made once a data directory. */
+static int load_seal(void *ctx, struct txn *t)
+{
+    struct cloud *cloud = ctx;
+    struct key k;
+    key_init(&k);
+    key_c(&k, "sys");
+    key_c(&k, "seal");
+    struct str value;
+    int rc = txn_get(t, key_view(&k), &value);
+    if (rc == 0 && value.n == sizeof cloud->seal_key) {
+        memcpy(cloud->seal_key, value.p, value.n);
+        return 0;
+    }
+    random_bytes(cloud->seal_key, sizeof cloud->seal_key);
+    return txn_put(t, key_view(&k), (struct str){ (const char *)cloud->seal_key, sizeof cloud->seal_key });
+}
+
+int cloud_start(const struct cloud_config *config, struct store *store, struct blobs *blobs, struct cloud **ret)
+{
+    struct cloud *cloud = xalloc(sizeof *cloud);
+    cloud->config = *config;
+    cloud->store = store;
+    cloud->blobs = blobs;
+    cloud->started_ms = clock_mono_ms();
+    int rc = clock_open(store, &cloud->clock);
+    if (!rc)
+        rc = writer_start(store, &cloud->writer);
+    if (!rc)
+        rc = writer_call(cloud->writer, load_seal, cloud);
+    if (rc) {
+        cloud_stop(cloud);
+        return rc;
+    }
+    cloud->parking = parking_start(cloud);
+    door_register(cloud, &admin_door);
+    *ret = cloud;
+    return 0;
+}
+
+int cloud_open(struct cloud *cloud)
+{
+    for (size_t i = 0; wire_services[i]; i++) {
+        if (wire_services[i]->door)
+            door_register(cloud, wire_services[i]->door);
+        int rc = wire_services[i]->start ? wire_services[i]->start(cloud) : 0;
+        if (rc)
+            return rc;
+        cloud->services_started = i + 1;
+    }
+    door_register(cloud, &api_door);
+    struct job_runner runner = cloud_job_runner;
+    runner.ctx = cloud;
+    return jobs_start(cloud->store, cloud->writer, cloud->clock, &runner, &cloud->jobs);
+}
+
+void cloud_stop(struct cloud *cloud)
+{
+    if (!cloud)
+        return;
+    if (cloud->jobs)
+        jobs_stop(cloud->jobs);
+    while (cloud->services_started) {
+        const struct service_row *s = wire_services[--cloud->services_started];
+        if (s->stop)
+            s->stop(cloud);
+    }
+    parking_stop(cloud->parking);
+    writer_stop(cloud->writer);
+    clock_free(cloud->clock);
+    free(cloud->doors);
+    free(cloud);
+}

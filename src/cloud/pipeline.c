@@ -1,0 +1,301 @@
+/* The life of an AWS request, one screen: `stages` below. A stage returns 0, or E_AWS with op.fail set, or another enum err.
+ *
+ * Everything up to `authorize` runs on a snapshot in the HTTP thread; only an allowed request reaches the writer. A streamed body (S3)
+ * passes the first stages before its first byte is read, and goes to a file meanwhile; then the request is decoded again with its trailers. */
+#include "cloud/pipeline.h"
+
+#include <string.h>
+
+#include "auth/auth.h"
+#include "aws/error.h"
+#include "base/log.h"
+#include "cloud/authorize.h"
+#include "cloud/body.h"
+#include "cloud/task.h"
+#include "wire/wire.h"
+
+struct request {
+    struct task task; /* first; holds op */
+    struct exchange *x;
+    struct wire_route route;
+    struct sigv4 sig;
+    struct body *body; /* of a streamed or chunked request, or NULL */
+    bool body_is_whole;
+    uint64_t epoch; /* of the policies that allowed it */
+    void *in, *out;
+    struct answer answer;
+};
+
+static void *zeroed(struct arena *a, const struct shape *s)
+{
+    return arena_alloc(a, s ? s->size : 1);
+}
+
+static void reply_error(struct request *r, int rc);
+
+/* ---- stages ---- */
+
+static int route(struct request *r)
+{
+    struct op *op = &r->task.op;
+    int rc = sigv4_parse(op, r->x, &r->sig);
+    if (rc)
+        return rc;
+    rc = wire_route(r->x, r->sig.present ? r->sig.service : STR_NONE, r->body_is_whole, &r->route);
+    op->row = r->route.row;
+    op->protocol = r->route.protocol;
+    op->region = r->sig.present ? r->sig.region : opt_str(r->route.region, str_c(op->cloud->config.region));
+    if (rc == 0 && r->route.row)
+        return 0;
+    if (rc == E_UNSUPPORTED)
+        return aws_fail(op, AWS_NotImplemented, "strata does not implement %s:%.*s", r->route.service->name, STR_ARG(r->route.operation));
+    if (r->route.service)
+        return aws_fail(op, r->route.protocol == PROTO_QUERY ? AWS_InvalidAction : AWS_UnknownOperation,
+                        "Could not find operation %.*s for %s", STR_ARG(r->route.operation), r->route.service->name);
+    return aws_fail(op, AWS_UnknownOperation, "No AWS service answers %.*s %.*s", STR_ARG(r->x->method), STR_ARG(r->x->target));
+}
+
+static int authenticate(struct request *r)
+{
+    struct op *op = &r->task.op;
+    int rc = auth_authenticate(op, r->x, &r->sig, r->body_is_whole);
+    if (rc == 0 && op->caller->kind == PRINCIPAL_ANONYMOUS && !op->row->anonymous)
+        return aws_fail(op, AWS_MissingAuthenticationToken, "Missing Authentication Token");
+    return rc;
+}
+
+/* aws-chunked framing of a body that was collected whole. */
+static int unwrap(struct request *r)
+{
+    if (!r->body_is_whole || r->body || r->sig.payload < PAYLOAD_CHUNKED_SIGNED)
+        return 0;
+    return body_unwrap(&r->task.op, r->x, &r->sig);
+}
+
+static int decode(struct request *r)
+{
+    struct op *op = &r->task.op;
+    if (!op->row->in)
+        return 0;
+    struct str why = STR("");
+    r->in = zeroed(op->arena, op->row->in);
+    int rc = wire_decode(r->x, &r->route, r->in, &why);
+    if (rc == E_INVALID || rc == E_LIMIT)
+        return aws_fail(op, op->protocol == PROTO_REST_XML ? AWS_MalformedXML : AWS_SerializationException, "%.*s", STR_ARG(why));
+    return rc;
+}
+
+static int validate(struct request *r)
+{
+    struct op *op = &r->task.op;
+    struct str why;
+    if (!op->row->in || wire_validate(op->arena, op->row->in, r->in, &why) == 0)
+        return 0;
+    return aws_fail(op, AWS_ValidationError, "%.*s", STR_ARG(why));
+}
+
+static int authorize(struct request *r)
+{
+    struct op *op = &r->task.op;
+    r->epoch = auth_epoch(op);
+    return op_authorize(op, r->in);
+}
+
+static int (*const stages[])(struct request *r) = { route, authenticate, unwrap, decode, validate, authorize };
+
+static int run_stages(struct request *r)
+{
+    struct op *op = &r->task.op;
+    op->txn = store_read(op->cloud->store);
+    op->now_ms = clock_now_ms(op->cloud->clock);
+    int rc = 0;
+    for (size_t i = 0; rc == 0 && i < sizeof stages / sizeof *stages; i++)
+        rc = stages[i](r);
+    txn_end(op->txn);
+    op->txn = NULL;
+    return rc;
+}
+
+/* ---- execution ---- */
+
+/* The streamed body of an answer: a file is opened now, so that a later deletion cannot take it away. */
+static int attach_stream(struct request *r)
+{
+    struct op *op = &r->task.op;
+    struct blob **stream = op->row->stream_out ? wire_stream(op->row->out, r->out) : NULL;
+    struct blob *b = stream ? *stream : NULL;
+    if (!b)
+        return 0;
+    r->answer.content_length = b->bytes;
+    if (!b->id.p) {
+        r->answer.body = str_dup(op->arena, str_sub(b->data, (size_t)b->offset, (size_t)b->bytes));
+        return 0;
+    }
+    if (str_is(r->x->method, "HEAD"))
+        return 0;
+    int fd = blob_open(op->cloud->blobs, b->id);
+    if (fd < 0)
+        return fd;
+    r->answer.fd = fd;
+    r->answer.fd_offset = b->offset;
+    r->answer.fd_bytes = b->bytes;
+    return 0;
+}
+
+static int execute(struct task *t)
+{
+    struct request *r = (struct request *)t;
+    struct op *op = &t->op;
+    if (t->txn == OP_RW && auth_epoch(op) != r->epoch) { /* a policy changed since: decide again */
+        int rc = authorize(r);
+        if (rc)
+            return rc;
+    }
+    r->out = zeroed(op->arena, op->row->out);
+    static const char nothing[64];
+    int rc = op->row->run(op, r->in ? r->in : nothing, r->out);
+    if (rc)
+        return rc;
+    /* Encoded before the commit: encoding may fail, and then nothing has happened. */
+    answer_init(&r->answer, op->row->status);
+    rc = wire_encode(op->arena, op->protocol, op->row, r->out, op->request_id, &r->answer);
+    if (rc == 0)
+        rc = attach_stream(r);
+    for (uint32_t i = 0; rc == 0 && i < op->reply_headers.n; i++)
+        *list_push(op->arena, &r->answer.headers) = op->reply_headers.v[i];
+    if (op->reply_status)
+        r->answer.status = op->reply_status;
+    return rc;
+}
+
+static void finish(struct task *t, int rc)
+{
+    struct request *r = (struct request *)t;
+    body_settle(r->body, rc == 0);
+    if (rc)
+        reply_error(r, rc);
+    else
+        exchange_reply(r->x, &r->answer);
+}
+
+/* What an error of our own looks like to the client. */
+static void word_failure(struct op *op, int rc)
+{
+    switch (rc) {
+    case E_AWS:
+        return;
+    case E_BUSY:
+    case E_LIMIT:
+        aws_fail(op, AWS_Throttling, "Rate exceeded");
+        return;
+    case E_CLOSED:
+        aws_fail(op, AWS_ServiceUnavailable, "strata is stopping");
+        return;
+    case E_NO_SPACE:
+        aws_fail(op, AWS_ServiceUnavailable, "strata's disk is full: nothing was written");
+        return;
+    default:
+        aws_fail(op, AWS_InternalFailure, "An internal error occurred");
+    }
+}
+
+static void reply_error(struct request *r, int rc)
+{
+    struct op *op = &r->task.op;
+    word_failure(op, rc);
+    if (rc != E_AWS)
+        log_warn("%.*s %s %.*s: %s", STR_ARG(op->request_id), op->row ? op->row->name : "?", STR_ARG(r->x->target), err_name(rc));
+    struct wire_failure f = {
+        .error = op->fail.error, .message = op->fail.message, .detail = op->fail.detail, .resource = r->x->target,
+    };
+    answer_init(&r->answer, f.error->status);
+    wire_encode_error(op->arena, op->protocol, r->route.service, &f, op->request_id, str_is(r->x->method, "HEAD"), &r->answer);
+    for (uint32_t i = 0; i < op->reply_headers.n; i++)
+        *list_push(op->arena, &r->answer.headers) = op->reply_headers.v[i];
+    exchange_reply(r->x, &r->answer);
+}
+
+static void start(struct request *r)
+{
+    struct task *t = &r->task;
+    t->txn = t->op.row->txn;
+    t->run = execute;
+    t->finish = finish;
+    int rc = task_start(t);
+    if (rc)
+        finish(t, rc);
+}
+
+/* ---- the door ---- */
+
+static struct request *request_new(struct cloud *cloud, struct exchange *x)
+{
+    struct request *r = arena_one(x->arena, struct request);
+    r->x = x;
+    op_init(&r->task.op, cloud, x->arena, STR(""), str_c(cloud->config.region));
+    r->task.op.http = x;
+    x->door_state = r;
+    return r;
+}
+
+static enum body_mode begin(void *ctx, struct exchange *x, size_t *max_bytes, struct body_sink *sink)
+{
+    struct cloud *cloud = ctx;
+    cloud->requests++;
+    struct request *r = request_new(cloud, x);
+    struct wire_route first;
+    struct sigv4 sig = { 0 };
+    bool streams = sigv4_parse(&r->task.op, x, &sig) == 0 &&
+                   wire_route(x, sig.present ? sig.service : STR_NONE, false, &first) == 0 && first.row && first.row->stream_in;
+    if (!streams) {
+        *max_bytes = LIMIT_BODY_BYTES;
+        return BODY_WHOLE;
+    }
+    int rc = run_stages(r);
+    if (rc == 0)
+        rc = body_receive(&r->task.op, x, &r->sig, &r->body, sink);
+    if (rc == 0)
+        return BODY_SINK;
+    reply_error(r, rc);
+    return BODY_NONE;
+}
+
+/* After the last byte: the digests are known, trailers count as headers, and the operation gets the body as a blob. */
+static int finish_stream(struct request *r)
+{
+    struct op *op = &r->task.op;
+    struct blob *blob = NULL;
+    int rc = body_finish(op, r->x, r->body, &blob);
+    if (rc == 0)
+        rc = decode(r);
+    if (rc == 0)
+        *wire_stream(op->row->in, r->in) = blob;
+    return rc;
+}
+
+static void run(void *ctx, struct exchange *x)
+{
+    struct request *r = x->door_state;
+    if (x->body_failed) {
+        body_settle(r->body, false);
+        r->body = NULL;
+    }
+    if (!r->body)
+        r->body_is_whole = true;
+    int rc = r->body ? finish_stream(r) : run_stages(r);
+    if (rc == 0 && !r->body && r->task.op.row->stream_in) /* routed as something else before its body came */
+        rc = E_INVALID;
+    if (rc) {
+        body_settle(r->body, false);
+        reply_error(r, rc);
+        return;
+    }
+    start(r);
+}
+
+static bool matches_all(struct cloud *cloud, const struct exchange *x)
+{
+    return true;
+}
+
+const struct door api_door = { .name = "aws", .matches = matches_all, .handler = { .begin = begin, .run = run } };
