@@ -1,0 +1,58 @@
+# A thin face over meson and the tools. `make help` lists the targets.
+BUILD ?= build
+PY := .venv/bin/python3
+export PATH := $(CURDIR)/.venv/bin:$(PATH)
+
+.DEFAULT_GOAL := all
+.PHONY: help all up down test check asan tsan bench coverage clean
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+all: $(BUILD)/build.ninja ## build strata
+	@ninja -C $(BUILD) --quiet
+
+$(BUILD)/build.ninja: | setup-build
+	@meson setup $(BUILD) >/dev/null
+
+.PHONY: setup-build
+setup-build:
+	@tools/setup build
+
+up: ## a fresh machine to a running backend: installs, builds, starts strata, applies the stack, sends a request through
+	@tools/setup up
+	@$(MAKE) --no-print-directory all
+	@$(BUILD)/strata up
+
+down: ## stop what `make up` started
+	@$(BUILD)/strata down
+
+test: ## everything: checks, unit tests, whole-system tests
+	@tools/setup test
+	@$(MAKE) --no-print-directory all
+	@$(PY) tools/run-tests $(BUILD)
+
+check: ## layers, sizes, banned calls, headers, coverage page
+	@tools/tidy
+	@$(PY) models/generate.py --check-coverage docs/COVERAGE.md
+
+coverage: ## rewrite docs/COVERAGE.md
+	@$(PY) models/generate.py --coverage docs/COVERAGE.md
+
+asan: ## unit tests under AddressSanitizer and UndefinedBehaviorSanitizer
+	@tools/setup build
+	@[ -d $(BUILD)-asan ] || meson setup $(BUILD)-asan -Db_sanitize=address,undefined -Db_lundef=false >/dev/null
+	@meson test -C $(BUILD)-asan --print-errorlogs
+
+tsan: ## unit tests under ThreadSanitizer
+	@tools/setup build
+	@[ -d $(BUILD)-tsan ] || meson setup $(BUILD)-tsan -Db_sanitize=thread -Db_lundef=false >/dev/null
+	@meson test -C $(BUILD)-tsan --print-errorlogs
+
+bench: ## speed, as ratios to nginx's static answer
+	@tools/setup bench
+	@$(MAKE) --no-print-directory all
+	@bench/run
+
+clean: ## remove what was built
+	rm -rf build build-asan build-tsan .venv
