@@ -35,7 +35,7 @@ def setup(service: str) -> logging.Logger:
     handler.setFormatter(JsonFormatter(service))
     root = logging.getLogger()
     root.handlers[:] = [handler]
-    root.setLevel(logging.INFO)
+    root.setLevel(logging.WARNING)  # libraries; mangum would write a line of its own for every request
     logger = logging.getLogger(service)
     logger.setLevel(os.environ.get("LOG_LEVEL", "INFO"))
     return logger
