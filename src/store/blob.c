@@ -1,0 +1,389 @@
+#include "store/blob.h"
+
+#include "base/arena.h"
+#include "base/code.h"
+#include "base/err.h"
+#include "store/crc.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <openssl/evp.h>
+
+enum { WRITE_BEHIND_BYTES = 8 << 20 }; /* how much may gather in memory before the disk begins to write */
+
+struct blobs {
+    char *dir;
+    int dir_fd, tmp_fd;
+    struct crc_tables crc;
+};
+
+enum { MD5, SHA1, SHA256, DIGESTS };
+
+struct blob_writer {
+    struct blobs *blobs;
+    unsigned digests;
+    EVP_MD_CTX *digest[DIGESTS];
+    uint64_t crc[CRC_KINDS];
+    int64_t bytes;       /* received */
+    int64_t behind;      /* of them, handed to the disk */
+    int64_t written;
+    int fd;              /* -1 as long as everything is in buffer */
+    int err;             /* the first that was met; nothing is written after it */
+    char id[BLOB_ID_CHARS + 1];
+    size_t buffered;
+    char buffer[BLOB_INLINE_BYTES];
+};
+
+static const unsigned digest_bits[DIGESTS] = { BLOB_MD5, BLOB_SHA1, BLOB_SHA256 };
+static const unsigned crc_bits[CRC_KINDS] = { BLOB_CRC32, BLOB_CRC32C, BLOB_CRC64NVME };
+
+static int errno_error(void)
+{
+    switch (errno) {
+    case ENOSPC:
+    case EDQUOT: return E_NO_SPACE;
+    case ENOENT: return E_NOT_FOUND;
+    case EACCES:
+    case EPERM:
+    case EROFS: return E_DENIED;
+    default: return E_IO;
+    }
+}
+
+/* ---- the directory ---- */
+
+static int dir_open(int at, const char *name, int *ret_fd)
+{
+    if (mkdirat(at, name, 0700) < 0 && errno != EEXIST)
+        return errno_error();
+    int fd = openat(at, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0)
+        return errno_error();
+    *ret_fd = fd;
+    return 0;
+}
+
+int blobs_open(const char *dir, struct blobs **ret)
+{
+    struct blobs *b = xalloc(sizeof *b);
+    b->dir = xstrdup(dir);
+    b->dir_fd = b->tmp_fd = -1;
+    int rc = dir_open(AT_FDCWD, dir, &b->dir_fd);
+    if (rc == 0)
+        rc = dir_open(b->dir_fd, "tmp", &b->tmp_fd);
+    if (rc < 0) {
+        blobs_close(b);
+        return rc;
+    }
+    crc_tables_init(&b->crc);
+    *ret = b;
+    return 0;
+}
+
+void blobs_close(struct blobs *b)
+{
+    if (!b)
+        return;
+    if (b->tmp_fd >= 0)
+        close(b->tmp_fd);
+    if (b->dir_fd >= 0)
+        close(b->dir_fd);
+    free(b->dir);
+    free(b);
+}
+
+static bool id_valid(struct str id)
+{
+    if (id.n != BLOB_ID_CHARS)
+        return false;
+    for (size_t i = 0; i < id.n; i++)
+        if (!(id.p[i] >= '0' && id.p[i] <= '9') && !(id.p[i] >= 'a' && id.p[i] <= 'f'))
+            return false;
+    return true;
+}
+
+/* An id's place under the directory: "3f/3f...". */
+struct place {
+    char path[2 + 1 + BLOB_ID_CHARS + 1];
+};
+
+static bool place_of(struct str id, struct place *ret)
+{
+    if (!id_valid(id))
+        return false;
+    snprintf(ret->path, sizeof ret->path, "%.2s/%.*s", id.p, BLOB_ID_CHARS, id.p);
+    return true;
+}
+
+/* ---- receiving ---- */
+
+static void writer_free(struct blob_writer *w)
+{
+    if (w->fd >= 0) {
+        close(w->fd);
+        unlinkat(w->blobs->tmp_fd, w->id, 0); /* gone already when it was renamed */
+    }
+    for (int i = 0; i < DIGESTS; i++)
+        EVP_MD_CTX_free(w->digest[i]);
+    free(w);
+}
+
+int blob_begin(struct blobs *b, unsigned digests, struct blob_writer **ret)
+{
+    const EVP_MD *const kinds[DIGESTS] = { EVP_md5(), EVP_sha1(), EVP_sha256() };
+    struct blob_writer *w = xalloc(sizeof *w);
+    w->blobs = b;
+    w->digests = digests;
+    w->fd = -1;
+    for (int i = 0; i < DIGESTS; i++) {
+        if (!(digests & digest_bits[i]))
+            continue;
+        w->digest[i] = EVP_MD_CTX_new();
+        if (!w->digest[i] || EVP_DigestInit_ex(w->digest[i], kinds[i], NULL) != 1) {
+            writer_free(w);
+            return E_IO;
+        }
+    }
+    *ret = w;
+    return 0;
+}
+
+static int file_create(struct blob_writer *w)
+{
+    uint8_t random[BLOB_ID_CHARS / 2];
+    random_bytes(random, sizeof random);
+    for (size_t i = 0; i < sizeof random; i++)
+        snprintf(w->id + 2 * i, 3, "%02x", random[i]);
+    w->fd = openat(w->blobs->tmp_fd, w->id, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    return w->fd < 0 ? errno_error() : 0;
+}
+
+static int file_write(struct blob_writer *w, const char *p, size_t n)
+{
+    if (w->fd < 0) {
+        int rc = file_create(w);
+        if (rc < 0)
+            return rc;
+    }
+    while (n > 0) {
+        ssize_t got = write(w->fd, p, n);
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got < 0)
+            return errno_error();
+        p += got;
+        n -= (size_t)got;
+        w->written += got;
+    }
+    if (w->written - w->behind >= WRITE_BEHIND_BYTES) {
+        /* Only a hint: blob_finish syncs. It keeps the sync at the end of a great body short. */
+        sync_file_range(w->fd, w->behind, w->written - w->behind, SYNC_FILE_RANGE_WRITE);
+        w->behind = w->written;
+    }
+    return 0;
+}
+
+static int file_flush(struct blob_writer *w)
+{
+    int rc = file_write(w, w->buffer, w->buffered);
+    w->buffered = 0;
+    return rc;
+}
+
+static void digests_update(struct blob_writer *w, const void *p, size_t n)
+{
+    for (int i = 0; i < DIGESTS; i++)
+        if (w->digest[i])
+            EVP_DigestUpdate(w->digest[i], p, n);
+    for (int i = 0; i < CRC_KINDS; i++)
+        if (w->digests & crc_bits[i])
+            w->crc[i] = crc_update(&w->blobs->crc, (enum crc_kind)i, w->crc[i], p, n);
+}
+
+int blob_write(struct blob_writer *w, const void *p, size_t n)
+{
+    if (w->err < 0 || n == 0)
+        return w->err;
+    digests_update(w, p, n);
+    w->bytes += (int64_t)n;
+    if (n > sizeof w->buffer - w->buffered && w->buffered > 0)
+        w->err = file_flush(w);
+    if (w->err == 0 && n > sizeof w->buffer) {
+        w->err = file_write(w, p, n);
+    } else if (w->err == 0) {
+        memcpy(w->buffer + w->buffered, p, n);
+        w->buffered += n;
+    }
+    return w->err;
+}
+
+/* From tmp to its place, durably. */
+static int file_place(struct blob_writer *w)
+{
+    struct place place;
+    int folder_fd = -1;
+    if (fdatasync(w->fd) < 0)
+        return errno_error();
+    place_of((struct str){ w->id, BLOB_ID_CHARS }, &place);
+    char folder[3] = { w->id[0], w->id[1], 0 };
+    bool made = mkdirat(w->blobs->dir_fd, folder, 0700) == 0;
+    if (!made && errno != EEXIST)
+        return errno_error();
+    if (made && fsync(w->blobs->dir_fd) < 0)
+        return errno_error();
+    int rc = dir_open(w->blobs->dir_fd, folder, &folder_fd);
+    if (rc < 0)
+        return rc;
+    if (renameat(w->blobs->tmp_fd, w->id, w->blobs->dir_fd, place.path) < 0)
+        rc = errno_error();
+    else if (fsync(folder_fd) < 0)
+        rc = errno_error();
+    close(folder_fd);
+    return rc;
+}
+
+static void digests_finish(struct blob_writer *w, struct blob *ret)
+{
+    uint8_t *const out[DIGESTS] = { ret->md5, ret->sha1, ret->sha256 };
+    for (int i = 0; i < DIGESTS; i++)
+        if (w->digest[i])
+            EVP_DigestFinal_ex(w->digest[i], out[i], NULL);
+    ret->digests = w->digests;
+    ret->crc32 = (uint32_t)w->crc[CRC32];
+    ret->crc32c = (uint32_t)w->crc[CRC32C];
+    ret->crc64nvme = w->crc[CRC64NVME];
+}
+
+int blob_finish(struct blob_writer *w, struct arena *a, struct blob *ret)
+{
+    struct blob blob = { .bytes = w->bytes };
+    int rc = w->err;
+    if (rc == 0 && w->fd < 0) {
+        blob.data = str_dup(a, (struct str){ w->buffer, w->buffered });
+    } else {
+        if (rc == 0)
+            rc = file_flush(w);
+        if (rc == 0)
+            rc = file_place(w);
+        blob.id = str_dup(a, (struct str){ w->id, BLOB_ID_CHARS });
+    }
+    if (rc == 0) {
+        digests_finish(w, &blob);
+        *ret = blob;
+    }
+    writer_free(w);
+    return rc;
+}
+
+void blob_abort(struct blob_writer *w)
+{
+    if (w)
+        writer_free(w);
+}
+
+/* ---- what is there ---- */
+
+int blob_open(struct blobs *b, struct str id)
+{
+    struct place place;
+    if (!place_of(id, &place))
+        return E_NOT_FOUND;
+    int fd = openat(b->dir_fd, place.path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    return fd < 0 ? errno_error() : fd;
+}
+
+static int file_read(int fd, char *p, size_t n, int64_t offset)
+{
+    while (n > 0) {
+        ssize_t got = pread(fd, p, n, offset);
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got < 0)
+            return errno_error();
+        if (got == 0)
+            return E_CORRUPT; /* shorter than its record says */
+        p += got;
+        n -= (size_t)got;
+        offset += got;
+    }
+    return 0;
+}
+
+int blob_read(struct blobs *b, struct arena *a, const struct blob *blob, size_t max_bytes, struct str *ret)
+{
+    if (blob->bytes < 0 || blob->offset < 0)
+        return E_INVALID;
+    if ((uint64_t)blob->bytes > max_bytes)
+        return E_LIMIT;
+    if (!str_set(blob->id)) {
+        if ((uint64_t)blob->offset > blob->data.n || (uint64_t)blob->bytes > blob->data.n - (uint64_t)blob->offset)
+            return E_CORRUPT;
+        *ret = str_dup(a, (struct str){ blob->data.p ? blob->data.p + blob->offset : "", (size_t)blob->bytes });
+        return 0;
+    }
+    int fd = blob_open(b, blob->id);
+    if (fd < 0)
+        return fd;
+    char *p = arena_alloc(a, (size_t)blob->bytes + 1);
+    int rc = file_read(fd, p, (size_t)blob->bytes, blob->offset);
+    close(fd);
+    if (rc == 0)
+        *ret = (struct str){ p, (size_t)blob->bytes };
+    return rc;
+}
+
+void blob_remove(struct blobs *b, struct str id)
+{
+    struct place place;
+    if (place_of(id, &place))
+        unlinkat(b->dir_fd, place.path, 0); /* one that stays is swept at the next start */
+}
+
+struct str blob_path(struct blobs *b, struct arena *a, struct str id)
+{
+    struct place place;
+    return place_of(id, &place) ? str_printf(a, "%s/%s", b->dir, place.path) : STR_NONE;
+}
+
+/* ---- the sweep ---- */
+
+static int folder_sweep(int at, const char *name, bool (*is_used)(void *ctx, struct str id), void *ctx)
+{
+    int removed = 0, fd = openat(at, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR *d = fd < 0 ? NULL : fdopendir(fd);
+    if (!d) {
+        int rc = errno_error();
+        if (fd >= 0)
+            close(fd);
+        return rc;
+    }
+    const struct dirent *e;
+    while ((e = readdir(d))) {
+        struct str id = str_c(e->d_name);
+        if (id_valid(id) && !(is_used && is_used(ctx, id)) && unlinkat(fd, e->d_name, 0) == 0)
+            removed++;
+    }
+    closedir(d);
+    return removed;
+}
+
+int blobs_sweep(struct blobs *b, bool (*is_used)(void *ctx, struct str id), void *ctx)
+{
+    int removed = folder_sweep(b->dir_fd, "tmp", NULL, NULL);
+    for (unsigned i = 0; i < 256 && removed >= 0; i++) {
+        char folder[3];
+        snprintf(folder, sizeof folder, "%02x", i);
+        int rc = folder_sweep(b->dir_fd, folder, is_used, ctx);
+        if (rc < 0 && rc != E_NOT_FOUND)
+            return rc;
+        removed += rc < 0 ? 0 : rc;
+    }
+    return removed;
+}
