@@ -44,6 +44,7 @@ struct sandbox_exit {
 struct sandbox_caps {
     bool available;           /* false: no sandbox can be made; why says it */
     bool cgroup_memory, cgroup_cpu, cgroup_freezer;
+    bool cgroup_v2;           /* which form they have */
     char why[256];
 };
 
@@ -51,20 +52,29 @@ struct sandbox_caps {
 int sandbox_helper_spawn(struct sandboxes **ret);
 /* main() of the helper: `strata sandbox-helper FD`. Never returns. */
 void sandbox_helper_main(int fd) __attribute__((noreturn));
+/* strata gives up what it does not need, once the helper runs: no_new_privs, and of root's capabilities it keeps those on files and low ports. For
+ * serve alone: programs that it starts afterwards have no more. E_IO. */
+int sandbox_drop_privileges(void);
+/* Waits for the helper's first word (some milliseconds after its start). Call it, or sandboxes_start, from one thread before any sandbox_start. */
 void sandboxes_caps(struct sandboxes *s, struct sandbox_caps *ret);
-/* Starts the thread that receives exits. on_exit is called from it, once a sandbox that was started. */
+/* Starts the thread that receives exits and answers. on_exit is called from it, once a sandbox that was started, perhaps before its sandbox_start has
+ * returned (*ret is set by then). It must not call sandbox_start (which waits for this thread) nor sandboxes_stop. */
 int sandboxes_start(struct sandboxes *s, void (*on_exit)(void *ctx, struct sandbox *box, const struct sandbox_exit *exit), void *ctx);
 void sandboxes_stop(struct sandboxes *s); /* kills every sandbox; NULL-safe */
 
-/* Makes namespaces, mounts and listeners and starts argv. ret_listen_fds has room for n_tcp_ports (+1 for dns, last); the caller owns them.
- * ret_output_fd: a pipe with its stdout and stderr. box_tag is for the caller. E_IO, E_LIMIT, E_UNSUPPORTED; the reason in words in why. */
+/* Makes namespaces, mounts and listeners and starts argv; returns when the program's image is loaded. Any thread, behind sandboxes_start.
+ * Inside it runs as uid 993, gid 990, and ends with argv's process. /proc, /dev, /tmp and each mount's target must exist in the root; sources are files or
+ * directories. ret_listen_fds has room for n_tcp_ports (+1 for dns, last): non-blocking, the caller owns them. ret_output_fd: the (blocking) reading end of
+ * a pipe with its stdout and stderr, the caller's; it ends when the last process inside has. box_tag is for the caller.
+ * E_IO, E_LIMIT, E_INVALID, E_UNSUPPORTED, E_CLOSED; the reason in words in why. */
 int sandbox_start(struct sandboxes *s, const struct sandbox_config *config, void *box_tag, struct sandbox **ret, int *ret_listen_fds,
                   int *ret_output_fd, char why[256]);
 void *sandbox_tag(const struct sandbox *box);
 int sandbox_freeze(struct sandbox *box);
 int sandbox_thaw(struct sandbox *box);
 int sandbox_kill(struct sandbox *box);       /* SIGKILL to all of it; on_exit follows */
-int64_t sandbox_memory_peak(struct sandbox *box); /* bytes since start, -1 unknown */
-void sandbox_free(struct sandbox *box);      /* after on_exit */
+/* Resident bytes at most since start, -1 unknown. Reads /proc: call it once an invocation. */
+int64_t sandbox_memory_peak(struct sandbox *box);
+void sandbox_free(struct sandbox *box);      /* after on_exit; NULL-safe */
 
 #endif

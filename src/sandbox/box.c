@@ -1,0 +1,328 @@
+#include "sandbox/box.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <linux/capability.h>
+#include <linux/securebits.h>
+#include <net/if.h>
+#include <netinet/in.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/err.h"
+#include "sandbox/filter.h"
+#include "sandbox/protocol.h"
+
+enum {
+    LISTEN_BACKLOG = 128,
+    TMP_INODES_MIN = 1024,
+    TMP_INODES_MAX = 262144,
+    TMP_BYTES_PER_INODE = 16384,
+    OPEN_FILES_MAX = 1024,     /* as AWS */
+    DATA_SPARE_BYTES = 256 << 20,
+};
+
+/* What came with START. */
+enum { FD_OUTPUT, FD_ROOT, FD_DEV, FD_MOUNTS };
+
+struct init {
+    int ctl;
+    uint32_t id;
+    int proc; /* a proc mount, not attached yet */
+    const struct sock_fprog *filter;
+    int fds[MSG_FDS_MAX];
+    uint32_t n_fds;
+    int listeners[SANDBOX_PORTS_MAX + 1];
+    uint32_t n_listeners;
+};
+
+__attribute__((noreturn, format(printf, 2, 3))) static void give_up(const struct init *t, const char *fmt, ...)
+{
+    char why[256];
+    int e = errno;
+    va_list ap;
+
+    va_start(ap, fmt);
+    int n = vsnprintf(why, sizeof why, fmt, ap);
+    va_end(ap);
+    if (n >= 0 && (size_t)n < sizeof why && e != 0)
+        snprintf(why + n, sizeof why - (size_t)n, ": %s", strerror(e));
+    (void)msg_send_failed(t->ctl, t->id, E_IO, why);
+    _exit(1);
+}
+
+static void close_all_but(int a, int b)
+{
+    int low = a < b ? a : b, high = a < b ? b : a;
+
+    if (low > 0)
+        (void)close_range(0, (unsigned)low - 1, 0);
+    if (high > low + 1)
+        (void)close_range((unsigned)low + 1, (unsigned)high - 1, 0);
+    (void)close_range((unsigned)high + 1, ~0U, 0);
+}
+
+/* Identity: the mapped ids, while capabilities in the new user namespace stay (uid 0 is not mapped, so nothing drops them). Raw calls: the
+ * C library believes that this is still the helper. */
+static void take_ids(const struct init *t)
+{
+    if (syscall(SYS_setresgid, BOX_GID, BOX_GID, BOX_GID) != 0 || syscall(SYS_setresuid, BOX_UID, BOX_UID, BOX_UID) != 0)
+        give_up(t, "cannot take the sandbox's user id");
+    (void)syscall(SYS_setgroups, 0, NULL); /* refused to an ordinary user, whose groups open nothing inside */
+    /* Dies with the helper. Set behind the ids, which reset it; the messages that follow fail when the helper was gone already. */
+    if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0 || prctl(PR_SET_DUMPABLE, 0) != 0)
+        give_up(t, "prctl");
+}
+
+static void raise_lo(const struct init *t)
+{
+    struct ifreq r = { .ifr_name = "lo" };
+    int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+    r.ifr_flags = IFF_UP | IFF_RUNNING;
+    if (fd < 0 || ioctl(fd, SIOCSIFFLAGS, &r) != 0)
+        give_up(t, "cannot raise lo");
+    close(fd);
+}
+
+static int new_proc(void)
+{
+    int fs = fsopen("proc", FSOPEN_CLOEXEC), fd;
+
+    if (fs < 0)
+        return -1;
+    if (fsconfig(fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0) != 0) {
+        close(fs);
+        return -1;
+    }
+    fd = fsmount(fs, FSMOUNT_CLOEXEC, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC);
+    close(fs);
+    return fd;
+}
+
+static void prepare(struct init *t)
+{
+    char buf[sizeof(struct msg)];
+    struct msg ready = { MSG_READY, 0 };
+    int oom = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
+
+    if (oom >= 0) {
+        (void)!write(oom, "500", 3); /* a machine short of memory takes functions before the cloud */
+        close(oom);
+    }
+    if (msg_recv(t->ctl, buf, sizeof buf, t->fds, &t->n_fds) < 0)
+        _exit(1);
+    take_ids(t);
+    if (unshare(CLONE_NEWCGROUP) != 0) /* here and not at birth: its groups are the root of what it sees */
+        give_up(t, "cannot make a cgroup namespace");
+    raise_lo(t);
+    t->proc = new_proc();
+    if (t->proc < 0)
+        give_up(t, "cannot mount a new /proc");
+    if (msg_send(t->ctl, &ready, sizeof ready, NULL, 0) != 0)
+        _exit(1);
+}
+
+static void make_listeners(struct init *t, const struct start_wire *w)
+{
+    struct sockaddr_in a = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+    int on = 1;
+
+    for (uint32_t i = 0; i < w->n_ports + (w->dns != 0); i++) {
+        bool dns = i == w->n_ports;
+        int fd = socket(AF_INET, (dns ? SOCK_DGRAM : SOCK_STREAM) | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+        a.sin_port = htons(dns ? 53 : w->ports[i]);
+        if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) != 0 || bind(fd, (struct sockaddr *)&a, sizeof a) != 0 ||
+            (!dns && listen(fd, LISTEN_BACKLOG) != 0))
+            give_up(t, "cannot listen on port %u inside", ntohs(a.sin_port));
+        t->listeners[t->n_listeners++] = fd;
+    }
+}
+
+static void mount_tmp(const struct init *t, int64_t bytes)
+{
+    int64_t inodes = bytes / TMP_BYTES_PER_INODE;
+    char options[96];
+
+    inodes = inodes < TMP_INODES_MIN ? TMP_INODES_MIN : inodes > TMP_INODES_MAX ? TMP_INODES_MAX : inodes;
+    snprintf(options, sizeof options, "mode=1777,size=%lld,nr_inodes=%lld", (long long)(bytes > 0 ? bytes : 4096), (long long)inodes);
+    if (mount("tmpfs", "/tmp", "tmpfs", MS_NOSUID | MS_NODEV, options) != 0)
+        give_up(t, "cannot mount /tmp (the root needs that directory)");
+}
+
+/* The root comes as a mount that is not attached anywhere. It is laid over the old root, pivoted to, and the old one let go; all else is
+ * attached after the pivot, so that a link in the image cannot lead out of it. */
+static void change_root(struct init *t, const struct start *s)
+{
+    const uint32_t n_mounts = s->w.n_mounts;
+
+    if (t->n_fds != FD_MOUNTS + n_mounts) {
+        errno = 0;
+        give_up(t, "%u descriptors for %u mounts", t->n_fds, n_mounts);
+    }
+    if (move_mount(t->fds[FD_ROOT], "", AT_FDCWD, "/", MOVE_MOUNT_F_EMPTY_PATH) != 0 || fchdir(t->fds[FD_ROOT]) != 0 ||
+        syscall(SYS_pivot_root, ".", ".") != 0)
+        give_up(t, "cannot change the root to %s", s->root);
+    if (move_mount(t->proc, "", AT_FDCWD, "/proc", MOVE_MOUNT_F_EMPTY_PATH) != 0)
+        give_up(t, "cannot mount /proc (the root needs that directory)");
+    if (umount2(".", MNT_DETACH) != 0 || chdir("/") != 0)
+        give_up(t, "cannot let the old root go");
+    if (move_mount(t->fds[FD_DEV], "", AT_FDCWD, "/dev", MOVE_MOUNT_F_EMPTY_PATH) != 0)
+        give_up(t, "cannot mount /dev (the root needs that directory)");
+    mount_tmp(t, s->w.tmp_bytes);
+    for (uint32_t i = 0; i < n_mounts; i++)
+        if (move_mount(t->fds[FD_MOUNTS + i], "", AT_FDCWD, s->target[i], MOVE_MOUNT_F_EMPTY_PATH) != 0)
+            give_up(t, "cannot mount %s at %s", s->source[i], s->target[i]);
+    if (sethostname(s->hostname, strlen(s->hostname)) != 0)
+        give_up(t, "cannot set the host name");
+}
+
+static void limit(int resource, uint64_t value)
+{
+    struct rlimit now, r = { value, value };
+
+    /* Never above what strata itself was given. */
+    if (getrlimit(resource, &now) == 0 && now.rlim_max != RLIM_INFINITY && now.rlim_max < value)
+        r.rlim_cur = r.rlim_max = now.rlim_max;
+    (void)setrlimit(resource, &r);
+}
+
+static void set_limits(const struct start_wire *w)
+{
+    limit(RLIMIT_NOFILE, OPEN_FILES_MAX);
+    limit(RLIMIT_CORE, 0);
+    limit(RLIMIT_MEMLOCK, 64 * 1024);
+    limit(RLIMIT_MSGQUEUE, 0);
+    limit(RLIMIT_NPROC, w->pids_max + 1); /* and this process */
+    /* The helper watches the use; this bounds what can be taken between two looks. Reserved is not used, hence the spare. */
+    if (w->limit_data != 0)
+        limit(RLIMIT_DATA, (uint64_t)w->memory_bytes * 2 + DATA_SPARE_BYTES);
+    umask(022);
+}
+
+static void drop_privileges(const struct init *t)
+{
+    struct __user_cap_header_struct h = { _LINUX_CAPABILITY_VERSION_3, 0 };
+    struct __user_cap_data_struct none[2] = { { 0, 0, 0 }, { 0, 0, 0 } };
+
+    for (int c = 0; c <= CAP_LAST_CAP; c++)
+        (void)prctl(PR_CAPBSET_DROP, c, 0, 0, 0);
+    (void)prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
+    if (prctl(PR_SET_SECUREBITS, SECBIT_NOROOT | SECBIT_NOROOT_LOCKED | SECBIT_NO_CAP_AMBIENT_RAISE | SECBIT_NO_CAP_AMBIENT_RAISE_LOCKED) != 0 ||
+        syscall(SYS_capset, &h, none) != 0)
+        give_up(t, "cannot give capabilities up");
+    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 || filter_load(t->filter) != 0)
+        give_up(t, "cannot load the system call filter");
+}
+
+__attribute__((noreturn)) static void run_program(const struct init *t, const struct start *s, int report)
+{
+    sigset_t none;
+    int e, null = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+    for (int sig = 1; sig < NSIG; sig++)
+        (void)signal(sig, SIG_DFL);
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
+    setsid();
+    if (null >= 0 && chdir(s->cwd) == 0 && dup2(null, 0) == 0 && dup2(t->fds[FD_OUTPUT], 1) == 1 && dup2(t->fds[FD_OUTPUT], 2) == 2) {
+        int at = fcntl(report, F_DUPFD_CLOEXEC, 3);
+        (void)close_range(3, (unsigned)at - 1, 0);
+        (void)close_range((unsigned)at + 1, ~0U, 0);
+        report = at;
+        execve(s->argv[0], (char *const *)(uintptr_t)s->argv, (char *const *)(uintptr_t)s->env);
+    }
+    e = errno;
+    (void)!write(report, &e, sizeof e);
+    _exit(127);
+}
+
+/* The program's process once its image is loaded. */
+static pid_t start_program(const struct init *t, const struct start *s)
+{
+    int report[2], e = 0;
+    pid_t pid;
+
+    if (pipe2(report, O_CLOEXEC) != 0 || (pid = fork()) < 0)
+        give_up(t, "cannot start a process");
+    if (pid == 0)
+        run_program(t, s, report[1]);
+    close(report[1]);
+    if (read(report[0], &e, sizeof e) == sizeof e) {
+        errno = e;
+        give_up(t, "cannot start %s in %s", s->argv[0], s->cwd);
+    }
+    close(report[0]);
+    return pid;
+}
+
+__attribute__((noreturn)) static void reap(const struct init *t, pid_t program)
+{
+    struct {
+        struct msg head;
+        struct exited_wire exited;
+    } m;
+    struct rusage use;
+    int status;
+    pid_t pid;
+
+    do
+        pid = wait4(-1, &status, 0, &use);
+    while (pid != program && (pid > 0 || errno == EINTR));
+    memset(&m, 0, sizeof m);
+    m.head = (struct msg){ MSG_EXITED, t->id };
+    m.exited.wait_status = status;
+    m.exited.memory_peak_bytes = (int64_t)use.ru_maxrss * 1024;
+    (void)msg_send(t->ctl, &m, sizeof m, NULL, 0);
+    _exit(0);
+}
+
+void box_main(int ctl, const struct sock_fprog *filter)
+{
+    static char message[MSG_BYTES_MAX];
+    static struct start start;
+    struct init t = { .ctl = ctl, .filter = filter };
+    struct msg ready = { MSG_READY, 0 };
+    ssize_t n;
+
+    close_all_but(ctl, 2);
+    prepare(&t);
+    n = msg_recv(t.ctl, message, sizeof message, t.fds, &t.n_fds);
+    if (n < 0)
+        _exit(1);
+    memcpy(&ready, message, sizeof ready);
+    t.id = ready.id;
+    ready.kind = MSG_READY;
+    errno = 0;
+    if (start_unpack(message, (size_t)n, &start) != 0)
+        give_up(&t, "malformed start message");
+    make_listeners(&t, &start.w);
+    change_root(&t, &start);
+    set_limits(&start.w);
+    drop_privileges(&t);
+    pid_t program = start_program(&t, &start);
+    /* The listeners are strata's alone: a copy held here would keep a port open that strata has closed. */
+    if (msg_send(t.ctl, &ready, sizeof ready, t.listeners, t.n_listeners) != 0)
+        _exit(1);
+    for (uint32_t i = 0; i < t.n_listeners; i++)
+        close(t.listeners[i]);
+    for (uint32_t i = 0; i < t.n_fds; i++)
+        close(t.fds[i]);
+    close(t.proc);
+    explicit_bzero(message, sizeof message);
+    reap(&t, program);
+}
