@@ -65,15 +65,11 @@ __attribute__((noreturn, format(printf, 2, 3))) static void give_up(const struct
     _exit(1);
 }
 
-static void close_all_but(int a, int b)
+/* The standard three stay until the program gets its own, so that no descriptor that comes takes their numbers. */
+static void close_others(int ctl)
 {
-    int low = a < b ? a : b, high = a < b ? b : a;
-
-    if (low > 0)
-        (void)close_range(0, (unsigned)low - 1, 0);
-    if (high > low + 1)
-        (void)close_range((unsigned)low + 1, (unsigned)high - 1, 0);
-    (void)close_range((unsigned)high + 1, ~0U, 0);
+    (void)close_range(3, (unsigned)ctl - 1, 0);
+    (void)close_range((unsigned)ctl + 1, ~0U, 0);
 }
 
 /* Identity: the mapped ids, while capabilities in the new user namespace stay (uid 0 is not mapped, so nothing drops them). Raw calls: the
@@ -299,7 +295,7 @@ void box_main(int ctl, const struct sock_fprog *filter)
     struct msg ready = { MSG_READY, 0 };
     ssize_t n;
 
-    close_all_but(ctl, 2);
+    close_others(ctl);
     prepare(&t);
     n = msg_recv(t.ctl, message, sizeof message, t.fds, &t.n_fds);
     if (n < 0)

@@ -1,0 +1,740 @@
+/* Each test runs as root (when we are root) and as an ordinary user, in a process of its own. What runs inside a sandbox is this program
+ * again, with "inside" as its first argument, in a root made of empty directories and the host's /usr. */
+#include "base/test.h"
+
+#include <arpa/inet.h>
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <linux/bpf.h>
+#include <poll.h>
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/mman.h>
+#include <sys/mount.h>
+#include <sys/ptrace.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/err.h"
+#include "sandbox/sandbox.h"
+
+enum { MB = 1 << 20, ORDINARY_ID = 61234, WAIT_MS = 20000 };
+
+#define CHECK(x)                                                                                                        \
+    do {                                                                                                                \
+        if (!(x)) {                                                                                                     \
+            fprintf(stderr, "%s:%d: %s is false (uid %d)\n", __FILE__, __LINE__, #x, (int)geteuid());                    \
+            _exit(1);                                                                                                   \
+        }                                                                                                               \
+    } while (0)
+
+/* ---- what runs inside ---- */
+
+static void inside_show(char **argv)
+{
+    char cwd[256], host[64];
+
+    CHECK(getcwd(cwd, sizeof cwd) != NULL && gethostname(host, sizeof host) == 0);
+    printf("%s %s %s %d %d %s", cwd, host, getenv("COLOR"), (int)getuid(), (int)getgid(), argv[0]);
+}
+
+static void inside_privileges(char **argv)
+{
+    FILE *f = fopen("/proc/self/status", "r");
+    char line[256];
+
+    CHECK(f != NULL);
+    while (fgets(line, sizeof line, f) != NULL)
+        if (strncmp(line, "Cap", 3) == 0 || strncmp(line, "NoNewPrivs", 10) == 0 || strncmp(line, "Seccomp:", 8) == 0)
+            fputs(line, stdout);
+}
+
+static void inside_open(char **argv)
+{
+    int fd = open(argv[0], O_RDONLY);
+
+    printf("%s", fd >= 0 ? "open" : strerror(errno));
+}
+
+/* Where it can create a file. */
+static void inside_writable(char **argv)
+{
+    static const char *const dirs[] = { "", "/dev", "/proc", "/usr", "/usr/lib", "/var/task", "/tmp" };
+    char path[64];
+
+    for (unsigned i = 0; i < sizeof dirs / sizeof *dirs; i++) {
+        snprintf(path, sizeof path, "%s/probe", dirs[i]);
+        if (open(path, O_CREAT | O_WRONLY, 0600) >= 0)
+            printf("%s ", dirs[i]);
+    }
+}
+
+static void inside_fill(char **argv)
+{
+    static char block[65536];
+    int fd = open("/tmp/fill", O_CREAT | O_WRONLY, 0600);
+    int64_t total = 0;
+    ssize_t n;
+
+    while ((n = write(fd, block, sizeof block)) > 0)
+        total += n;
+    printf("%lld %s", (long long)(total / MB), strerror(errno));
+}
+
+static void inside_processes(char **argv)
+{
+    DIR *d = opendir("/proc");
+    int n = 0;
+
+    CHECK(d != NULL);
+    for (struct dirent *e; (e = readdir(d)) != NULL;)
+        n += e->d_name[0] >= '0' && e->d_name[0] <= '9';
+    printf("%d", n);
+}
+
+static void inside_memory(char **argv)
+{
+    size_t bytes = (size_t)atol(argv[0]) * MB;
+    char *p = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+    if (p != MAP_FAILED)
+        for (size_t i = 0; i < bytes; i += 4096) {
+            p[i] = 1;
+            if (i % (8 * MB) == 0)
+                usleep(5000); /* as fast as a program works on its data, not as fast as memset */
+        }
+    printf("took");
+}
+
+static void inside_forks(char **argv)
+{
+    int n = 0;
+
+    for (; n < 2000; n++) {
+        pid_t pid = fork();
+        if (pid == 0) {
+            pause();
+            _exit(0);
+        }
+        if (pid < 0)
+            break;
+    }
+    printf("%d", n);
+}
+
+static int refused_calls(void)
+{
+    union bpf_attr attr = { 0 };
+    int ok = 0;
+
+#define REFUSED(call)                                                                                                   \
+    do {                                                                                                                \
+        errno = 0;                                                                                                      \
+        if ((call) != -1 || errno != EPERM)                                                                             \
+            printf("%s: %s\n", #call, strerror(errno));                                                                 \
+        else                                                                                                            \
+            ok++;                                                                                                       \
+    } while (0)
+    REFUSED(mount("tmpfs", "/tmp", "tmpfs", 0, NULL));
+    REFUSED(umount2("/tmp", MNT_DETACH));
+    REFUSED(syscall(SYS_pivot_root, "/tmp", "/tmp"));
+    REFUSED(chroot("/tmp"));
+    REFUSED(ptrace(PTRACE_TRACEME, 0, NULL, NULL));
+    REFUSED(unshare(CLONE_NEWUSER));
+    REFUSED(unshare(CLONE_NEWNET));
+    REFUSED(syscall(SYS_clone, CLONE_NEWUSER | SIGCHLD, NULL, NULL, NULL, NULL));
+    REFUSED(syscall(SYS_clone, CLONE_NEWPID | CLONE_NEWNS | SIGCHLD, NULL, NULL, NULL, NULL));
+    REFUSED(setns(0, 0));
+    REFUSED(syscall(SYS_bpf, BPF_MAP_CREATE, &attr, sizeof attr));
+    REFUSED(syscall(SYS_keyctl, 0, 0, 0, 0, 0));
+    REFUSED(syscall(SYS_add_key, "user", "a", "b", 1, -1));
+    REFUSED(syscall(SYS_userfaultfd, 0));
+    REFUSED(syscall(SYS_perf_event_open, NULL, 0, -1, -1, 0));
+    REFUSED(syscall(SYS_io_uring_setup, 8, NULL));
+    REFUSED(syscall(SYS_open_by_handle_at, 0, NULL, 0));
+    REFUSED(syscall(SYS_init_module, NULL, 0, ""));
+    REFUSED(syscall(SYS_kexec_load, 0, 0, NULL, 0));
+    REFUSED(syscall(SYS_reboot, 0, 0, 0, NULL));
+    REFUSED(syscall(SYS_syslog, 3, NULL, 0));
+    REFUSED(syscall(SYS_process_vm_readv, 1, NULL, 0, NULL, 0, 0));
+    REFUSED(sethostname("x", 1));
+    REFUSED(socket(AF_VSOCK, SOCK_STREAM, 0));
+    REFUSED(socket(AF_PACKET, SOCK_RAW, 0));
+    REFUSED(socket(AF_ALG, SOCK_SEQPACKET, 0));
+    REFUSED(socket(AF_NETLINK, SOCK_RAW, 12));
+    REFUSED(socket(AF_INET, SOCK_RAW, IPPROTO_ICMP));
+    return ok;
+}
+
+static void *nothing(void *arg)
+{
+    return arg;
+}
+
+static void inside_calls(char **argv)
+{
+    pthread_t t;
+
+    (void)refused_calls();
+    CHECK(syscall(SYS_clone3, NULL, 0) == -1 && errno == ENOSYS);
+    /* and what programs need works: threads, processes, shared memory */
+    CHECK(pthread_create(&t, NULL, nothing, NULL) == 0 && pthread_join(t, NULL) == 0);
+    pid_t pid = fork();
+    if (pid == 0)
+        _exit(7);
+    int status;
+    CHECK(waitpid(pid, &status, 0) == pid && WEXITSTATUS(status) == 7);
+    CHECK(open("/dev/null", O_RDWR) >= 0 && open("/dev/urandom", O_RDONLY) >= 0 && open("/dev/stdout", O_WRONLY) >= 0);
+    CHECK(open("/proc/1/environ", O_RDONLY) < 0 && open("/proc/1/mem", O_RDONLY) < 0);
+    CHECK(open("/proc/sys/kernel/hostname", O_WRONLY) < 0);
+}
+
+static int dial(const char *ip, int port, int timeout_ms)
+{
+    struct sockaddr_in a = { .sin_family = AF_INET, .sin_port = htons((uint16_t)port) };
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0), e = 0;
+    socklen_t n = sizeof e;
+    struct pollfd p = { .fd = fd, .events = POLLOUT };
+
+    CHECK(fd >= 0 && inet_pton(AF_INET, ip, &a.sin_addr) == 1);
+    if (connect(fd, (struct sockaddr *)&a, sizeof a) != 0) {
+        if (errno != EINPROGRESS)
+            return -errno;
+        if (poll(&p, 1, timeout_ms) == 0)
+            return -ETIMEDOUT;
+        getsockopt(fd, SOL_SOCKET, SO_ERROR, &e, &n);
+        if (e != 0)
+            return -e;
+    }
+    fcntl(fd, F_SETFL, 0);
+    return fd;
+}
+
+static void inside_network(char **argv)
+{
+    static const char *const away[] = { "10.0.0.1", "192.168.0.1", "169.254.169.254", "1.1.1.1", "172.17.0.1" };
+    char reply[16];
+    int fd = dial("127.0.0.1", atoi(argv[0]), WAIT_MS);
+
+    CHECK(fd >= 0 && write(fd, "ping", 4) == 4 && read(fd, reply, sizeof reply) == 4);
+    printf("%.4s ", reply);
+    for (unsigned i = 0; i < sizeof away / sizeof *away; i++)
+        CHECK(dial(away[i], 80, 1000) == -ENETUNREACH);
+    /* the host's own listener, whose port came along, is not on this lo */
+    printf("%s", strerror(-dial("127.0.0.1", atoi(argv[1]), 1000)));
+}
+
+static void inside_tick(char **argv)
+{
+    for (;;) {
+        CHECK(write(1, ".", 1) == 1);
+        usleep(1000);
+    }
+}
+
+static void inside_orphan(char **argv)
+{
+    if (fork() == 0 && fork() == 0) {
+        setsid();
+        for (;;)
+            pause();
+    }
+}
+
+static void inside_descriptors(char **argv)
+{
+    for (int fd = 0; fd < 1024; fd++)
+        if (fcntl(fd, F_GETFD) >= 0)
+            printf("%d ", fd);
+}
+
+static void inside_exit(char **argv)
+{
+    exit(atoi(argv[0]));
+}
+
+static void inside_crash(char **argv)
+{
+    abort();
+}
+
+static void inside_nothing(char **argv)
+{
+}
+
+static void inside_pause(char **argv)
+{
+    for (;;)
+        pause();
+}
+
+static const struct {
+    const char *name;
+    void (*run)(char **argv);
+} probes[] = {
+    { "show", inside_show },           { "privileges", inside_privileges }, { "open", inside_open },   { "writable", inside_writable },
+    { "fill", inside_fill },           { "processes", inside_processes },   { "memory", inside_memory }, { "forks", inside_forks },
+    { "calls", inside_calls },         { "network", inside_network },       { "tick", inside_tick },   { "orphan", inside_orphan },
+    { "descriptors", inside_descriptors }, { "exit", inside_exit },         { "crash", inside_crash }, { "pause", inside_pause },
+    { "nothing", inside_nothing },
+};
+
+/* Before main: this program as the helper, and inside. */
+__attribute__((constructor)) static void other_lives(int argc, char **argv, char **env)
+{
+    if (argc >= 3 && strcmp(argv[1], "sandbox-helper") == 0)
+        sandbox_helper_main(atoi(argv[2]));
+    if (argc < 3 || strcmp(argv[1], "inside") != 0)
+        return;
+    for (unsigned i = 0; i < sizeof probes / sizeof *probes; i++)
+        if (strcmp(argv[2], probes[i].name) == 0) {
+            probes[i].run(argv + 3);
+            fflush(stdout);
+            _exit(0);
+        }
+    _exit(99);
+}
+
+/* ---- outside ---- */
+
+struct world {
+    struct sandboxes *s;
+    struct sandbox_caps caps;
+    char root[64], self[512];
+    pthread_mutex_t lock;
+    pthread_cond_t changed;
+    int exits;
+    struct sandbox_exit last;
+    /* of the box that runs */
+    struct sandbox *box;
+    int listen_fds[8], output;
+    char text[65536];
+};
+
+static void on_exit_of(void *ctx, struct sandbox *box, const struct sandbox_exit *e)
+{
+    struct world *w = ctx;
+
+    pthread_mutex_lock(&w->lock);
+    w->exits++;
+    w->last = *e;
+    pthread_cond_broadcast(&w->changed);
+    pthread_mutex_unlock(&w->lock);
+}
+
+static void make_root(struct world *w)
+{
+    static const char *const dirs[] = { "proc", "dev", "tmp", "usr", "var", "var/task", "etc" };
+    static const char *const links[] = { "bin", "lib", "lib64" };
+    char path[128], target[32];
+    ssize_t n = readlink("/proc/self/exe", w->self, sizeof w->self - 1);
+    int fd;
+
+    CHECK(n > 0);
+    w->self[n] = '\0';
+    snprintf(w->root, sizeof w->root, "/tmp/test-sandbox-XXXXXX");
+    CHECK(mkdtemp(w->root) != NULL && chmod(w->root, 0755) == 0);
+    for (unsigned i = 0; i < sizeof dirs / sizeof *dirs; i++) {
+        snprintf(path, sizeof path, "%s/%s", w->root, dirs[i]);
+        CHECK(mkdir(path, 0755) == 0);
+    }
+    for (unsigned i = 0; i < sizeof links / sizeof *links; i++) {
+        snprintf(path, sizeof path, "%s/%s", w->root, links[i]);
+        snprintf(target, sizeof target, "usr/%s", links[i]);
+        CHECK(symlink(target, path) == 0);
+    }
+    snprintf(path, sizeof path, "%s/probe", w->root);
+    CHECK((fd = open(path, O_CREAT | O_WRONLY, 0755)) >= 0);
+    close(fd);
+}
+
+static void remove_root(const char *root)
+{
+    char command[128];
+
+    snprintf(command, sizeof command, "rm -rf '%s'", root);
+    CHECK(system(command) == 0);
+}
+
+/* The defaults of a test; config points into static memory: one at a time. */
+static struct sandbox_config *config_of(struct world *w, const char *probe, const char *arg, const char *arg2)
+{
+    static struct sandbox_config c;
+    static struct sandbox_mount mounts[3];
+    static struct str argv[5], env[1];
+
+    argv[0] = STR("/probe");
+    argv[1] = STR("inside");
+    argv[2] = (struct str){ probe, strlen(probe) };
+    argv[3] = arg != NULL ? (struct str){ arg, strlen(arg) } : STR("");
+    argv[4] = arg2 != NULL ? (struct str){ arg2, strlen(arg2) } : STR("");
+    env[0] = STR("COLOR=blue");
+    mounts[0] = (struct sandbox_mount){ STR("/usr"), STR("/usr") };
+    mounts[1] = (struct sandbox_mount){ { w->self, strlen(w->self) }, STR("/probe") };
+    mounts[2] = (struct sandbox_mount){ STR("/usr/share"), STR("/var/task") };
+    c = (struct sandbox_config){ .root = { w->root, strlen(w->root) },
+                                 .mounts = mounts,
+                                 .n_mounts = 3,
+                                 .argv = argv,
+                                 .n_argv = 5,
+                                 .env = env,
+                                 .n_env = 1,
+                                 .cwd = STR("/var/task"),
+                                 .hostname = STR("box"),
+                                 .memory_bytes = 256 * MB,
+                                 .tmp_bytes = 16 * MB,
+                                 .pids_max = 64 };
+    return &c;
+}
+
+static void start(struct world *w, const struct sandbox_config *c)
+{
+    char why[256] = "";
+    int r = sandbox_start(w->s, c, w, &w->box, w->listen_fds, &w->output, why);
+
+    if (r != 0)
+        fprintf(stderr, "sandbox_start: %s: %s\n", err_name(r), why);
+    CHECK(r == 0);
+}
+
+static void wait_exit(struct world *w, int exits)
+{
+    pthread_mutex_lock(&w->lock);
+    while (w->exits < exits)
+        pthread_cond_wait(&w->changed, &w->lock);
+    pthread_mutex_unlock(&w->lock);
+}
+
+/* Its output until its end. */
+static void collect(struct world *w)
+{
+    size_t n = 0;
+    ssize_t got;
+
+    while (n < sizeof w->text - 1 && (got = read(w->output, w->text + n, sizeof w->text - 1 - n)) > 0)
+        n += (size_t)got;
+    w->text[n] = '\0';
+    close(w->output);
+}
+
+static void run(struct world *w, const struct sandbox_config *c)
+{
+    int exits = w->exits + 1;
+
+    start(w, c);
+    collect(w);
+    wait_exit(w, exits);
+    sandbox_free(w->box);
+    if (getenv("SHOW_OUTPUT") != NULL)
+        fprintf(stderr, "[%s]\n", w->text);
+}
+
+static void open_world(struct world *w)
+{
+    pthread_mutex_init(&w->lock, NULL);
+    pthread_cond_init(&w->changed, NULL);
+    make_root(w);
+    CHECK(sandbox_helper_spawn(&w->s) == 0);
+    CHECK(sandboxes_start(w->s, on_exit_of, w) == 0);
+    sandboxes_caps(w->s, &w->caps);
+    if (!w->caps.available) {
+        fprintf(stderr, "skipped: %s\n", w->caps.why);
+        remove_root(w->root);
+        _exit(77);
+    }
+}
+
+static void session(bool ordinary, void (*fn)(struct world *))
+{
+    int status;
+    pid_t pid;
+
+    fflush(NULL);
+    pid = fork();
+    assert_true(pid >= 0);
+    if (pid == 0) {
+        static struct world w;
+        alarm(100);
+        if (ordinary && geteuid() == 0)
+            CHECK(setgroups(0, NULL) == 0 && setgid(ORDINARY_ID) == 0 && setuid(ORDINARY_ID) == 0);
+        open_world(&w);
+        fn(&w);
+        sandboxes_stop(w.s);
+        remove_root(w.root);
+        _exit(0);
+    }
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    if (WIFEXITED(status) && WEXITSTATUS(status) == 77)
+        skip();
+    assert_int_equal(status, 0);
+}
+
+/* As root when we are it, and as an ordinary user. */
+#define SANDBOX_TEST(name)                                                                                              \
+    static void name##_in(struct world *w);                                                                             \
+    TEST(name##_root)                                                                                                   \
+    {                                                                                                                   \
+        if (geteuid() != 0)                                                                                             \
+            skip();                                                                                                     \
+        session(false, name##_in);                                                                                      \
+    }                                                                                                                   \
+    TEST(name##_user)                                                                                                   \
+    {                                                                                                                   \
+        session(true, name##_in);                                                                                       \
+    }                                                                                                                   \
+    static void name##_in(struct world *w)
+
+SANDBOX_TEST(arguments_environment_and_names_pass)
+{
+    run(w, config_of(w, "show", "an argument", NULL));
+    CHECK(strcmp(w->text, "/var/task box blue 993 990 an argument") == 0);
+    CHECK(!w->last.signaled && w->last.code == 0 && !w->last.out_of_memory && w->last.memory_peak_bytes > 0);
+}
+
+SANDBOX_TEST(exit_codes_and_signals_are_told)
+{
+    run(w, config_of(w, "exit", "3", NULL));
+    CHECK(!w->last.signaled && w->last.code == 3);
+    run(w, config_of(w, "crash", NULL, NULL));
+    CHECK(w->last.signaled && w->last.code == SIGABRT && !w->last.out_of_memory);
+}
+
+SANDBOX_TEST(no_privilege_inside)
+{
+    run(w, config_of(w, "privileges", NULL, NULL));
+    CHECK(strcmp(w->text, "CapInh:\t0000000000000000\nCapPrm:\t0000000000000000\nCapEff:\t0000000000000000\n"
+                          "CapBnd:\t0000000000000000\nCapAmb:\t0000000000000000\nNoNewPrivs:\t1\nSeccomp:\t2\n") == 0);
+}
+
+SANDBOX_TEST(dangerous_calls_are_refused)
+{
+    run(w, config_of(w, "calls", NULL, NULL));
+    if (w->text[0] != '\0')
+        fprintf(stderr, "%s", w->text);
+    CHECK(w->text[0] == '\0' && !w->last.signaled && w->last.code == 0);
+}
+
+SANDBOX_TEST(host_files_are_not_there)
+{
+    char secret[128];
+    int fd;
+
+    snprintf(secret, sizeof secret, "%s/../secret-of-%d", w->root, (int)getpid());
+    CHECK((fd = open(secret, O_CREAT | O_WRONLY, 0644)) >= 0);
+    close(fd);
+    run(w, config_of(w, "open", strrchr(secret, '/'), NULL));
+    CHECK(strcmp(w->text, "No such file or directory") == 0);
+    run(w, config_of(w, "open", secret, NULL));
+    CHECK(strcmp(w->text, "No such file or directory") == 0);
+    run(w, config_of(w, "open", "/etc/passwd", NULL));
+    CHECK(strcmp(w->text, "No such file or directory") == 0);
+    run(w, config_of(w, "open", "/proc/1/root/etc/passwd", NULL));
+    CHECK(strcmp(w->text, "Permission denied") == 0 || strcmp(w->text, "No such file or directory") == 0);
+    unlink(secret);
+}
+
+SANDBOX_TEST(only_tmp_is_writable_and_it_is_small)
+{
+    run(w, config_of(w, "writable", NULL, NULL));
+    CHECK(strcmp(w->text, "/tmp ") == 0);
+    run(w, config_of(w, "fill", NULL, NULL));
+    CHECK(strcmp(w->text, "16 No space left on device") == 0);
+}
+
+SANDBOX_TEST(other_processes_are_not_seen)
+{
+    run(w, config_of(w, "processes", NULL, NULL));
+    CHECK(strcmp(w->text, "2") == 0); /* init and itself */
+}
+
+SANDBOX_TEST(no_descriptor_leaks_in)
+{
+    run(w, config_of(w, "descriptors", NULL, NULL));
+    CHECK(strcmp(w->text, "0 1 2 ") == 0);
+}
+
+SANDBOX_TEST(processes_are_limited)
+{
+    struct sandbox_config *c = config_of(w, "forks", NULL, NULL);
+
+    c->pids_max = 10;
+    run(w, c);
+    CHECK(atoi(w->text) == 9); /* and itself */
+}
+
+SANDBOX_TEST(memory_limit_kills_only_its_sandbox)
+{
+    struct sandbox *other;
+    int other_output;
+    struct sandbox_config *c = config_of(w, "pause", NULL, NULL);
+
+    start(w, c);
+    other = w->box;
+    other_output = w->output;
+    c = config_of(w, "memory", "300", NULL);
+    c->memory_bytes = 64 * MB;
+    run(w, c);
+    CHECK(w->last.signaled && w->last.code == SIGKILL && w->last.out_of_memory);
+    CHECK(w->last.memory_peak_bytes == 64 * MB);
+    c = config_of(w, "memory", "40", NULL);
+    c->memory_bytes = 64 * MB;
+    run(w, c);
+    CHECK(!w->last.signaled && strcmp(w->text, "took") == 0 && w->last.memory_peak_bytes >= 40 * MB);
+    CHECK(w->exits == 2); /* the other one runs on */
+    CHECK(sandbox_memory_peak(other) > 0);
+    sandbox_kill(other);
+    wait_exit(w, 3);
+    CHECK(w->last.signaled && w->last.code == SIGKILL && !w->last.out_of_memory);
+    close(other_output);
+    sandbox_free(other);
+}
+
+SANDBOX_TEST(listeners_reach_in_and_nothing_else_does)
+{
+    static const uint16_t ports[] = { 9001, 443 };
+    struct sandbox_config *c;
+    struct sockaddr_in a = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+    socklen_t a_n = sizeof a;
+    char port[16], buf[16];
+    int host = socket(AF_INET, SOCK_STREAM, 0), conn;
+
+    CHECK(bind(host, (struct sockaddr *)&a, sizeof a) == 0 && listen(host, 1) == 0 && getsockname(host, (struct sockaddr *)&a, &a_n) == 0);
+    snprintf(port, sizeof port, "%u", ntohs(a.sin_port));
+    c = config_of(w, "network", "443", port);
+    c->tcp_ports = ports;
+    c->n_tcp_ports = 2;
+    c->dns = true;
+    start(w, c);
+    struct pollfd p = { .fd = w->listen_fds[1], .events = POLLIN };
+    CHECK(poll(&p, 1, WAIT_MS) == 1);
+    CHECK((conn = accept(w->listen_fds[1], NULL, NULL)) >= 0);
+    CHECK(read(conn, buf, sizeof buf) == 4 && write(conn, buf, 4) == 4);
+    collect(w);
+    wait_exit(w, 1);
+    CHECK(strcmp(w->text, "ping Connection refused") == 0);
+    sandbox_free(w->box);
+    for (int i = 0; i < 3; i++)
+        CHECK(close(w->listen_fds[i]) == 0);
+    close(conn);
+    close(host);
+}
+
+static bool ticks(struct world *w, int timeout_ms)
+{
+    struct pollfd p = { .fd = w->output, .events = POLLIN };
+
+    return poll(&p, 1, timeout_ms) == 1;
+}
+
+SANDBOX_TEST(frozen_it_stands_still_and_thawed_it_goes_on)
+{
+    start(w, config_of(w, "tick", NULL, NULL));
+    for (int round = 0; round < 3; round++) {
+        CHECK(ticks(w, WAIT_MS) && read(w->output, w->text, sizeof w->text) > 0);
+        CHECK(sandbox_freeze(w->box) == 0);
+        for (int i = 0; i < 200 && ticks(w, 100); i++) /* what was under way, while it stops */
+            CHECK(read(w->output, w->text, sizeof w->text) > 0);
+        CHECK(!ticks(w, 200));
+        CHECK(sandbox_thaw(w->box) == 0);
+    }
+    CHECK(ticks(w, WAIT_MS));
+    CHECK(sandbox_freeze(w->box) == 0 && sandbox_kill(w->box) == 0); /* frozen, it still dies */
+    collect(w);
+    wait_exit(w, 1);
+    CHECK(w->last.signaled && w->last.code == SIGKILL);
+    sandbox_free(w->box);
+}
+
+SANDBOX_TEST(its_end_takes_everything_along)
+{
+    run(w, config_of(w, "orphan", NULL, NULL)); /* the pipe ends although an orphan had it */
+    CHECK(!w->last.signaled && w->last.code == 0);
+}
+
+SANDBOX_TEST(what_cannot_start_says_why)
+{
+    char why[256] = "";
+    struct sandbox_config *c = config_of(w, "show", NULL, NULL);
+    struct str missing[] = { STR("/no/such/program") };
+    struct sandbox_mount nowhere = { STR("/usr"), STR("/not/there") };
+
+    c->argv = missing;
+    c->n_argv = 1;
+    CHECK(sandbox_start(w->s, c, NULL, &w->box, w->listen_fds, &w->output, why) == E_IO);
+    CHECK(strcmp(why, "cannot start /no/such/program in /var/task: No such file or directory") == 0);
+    c = config_of(w, "show", NULL, NULL);
+    c->root = STR("/no/such/root");
+    CHECK(sandbox_start(w->s, c, NULL, &w->box, w->listen_fds, &w->output, why) == E_IO);
+    CHECK(strcmp(why, "cannot mount /no/such/root: No such file or directory") == 0);
+    c = config_of(w, "show", NULL, NULL);
+    c->mounts = &nowhere;
+    c->n_mounts = 1;
+    CHECK(sandbox_start(w->s, c, NULL, &w->box, w->listen_fds, &w->output, why) == E_IO);
+    CHECK(strcmp(why, "cannot mount /usr at /not/there: No such file or directory") == 0);
+    c = config_of(w, "show", NULL, NULL);
+    c->memory_bytes = 0;
+    CHECK(sandbox_start(w->s, c, NULL, &w->box, w->listen_fds, &w->output, why) == E_INVALID);
+    run(w, config_of(w, "show", "still", NULL)); /* and the next works */
+    CHECK(strstr(w->text, "still") != NULL && w->exits == 1);
+}
+
+SANDBOX_TEST(many_run_side_by_side)
+{
+    enum { N = 40 };
+    struct sandbox *boxes[N];
+    int outputs[N];
+
+    for (int i = 0; i < N; i++) {
+        start(w, config_of(w, "pause", NULL, NULL));
+        boxes[i] = w->box;
+        outputs[i] = w->output;
+    }
+    for (int i = 0; i < N; i++)
+        CHECK(sandbox_kill(boxes[i]) == 0);
+    wait_exit(w, N);
+    for (int i = 0; i < N; i++) {
+        close(outputs[i]);
+        sandbox_free(boxes[i]);
+    }
+}
+
+/* strata is killed outright: a process in between plays it. */
+SANDBOX_TEST(everything_dies_with_strata)
+{
+    int ready[2];
+    char byte;
+
+    CHECK(pipe(ready) == 0);
+    pid_t pid = fork();
+    if (pid == 0) {
+        static struct world other;
+        close(ready[0]);
+        open_world(&other);
+        start(&other, config_of(&other, "tick", NULL, NULL));
+        CHECK(write(ready[1], other.root, sizeof other.root) == (ssize_t)sizeof other.root);
+        pause();
+        _exit(0);
+    }
+    char root[64];
+    close(ready[1]);
+    CHECK(read(ready[0], root, sizeof root) == (ssize_t)sizeof root);
+    CHECK(kill(pid, SIGKILL) == 0 && waitpid(pid, NULL, 0) == pid);
+    /* Neither helper nor sandbox has our pipe; whose mounts come from that root shows that they live. */
+    for (int i = 0; i < 400; i++) {
+        char command[160];
+        snprintf(command, sizeof command, "grep -ls '%s' /proc/[0-9]*/mountinfo >/dev/null 2>&1", root);
+        if (system(command) != 0)
+            break;
+        CHECK(i < 399);
+        usleep(20000);
+    }
+    CHECK(read(ready[0], &byte, 1) == 0);
+    remove_root(root);
+}
