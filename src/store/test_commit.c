@@ -117,7 +117,7 @@ TEST(queued_works_share_one_commit_and_end_in_order)
     struct writer_stats stats;
     writer_stats(f.w, &stats);
     assert_int_equal(stats.works, 52);
-    assert_int_equal(stats.commits, 2); /* the gate's, and the fifty's with or without the last, which wrote nothing */
+    assert_int_equal(stats.commits, 2); /* the call of settle wrote nothing */
     teardown(&f);
 }
 
