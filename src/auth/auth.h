@@ -55,6 +55,9 @@ struct authz {
 struct authz_item *authz_add(struct authz *a, const char *action, struct str resource);
 void authz_context(struct authz *a, struct authz_item *item, const char *key, struct str value); /* absent values are left out */
 
+/* aws:RequestTag/<key> for each tag and aws:TagKeys, from a tag list or map of that shape. */
+void authz_tags(struct authz *a, struct authz_item *item, const struct shape *shape, const void *tags);
+
 /* Every item must be allowed for op->caller; else op->fail is AccessDenied in AWS's words, naming principal, action, resource and which kind of
  * policy refused. Root of the resource's account passes identity checks; explicit denies of resource policies bind it too. */
 int auth_authorize(struct op *op, const struct authz *a);

@@ -31,6 +31,8 @@ struct op_row {
     const char *method, *uri;      /* rest protocols: "PUT", "/{Bucket}/{Key+}?acl"; others: "POST", "/" */
     int status;                    /* of success; 200 */
     const struct shape *in, *out;  /* NULL when the operation has none */
+    uint32_t in_bytes, out_bytes;  /* sizes of the structs run takes; 1 when the operation has none */
+    const char *in_wrapper;        /* rest-xml: the root element of the request body, or NULL */
     const char *result_wrapper;    /* query: "CreateRoleResult", or NULL */
     int (*run)(struct op *op, const void *in, void *out);
     /* Adds what must be allowed: action on resource, with condition keys. Generated from the row. NULL: nothing is asked (sts:GetCallerIdentity). */
@@ -38,6 +40,12 @@ struct op_row {
     bool anonymous;                /* an unsigned request may ask (S3 with a bucket policy) */
     bool stream_in, stream_out;
     bool checksum_required;        /* httpChecksum requestChecksumRequired / httpChecksumRequired */
+};
+
+/* An operation of the model, listed or not: requests for the others must not be taken for a listed one (GET /b?inventory is no ListObjects). */
+struct known_op {
+    const char *name, *method, *uri;
+    const char *needs; /* what it cannot be without, blank-separated: "?partNumber ?uploadId x-amz-copy-source"; or NULL */
 };
 
 struct service_row {
@@ -48,10 +56,14 @@ struct service_row {
     const char *model_service;     /* the Smithy service name in /service/X/operation/Y of rpc-v2-cbor, or NULL */
     const char *api_version, *xml_ns;
     const char *iam_prefix;        /* "sqs" in sqs:SendMessage */
+    const char *error_namespace;   /* before the name in json's __type: "com.amazonaws.dynamodb.v20120810#"; or NULL */
+    bool validates;                /* constraint failures are worded as Smithy's; false: the room checks by itself */
+    enum protocol protocol;        /* the first of its .ops row: what is spoken when a request does not say */
     unsigned protocols;            /* bits 1 << enum protocol */
     const struct op_row *ops;      /* sorted by name */
     uint32_t n_ops;
-    const char *const *known_ops;  /* every operation of the model, NULL-terminated: known and not listed answers 501 */
+    const struct known_op *known_ops; /* every operation of the model, sorted, ends with name NULL: known and not listed answers 501 */
+    uint32_t n_known_ops;
     const struct aws_error *errors;
     uint32_t n_errors;
     /* The policy of a resource of this service, as JSON in op->arena, or absent. NULL: the service has none. */

@@ -37,6 +37,7 @@ struct member {
     uint8_t location;          /* enum shape_location */
     uint8_t time_format;       /* enum time_format */
     bool required, payload, flattened, xml_attribute, idempotency_token, sensitive, host_label, json_value /* jsonvalue: base64 header or string */;
+    bool renamed;              /* wire was given by the model (locationName) */
     const char *xml_ns, *xml_ns_prefix; /* NULL when none */
 };
 

@@ -1,0 +1,82 @@
+#!/usr/bin/env python3
+"""Writes the typed structs, tables and dispatch of strata's services from the AWS models. See models/README.md.
+
+    generate.py list                         names of the services, one a line (a service is a folder with a .ops file)
+    generate.py service NAME OUT_DIR         NAME.h and NAME.c
+    generate.py services OUT_DIR             services.c
+    generate.py coverage OUT_FILE            docs/COVERAGE.md
+Outputs are written only when they change. --depfile FILE names what was read.
+"""
+import argparse
+import os
+import sys
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+
+from generator import coverage, emit, rows  # noqa: E402
+from generator.model import Model  # noqa: E402
+from generator.rows import Problem  # noqa: E402
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+ROOMS = os.path.join(os.path.dirname(HERE), 'src', 'services')
+
+
+def write_if_changed(path, text):
+    try:
+        with open(path, encoding='utf-8') as f:
+            if f.read() == text:
+                return
+    except OSError:
+        pass
+    with open(path, 'w', encoding='utf-8') as f:
+        f.write(text)
+
+
+def own_sources():
+    folder = os.path.join(HERE, 'generator')
+    return [os.path.join(HERE, 'generate.py')] + [
+        os.path.join(folder, f) for f in sorted(os.listdir(folder)) if f.endswith('.py')]
+
+
+def load(name):
+    room = rows.Room(ROOMS, name)
+    model = Model(room, os.path.join(HERE, 'patches', name + '.json'))
+    return room, model
+
+
+def write_depfile(path, target, inputs):
+    if path:
+        with open(path, 'w', encoding='utf-8') as f:
+            f.write(target + ': ' + ' '.join(i.replace(' ', '\\ ') for i in inputs) + '\n')
+
+
+def main():
+    p = argparse.ArgumentParser()
+    p.add_argument('--depfile')
+    p.add_argument('what', choices=['list', 'service', 'services', 'coverage'])
+    p.add_argument('args', nargs='*')
+    a = p.parse_args()
+    names = rows.room_names(ROOMS)
+    if a.what == 'list':
+        print('\n'.join(names))
+    elif a.what == 'service':
+        name, out = a.args
+        room, model = load(name)
+        write_if_changed(os.path.join(out, name + '.h'), emit.header(room, model))
+        write_if_changed(os.path.join(out, name + '.c'), emit.source(room, model))
+        write_depfile(a.depfile, os.path.join(out, name + '.h'), own_sources() + room.files + model.files)
+    elif a.what == 'services':
+        (out,) = a.args
+        rooms = [rows.Room(ROOMS, n) for n in names]
+        write_if_changed(os.path.join(out, 'services.c'), emit.services(rooms))
+        write_depfile(a.depfile, os.path.join(out, 'services.c'), own_sources() + [f for r in rooms for f in r.files])
+    else:
+        (out,) = a.args
+        write_if_changed(out, coverage.text([load(n) for n in names]))
+
+
+if __name__ == '__main__':
+    try:
+        main()
+    except Problem as e:
+        sys.exit(f'generate.py: {e}')

@@ -1,0 +1,281 @@
+"""Writes C: types.py spells the structs, tables.py the shape tables; here are the operations, errors, dispatch and services.c."""
+from . import iam, tables, types
+from .ctext import boolean, member as c_member, string
+from .rows import PROTOCOLS, Problem
+
+HEAD = '/* Written by models/generate.py from the model, patches and rows of {}. Do not edit. */\n'
+
+
+def empty_side(room, row, side):
+    return f'{room.name}_{row.name}_{side}_none'
+
+
+def side_shape(model, row, side):
+    op = model.operations[row.name]
+    key = 'input' if side == 'in' else 'output'
+    return op[key]['shape'] if key in op else None
+
+
+# ---- header ----
+
+def header(room, model):
+    n = room.name
+    guard = f'STRATA_GEN_{room.prefix}_H'
+    out = [HEAD.format(n), f'#ifndef {guard}\n#define {guard}\n',
+           '#include "auth/auth.h"\n#include "aws/error.h"\n#include "aws/op.h"\n#include "wire/service.h"\n']
+    out.append(types.text(room, model))
+    for name in sorted(model.reached):
+        out.append(f'extern const struct shape {n}_{name}_shape;')
+    out.append('')
+    for row in room.operations:
+        for side in ('in', 'out'):
+            shape = side_shape(model, row, side)
+            if shape:
+                out.append(f'#define {n}_{row.name}_{side} {n}_{shape}')
+            else:
+                out.append(f'struct {n}_{row.name}_{side} {{ char none_; }};')
+    out.append('')
+    out.append(f'extern const struct aws_error {n}_errors[];')
+    for i, (name, _, _, _) in enumerate(model.errors):
+        out.append(f'#define {room.prefix}_{c_member(name)} (&{n}_errors[{i}])')
+    out.append(f'\nextern const struct service_row {n}_service;\n')
+    out.append('/* written by hand in the room */')
+    for row in room.operations:
+        out.append(f'int {n}_{row.name}(struct op *op, const struct {n}_{row.name}_in *in, struct {n}_{row.name}_out *out);')
+        if row.action == 'custom':
+            out.append(f'int {n}_authorize_{row.name}(struct op *op, const struct {n}_{row.name}_in *in, struct authz *a);')
+    out += _resource_prototypes(room, model)
+    if room.resource_policy:
+        out.append(f'int {room.resource_policy}(struct op *op, struct str arn, struct str *ret_policy);')
+    for _, function in room.jobs:
+        out.append(f'int {function}(struct op *op, struct str payload);')
+    out.append('\n#endif\n')
+    return '\n'.join(out)
+
+
+def _resource_prototypes(room, model):
+    seen, out = {}, []
+    for row in room.operations:
+        if row.action in ('-', 'custom') or not row.resource:
+            continue
+        kind, paths = row.resource
+        args = [(p[-1], _argument_type(room, model, row, p)) for p in paths]
+        types_only = [t for _, t in args]
+        if kind in seen:
+            if seen[kind] != types_only:
+                raise Problem(f'{row.where}: {kind}(...) is used with other argument types elsewhere')
+            continue
+        seen[kind] = types_only
+        spelled = ''.join(f', {t}{c_member(name)}' for name, t in args)
+        out.append(f'struct str {room.name}_arn_{kind}(struct op *op{spelled});')
+    return out
+
+
+def _resolve(room, model, row, path):
+    """The shape names along a path of members from the operation's input, the last one included."""
+    shape = side_shape(model, row, 'in')
+    for name in path:
+        members = model.shapes[shape].get('members', {}) if shape else {}
+        if name not in members:
+            raise Problem(f'{row.where}: {row.name} has no input member {".".join(path)}')
+        shape = members[name]['shape']
+    return shape
+
+
+def _argument_type(room, model, row, path):
+    kind, t = model.kind(_resolve(room, model, row, path)), None
+    t = types.c_type(room, model, _resolve(room, model, row, path))
+    return f'const {t} *' if kind in ('LIST', 'MAP', 'STRUCT') else t + ' '
+
+
+def _access(room, model, row, path):
+    """The C expression of a member by its path, and the condition under which it may be looked at."""
+    expr, guards = 'in', []
+    for i, name in enumerate(path):
+        expr += '->' + c_member(name)
+        if i < len(path) - 1:
+            guards.append(expr)
+    return expr, ' && '.join(guards)
+
+
+# ---- source ----
+
+def source(room, model):
+    iam.check(room)
+    n = room.name
+    out = [HEAD.format(n), f'#include "gen/{n}.h"\n', '#include "aws/tags.h"\n#include "base/arena.h"\n#include "store/blob.h"\n#include "wire/wire.h"\n',
+           '#include <stddef.h>\n']
+    out.append(tables.text(room, model))
+    out.append(f'const struct aws_error {n}_errors[] = {{')
+    for name, code, shape, facts in model.errors:
+        shape_ref = f'&{n}_{shape}_shape' if shape else 'NULL'
+        out.append(f'    {{ {string(name)}, {string(code)}, {string(facts["query"])}, {facts["status"]}, '
+                   f'{boolean(facts["sender"])}, {shape_ref} }},')
+    if not model.errors:
+        out.append('    { .name = NULL },')
+    out.append('};\n')
+    for row in room.operations:
+        out.append(_thunk(room, row))
+        if row.action not in ('-', 'custom'):
+            out.append(_authorize(room, model, row))
+        elif row.action == 'custom':
+            out.append(f'static int authorize_{row.name}(struct op *op, const void *in, struct authz *a)\n{{\n'
+                       f'    return {n}_authorize_{row.name}(op, in, a);\n}}\n')
+    out.append(f'static const struct op_row ops[] = {{')
+    for row in room.operations:
+        out.append(_op_row(room, model, row))
+    if not room.operations:
+        out.append('    { .name = NULL },')
+    out.append('};\n')
+    out.append('static const struct known_op known_ops[] = {')
+    for name in sorted(model.operations):
+        http = model.operations[name]['http']
+        out.append(f'    {{ {string(name)}, {string(http["method"])}, {string(http["requestUri"])}, '
+                   f'{string(_needs(model, model.operations[name]))} }},')
+    out.append('    { .name = NULL },\n};\n')
+    out.append(_service_row(room, model))
+    return '\n'.join(out)
+
+
+def _needs(model, op):
+    """Required members in the query string (?name) and in headers: they tell S3's operations on one path apart."""
+    if 'input' not in op:
+        return None
+    shape = model.shapes[op['input']['shape']]
+    words = []
+    for name in shape.get('required', []):
+        member = shape['members'].get(name, {})
+        if member.get('location') == 'querystring':
+            words.append('?' + member.get('locationName', name))
+        elif member.get('location') == 'header':
+            words.append(member.get('locationName', name))
+    return ' '.join(words) or None
+
+
+def _thunk(room, row):
+    return (f'static int run_{row.name}(struct op *op, const void *in, void *out)\n{{\n'
+            f'    return {room.name}_{row.name}(op, in, out);\n}}\n')
+
+
+def _authorize(room, model, row):
+    n = room.name
+    lines = [f'static int authorize_{row.name}(struct op *op, const void *p, struct authz *a)\n{{']
+    lines.append(f'    const struct {n}_{row.name}_in *in = p;')
+    lines.append('    (void)in;')
+    if row.resource:
+        kind, paths = row.resource
+        args = ''.join(', ' + _argument(room, model, row, p) for p in paths)
+        resource = f'{n}_arn_{kind}(op{args})'
+    else:
+        resource = 'STR("*")'
+    lines.append(f'    struct authz_item *item = authz_add(a, {string(row.action)}, {resource});')
+    lines.append('    (void)item;')
+    for key, path in row.conditions:
+        expr, guard = _access(room, model, row, path)
+        shape = _resolve(room, model, row, path)
+        if model.kind(shape) in ('STRUCT', 'MAP'):
+            raise Problem(f'{row.where}: {key} needs a scalar or a list of scalars')
+        call = f'authz_context(a, item, {string(key)}, wire_text(op->arena, &{n}_{shape}_shape, &{expr}));'
+        lines.append(f'    if ({guard})\n        {call}' if guard else f'    {call}')
+    for path in row.tags:
+        expr, guard = _access(room, model, row, path)
+        shape = _resolve(room, model, row, path)
+        by_pointer = model.kind(shape) == 'STRUCT'
+        call = f'authz_tags(a, item, &{n}_{shape}_shape, {"" if by_pointer else "&"}{expr});'
+        lines.append(f'    if ({guard})\n        {call}' if guard else f'    {call}')
+    lines.append('    return 0;\n}\n')
+    return '\n'.join(lines)
+
+
+def _argument(room, model, row, path):
+    expr, guard = _access(room, model, row, path)
+    shape = _resolve(room, model, row, path)
+    kind = model.kind(shape)
+    if kind in ('LIST', 'MAP'):
+        expr, absent = '&' + expr, 'NULL'
+    elif kind in ('STRUCT', 'STREAM'):
+        absent = 'NULL'
+    else:
+        absent = f'({types.c_type(room, model, shape)}){{ 0 }}'
+    return f'({guard} ? {expr} : {absent})' if guard else expr
+
+
+def _op_row(room, model, row):
+    n, op = room.name, model.operations[row.name]
+    http, checksum = op['http'], op.get('httpChecksum', {})
+    wrapper = None
+    if any(p in ('query',) for p in room.protocols) and 'output' in op:
+        members = model.shapes[op['output']['shape']].get('members')
+        wrapper = op['output'].get('resultWrapper') or (row.name + 'Result' if members else None)
+    fields = [
+        f'.name = {string(row.name)}', f'.service = &{n}_service', f'.txn = {row.txn}',
+        f'.method = {string(http["method"])}', f'.uri = {string(http["requestUri"])}', f'.status = {http.get("responseCode", 200)}',
+        f'.run = run_{row.name}', f'.in_bytes = sizeof(struct {n}_{row.name}_in)', f'.out_bytes = sizeof(struct {n}_{row.name}_out)',
+    ]
+    if row.action not in ('-', 'custom'):
+        fields.append(f'.action = {string(row.action)}')
+    if row.action != '-':
+        fields.append(f'.authorize = authorize_{row.name}')
+    for side in ('in', 'out'):
+        shape = side_shape(model, row, side)
+        if shape:
+            fields.append(f'.{side} = &{n}_{shape}_shape')
+    if 'locationName' in op.get('input', {}):
+        fields.append(f'.in_wrapper = {string(op["input"]["locationName"])}')
+    if wrapper:
+        fields.append(f'.result_wrapper = {string(wrapper)}')
+    if 'anonymous' in row.flags or op.get('authtype') == 'none':
+        fields.append('.anonymous = true')
+    if _streams(model, side_shape(model, row, 'in')):
+        fields.append('.stream_in = true')
+    if _streams(model, side_shape(model, row, 'out')):
+        fields.append('.stream_out = true')
+    if checksum.get('requestChecksumRequired') or op.get('httpChecksumRequired'):
+        fields.append('.checksum_required = true')
+    return '    { ' + ', '.join(fields) + ' },'
+
+
+def _streams(model, shape):
+    if not shape:
+        return False
+    return any(model.kind(m['shape']) == 'STREAM' for m in model.shapes[shape].get('members', {}).values())
+
+
+def _service_row(room, model):
+    n, meta = room.name, model.metadata
+    signing = meta.get('signingName', meta['endpointPrefix'])
+    prefixes = [r.action.split(':')[0] for r in room.operations if ':' in r.action]
+    iam_prefix = max(set(prefixes), key=prefixes.count) if prefixes else signing
+    target = meta.get('targetPrefix')
+    bits = ' | '.join(f'1u << {PROTOCOLS[p]}' for p in room.protocols)
+    xml_ns = room.xmlns or meta.get('xmlNamespace')
+    return f'''const struct service_row {n}_service = {{
+    .name = {string(n)}, .signing_name = {string(signing)}, .endpoint_prefix = {string(meta["endpointPrefix"])},
+    .target_prefix = {string(target)}, .model_service = {string(target if "cbor" in room.protocols else None)},
+    .api_version = {string(meta["apiVersion"])}, .xml_ns = {string(xml_ns)}, .iam_prefix = {string(iam_prefix)},
+    .error_namespace = {string(room.error_namespace)}, .validates = {boolean(room.validation == "smithy")},
+    .protocol = {PROTOCOLS[room.protocols[0]]}, .protocols = {bits},
+    .ops = ops, .n_ops = {len(room.operations)}, .known_ops = known_ops, .n_known_ops = {len(model.operations)},
+    .errors = {n}_errors, .n_errors = {len(model.errors)},
+    .resource_policy = {room.resource_policy or "NULL"},
+}};
+'''
+
+
+# ---- services.c ----
+
+def services(rooms):
+    out = [HEAD.format('every service'), '#include "wire/service.h"\n']
+    for room in rooms:
+        out.append(f'extern const struct service_row {room.name}_service;')
+    for room in rooms:
+        for _, function in room.jobs:
+            out.append(f'int {function}(struct op *op, struct str payload);')
+    out.append('\nconst struct service_row *const wire_services[] = {')
+    out += [f'    &{room.name}_service,' for room in rooms]
+    out.append('    NULL,\n};\n')
+    out.append('const struct job_kind wire_job_kinds[] = {')
+    for room in rooms:
+        out += [f'    {{ {string(kind)}, {function} }},' for kind, function in room.jobs]
+    out.append('    { NULL, NULL },\n};\n')
+    return '\n'.join(out)

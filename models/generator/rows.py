@@ -1,0 +1,161 @@
+"""Reads the hand-written files of a room: NAME.ops (operations) and *.rec (records). Their form: models/README.md."""
+import os
+import re
+
+PROTOCOLS = {
+    'json-1.0': 'PROTO_JSON_1_0', 'json-1.1': 'PROTO_JSON_1_1', 'query': 'PROTO_QUERY', 'ec2': 'PROTO_EC2',
+    'rest-json': 'PROTO_REST_JSON', 'rest-xml': 'PROTO_REST_XML', 'cbor': 'PROTO_CBOR',
+}
+
+
+class Problem(Exception):
+    """Something in the hand-written files that does not fit; the text names file and line."""
+
+
+def room_names(rooms):
+    if not os.path.isdir(rooms):
+        return []
+    return sorted(n for n in os.listdir(rooms) if os.path.exists(os.path.join(rooms, n, n + '.ops')))
+
+
+class Operation:
+    """One row: its transaction, action, resource as (kind, argument paths), condition keys as (key, path), flags."""
+
+    def __init__(self, where, name, txn, action, resource, conditions, flags):
+        self.where, self.name, self.action, self.flags = where, name, action, flags
+        if txn not in ('ro', 'rw'):
+            raise Problem(f'{where}: txn is ro or rw, not {txn}')
+        self.txn = 'OP_RO' if txn == 'ro' else 'OP_RW'
+        self.resource = self._call(resource)
+        self.tags, self.conditions = [], []
+        for item in self._items(conditions):
+            if item.startswith('tags('):
+                self.tags.append(self._path(item[5:-1]))
+            else:
+                key, sep, path = item.partition('=')
+                if not sep:
+                    raise Problem(f'{where}: condition key {item} needs =in.Member')
+                self.conditions.append((key, self._path(path)))
+        for flag in flags:
+            if flag not in ('anonymous',):
+                raise Problem(f'{where}: unknown flag {flag}')
+
+    @staticmethod
+    def _items(text):
+        return [] if text == '-' else [t for t in text.split(',') if t]
+
+    def _path(self, text):
+        if not text.startswith('in.'):
+            raise Problem(f'{self.where}: {text} must begin with in.')
+        return text[3:].split('.')
+
+    def _call(self, text):
+        if text in ('-', '*'):
+            return None
+        m = re.fullmatch(r'(\w+)\(([^)]*)\)', text)
+        if not m:
+            raise Problem(f'{self.where}: resource is *, - or kind(in.Member), not {text}')
+        return m.group(1), [self._path(p) for p in self._items(m.group(2) or '-')]
+
+
+class ErrorRow:
+    """`error Name ...`: an error the model lacks, or (override) what the wire says otherwise than the model."""
+
+    def __init__(self, where, words):
+        self.where, self.name = where, words[0]
+        self.status = self.code = self.query_code = self.sender = None
+        self.override = len(words) == 1 or words[1] == '='
+        if self.override:
+            it = iter(words[2:])
+            for w in it:
+                if w in ('sender', 'receiver'):
+                    self.sender = w == 'sender'
+                elif w in ('code', 'status', 'query'):
+                    value = next(it, None)
+                    if value is None:
+                        raise Problem(f'{where}: {w} needs a value')
+                    setattr(self, {'query': 'query_code'}.get(w, w), int(value) if w == 'status' else value)
+                else:
+                    raise Problem(f'{where}: unknown word {w}')
+        else:
+            self.status = int(words[1])
+            rest = words[2:]
+            if rest and rest[0] in ('sender', 'receiver'):
+                self.sender = rest.pop(0) == 'sender'
+            if rest:
+                self.query_code = rest[0]
+
+
+class Room:
+    """Everything the hand-written files of one service say."""
+
+    def __init__(self, rooms, name):
+        self.name, self.prefix = name, name.upper()
+        self.folder = os.path.join(rooms, name)
+        self.files = [self.folder]
+        self.model_name = self.model_version = self.resource_policy = self.error_namespace = self.xmlns = None
+        self.protocols, self.errors, self.jobs, self.operations, self.records = [], [], [], [], {}
+        self.validation = 'smithy'
+        self._read_ops(os.path.join(self.folder, name + '.ops'))
+        for f in sorted(os.listdir(self.folder)):
+            if f.endswith('.rec'):
+                self._read_rec(os.path.join(self.folder, f))
+        if not self.model_name or not self.protocols:
+            raise Problem(f'{name}.ops: model and protocols are needed')
+
+    def _lines(self, path):
+        self.files.append(path)
+        with open(path, encoding='utf-8') as f:
+            for n, line in enumerate(f, 1):
+                indented = line[:1] in ' \t'
+                words = line.split('#', 1)[0].split() if not line.startswith('error ') else line.split(' #', 1)[0].split()
+                if words:
+                    yield f'{os.path.basename(path)}:{n}', indented, words
+
+    def _read_ops(self, path):
+        for where, _, words in self._lines(path):
+            head, rest = words[0], words[1:]
+            if head == 'service':
+                if rest != [self.name]:
+                    raise Problem(f'{where}: the service is named as its folder, {self.name}')
+            elif head == 'model':
+                self.model_name, self.model_version = rest
+            elif head == 'protocols':
+                unknown = [w for w in rest if w not in PROTOCOLS]
+                if unknown:
+                    raise Problem(f'{where}: unknown protocol {unknown[0]}')
+                self.protocols = rest
+            elif head == 'error':
+                self.errors.append(ErrorRow(where, rest))
+            elif head == 'resource_policy':
+                self.resource_policy = rest[0]
+            elif head == 'job':
+                self.jobs.append((rest[0], rest[1]))
+            elif head == 'validation':
+                if rest[0] not in ('smithy', 'none'):
+                    raise Problem(f'{where}: validation is smithy or none')
+                self.validation = rest[0]
+            elif head == 'error_namespace':
+                self.error_namespace = rest[0]
+            elif head == 'xmlns':
+                self.xmlns = rest[0]
+            elif len(words) >= 5 or (len(words) == 4 and words[2] == '-'):
+                words = words + ['-'] * (5 - len(words))
+                self.operations.append(Operation(where, *words[:5], words[5:]))
+            else:
+                raise Problem(f'{where}: an operation has 5 columns: name txn action resource conditions')
+        names = [o.name for o in self.operations]
+        twice = {n for n in names if names.count(n) > 1}
+        if twice:
+            raise Problem(f'{self.name}.ops: listed twice: {", ".join(sorted(twice))}')
+        self.operations.sort(key=lambda o: o.name)
+
+    def _read_rec(self, path):
+        current = None
+        for where, indented, words in self._lines(path):
+            if not indented and words[0] == 'record':
+                current = self.records.setdefault(words[1], [])
+            elif indented and current is not None and len(words) >= 2:
+                current.append((where, words[0], ''.join(words[1:])))
+            else:
+                raise Problem(f'{where}: expected `record Name` or an indented `Member type`')
