@@ -47,6 +47,12 @@ def header(room, model):
     out += _resource_prototypes(room, model)
     if room.resource_policy:
         out.append(f'int {room.resource_policy}(struct op *op, struct str arn, struct str *ret_policy);')
+    if room.door:
+        out.append(f'extern const struct door {room.door};')
+    if room.start:
+        out.append(f'int {room.start}(struct cloud *cloud);')
+    if room.stop:
+        out.append(f'void {room.stop}(struct cloud *cloud);')
     for _, function in room.jobs:
         out.append(f'int {function}(struct op *op, struct str payload);')
     out.append('\n#endif\n')
@@ -210,7 +216,7 @@ def _op_row(room, model, row):
     fields = [
         f'.name = {string(row.name)}', f'.service = &{n}_service', f'.txn = {row.txn}',
         f'.method = {string(http["method"])}', f'.uri = {string(http["requestUri"])}', f'.status = {http.get("responseCode", 200)}',
-        f'.run = run_{row.name}', f'.in_bytes = sizeof(struct {n}_{row.name}_in)', f'.out_bytes = sizeof(struct {n}_{row.name}_out)',
+        f'.run = run_{row.name}',
     ]
     if row.action not in ('-', 'custom'):
         fields.append(f'.action = {string(row.action)}')
@@ -258,6 +264,7 @@ def _service_row(room, model):
     .ops = ops, .n_ops = {len(room.operations)}, .known_ops = known_ops, .n_known_ops = {len(model.operations)},
     .errors = {n}_errors, .n_errors = {len(model.errors)},
     .resource_policy = {room.resource_policy or "NULL"},
+    .door = {"&" + room.door if room.door else "NULL"}, .start = {room.start or "NULL"}, .stop = {room.stop or "NULL"},
 }};
 '''
 

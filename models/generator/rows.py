@@ -93,7 +93,8 @@ class Room:
         self.name, self.prefix = name, name.upper()
         self.folder = os.path.join(rooms, name)
         self.files = [self.folder]
-        self.model_name = self.model_version = self.resource_policy = self.error_namespace = self.xmlns = None
+        self.model_name = self.model_version = None
+        self.resource_policy = self.error_namespace = self.xmlns = self.door = self.start = self.stop = None
         self.protocols, self.errors, self.jobs, self.operations, self.records = [], [], [], [], {}
         self.validation = 'smithy'
         self._read_ops(os.path.join(self.folder, name + '.ops'))
@@ -127,18 +128,14 @@ class Room:
                 self.protocols = rest
             elif head == 'error':
                 self.errors.append(ErrorRow(where, rest))
-            elif head == 'resource_policy':
-                self.resource_policy = rest[0]
+            elif head in ('resource_policy', 'door', 'start', 'stop', 'error_namespace', 'xmlns') and len(rest) == 1:
+                setattr(self, head, rest[0])
             elif head == 'job':
                 self.jobs.append((rest[0], rest[1]))
             elif head == 'validation':
                 if rest[0] not in ('smithy', 'none'):
                     raise Problem(f'{where}: validation is smithy or none')
                 self.validation = rest[0]
-            elif head == 'error_namespace':
-                self.error_namespace = rest[0]
-            elif head == 'xmlns':
-                self.xmlns = rest[0]
             elif len(words) >= 5 or (len(words) == 4 and words[2] == '-'):
                 words = words + ['-'] * (5 - len(words))
                 self.operations.append(Operation(where, *words[:5], words[5:]))

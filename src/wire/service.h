@@ -31,7 +31,6 @@ struct op_row {
     const char *method, *uri;      /* rest protocols: "PUT", "/{Bucket}/{Key+}?acl"; others: "POST", "/" */
     int status;                    /* of success; 200 */
     const struct shape *in, *out;  /* NULL when the operation has none */
-    uint32_t in_bytes, out_bytes;  /* sizes of the structs run takes; 1 when the operation has none */
     const char *in_wrapper;        /* rest-xml: the root element of the request body, or NULL */
     const char *result_wrapper;    /* query: "CreateRoleResult", or NULL */
     int (*run)(struct op *op, const void *in, void *out);
