@@ -77,7 +77,8 @@ struct exchange_handler {
     void *ctx;
     /* Headers are complete. */
     enum body_mode (*begin)(void *ctx, struct exchange *x, size_t *max_bytes, struct body_sink *sink);
-    /* The body is complete (or x->body_failed). The handler replies now or later. Not called after BODY_NONE. */
+    /* The body is complete, or x->body_failed. The handler replies now or later; with body_failed it only cleans up: x ends when run returns, and a
+     * reply is ignored. After a sink's write failed, the rest of the body is thrown away and run is called as usual. Not called after BODY_NONE. */
     void (*run)(void *ctx, struct exchange *x);
 };
 

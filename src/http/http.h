@@ -13,7 +13,8 @@ struct http;
 
 struct http_config {
     unsigned threads_n;                  /* 0: one a core */
-    unsigned connections_max;            /* 0: 20000 */
+    unsigned connections_max;            /* 0: 20000; more wait in the backlog */
+    unsigned request_seconds;            /* 0: LIMIT_REQUEST_SECONDS */
     struct exchange_handler handler;     /* asked for every request */
     /* PEM certificate chain and key for a server name, in a; NULL config: no TLS. Called once a name; the answers are kept. */
     int (*certificate)(void *ctx, struct str server_name, struct arena *a, struct str *ret_cert_pem, struct str *ret_key_pem);
@@ -24,11 +25,14 @@ struct http_config {
 
 int http_start(const struct http_config *config, struct http **ret);
 /* Listens; "127.0.0.1:4566", "[::1]:0". *ret_port is what it got. E_BUSY when the port is in use. */
-int http_listen(struct http *h, const char *address, uint16_t *ret_port);
+int http_listen(struct http *h, const char *address, uint16_t *ret_port);  /* E_INVALID address, E_DENIED, E_BUSY, E_IO */
 /* A listening socket made elsewhere (inside a sandbox's network namespace). Exchanges carry tag; http owns fd. */
 int http_listen_fd(struct http *h, int fd, void *tag, bool plain_only);
-void http_unlisten(struct http *h, void *tag);   /* closes the listeners with that tag and their connections; returns when no exchange carries the tag any more */
-void http_quiesce(struct http *h);               /* accepts no more; waits for running exchanges (at most 30 s) */
+/* Closes the listeners with that tag and their connections; returns when no exchange carries the tag any more, so exchanges that a door
+ * holds unanswered are to be answered first. Never from within a door. */
+void http_unlisten(struct http *h, void *tag);
+void http_quiesce(struct http *h);               /* accepts no more; waits for running exchanges (at most 30 s). NULL-safe */
+/* Ends every connection. A door may still hold exchanges afterwards: their replies are thrown away. NULL-safe. */
 void http_stop(struct http *h);
 
 struct http_stats {

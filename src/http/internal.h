@@ -1,0 +1,158 @@
+/* What the files of src/http share.
+ *
+ * The life of a connection: the acceptor thread accepts it and owns it while it waits for the first bytes (accept.c); then it belongs
+ * to one of the two libmicrohttpd daemons until that one closes the socket. A conn is in http->conns from accept to close, so under
+ * http->lock its fd is valid. It is freed when the last of its holders (the socket's owner, each of its exchanges) let go.
+ *
+ * The life of a request (request.c):   HEAD -> BODY -> RUN -> completed.   While a request waits for its door its connection is
+ * suspended; `state` decides between the replying thread and the connection's thread:
+ *     WAITING --(the connection's thread suspended it)--> SUSPENDED --exchange_reply, which resumes it--> ANSWERED
+ *     WAITING --exchange_reply--> ANSWERED          SUSPENDED --http_stop, which resumes it--> ABORTED
+ *     WAITING, ABORTED --the connection ended--> GONE: exchange_reply releases the request. */
+#ifndef STRATA_HTTP_INTERNAL_H
+#define STRATA_HTTP_INTERNAL_H
+
+#include <microhttpd.h>
+#include <netinet/in.h>
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "base/arena.h"
+#include "http/http.h"
+
+enum {
+    POOL_BYTES = 32 * 1024,             /* a connection's memory in libmicrohttpd, which zeroes it after each request */
+    DRAIN_SMALL_BYTES = 256 * 1024,     /* an unwanted body up to this is read, so that the connection can be kept */
+    DRAIN_BYTES = 1024 * 1024 * 1024,   /* the rest of a body that turned out to be unwanted is read up to this */
+    CONNECT_HEAD_BYTES = 8 * 1024,      /* a CONNECT request */
+    LINGER_SECONDS = 5,                 /* how long a refused body is swallowed so that the client gets to read the answer */
+    QUIESCE_SECONDS = 30,
+    ARENAS_KEPT = 256,
+};
+
+struct tls;
+
+struct listener {
+    struct listener *next;
+    struct http *http;
+    int fd; /* -1 when closed */
+    bool plain_only, loopback;
+    void *tag;
+    uint32_t conns_n; /* conns that carry it, under http->lock */
+};
+
+enum conn_stage { CONN_PEEK, CONN_SERVED, CONN_LINGER };
+
+struct conn {
+    struct conn *next, *prev;
+    struct http *http;
+    struct listener *listener; /* NULL when lingering */
+    int fd;
+    bool tls, connected;       /* connected: it came through CONNECT */
+    atomic_int refs;
+    enum conn_stage stage;     /* the acceptor's, under http->lock */
+    char peer[INET6_ADDRSTRLEN];
+
+    /* For the sweep, in ticks. A head that takes too long and a body that trickles are cut off. */
+    atomic_uint head_since;    /* when the wait for the next request began; 0 while one is being served */
+    atomic_uint body_since;    /* when its body began; 0 outside */
+    _Atomic uint64_t body_bytes;
+
+    pthread_mutex_t lock;
+    struct request *parked;    /* the suspended request, under lock */
+};
+
+enum phase { PHASE_HEAD, PHASE_BODY, PHASE_RUN };
+enum reply_state { WAITING, SUSPENDED, ANSWERED, ABORTED, GONE };
+
+struct request {
+    struct exchange x; /* first: exchange_reply gets this pointer */
+    struct http *http;
+    struct conn *conn;
+    struct MHD_Connection *mc;
+    enum phase phase;
+    enum body_mode mode;
+    bool begun;            /* the door knows of it, so it hears of its end */
+    bool drain;            /* the rest of the body is thrown away */
+    bool queued;           /* the answer went to libmicrohttpd */
+    int own_status;        /* 0, or what http answers by itself */
+    size_t body_max, body_cap;
+    char *body;            /* malloc'd when it outgrows the arena */
+    struct body_sink sink;
+    uint64_t drained;
+    atomic_int state;
+    struct answer answer;
+};
+
+struct http {
+    struct http_config config;
+    unsigned request_seconds;
+    struct MHD_Daemon *plain, *secure;
+    struct tls *tls;
+
+    int epoll_fd, wake_fd, timer_fd;
+    pthread_t acceptor;
+    bool acceptor_runs;
+    atomic_bool stopping, quiescing;
+    atomic_uint tick; /* seconds since the start, at least 1 */
+
+    pthread_mutex_t lock;
+    pthread_cond_t changed; /* a conn was freed or a listener closed */
+    struct listener *listeners;
+    struct conn *conns;
+    uint32_t conns_n;
+    bool paused; /* the listeners are out of the epoll set: too many connections, or no descriptors */
+
+    pthread_mutex_t arenas_lock;
+    struct arena *arenas[ARENAS_KEPT];
+    uint32_t arenas_n;
+
+    _Atomic uint64_t requests, connections;
+    atomic_uint refs; /* http_start's own, and one an exchange: a door may still hold some after http_stop */
+};
+
+/* What we tell libmicrohttpd as the client's address: it keeps a copy and gives it back, which names the conn without a table. */
+struct conn_address {
+    struct sockaddr sa;
+    struct conn *conn;
+};
+
+/* http.c */
+void http_unref(struct http *h);
+
+/* conn.c */
+struct conn *conn_new(struct http *h, struct listener *l, int fd); /* l->conns_n counts it already; NULL: it lingers */
+void conn_ref(struct conn *c);
+void conn_unref(struct conn *c);
+void conn_drop(struct conn *c);               /* out of http->conns, and the owner's reference */
+void conn_close(struct conn *c);              /* the same, and closes the socket */
+int conn_serve(struct conn *c, bool tls);     /* gives it to libmicrohttpd; closes it when that fails */
+void conn_notify(void *cls, struct MHD_Connection *mc, void **socket_context, enum MHD_ConnectionNotificationCode code);
+struct conn *conn_of(struct MHD_Connection *mc);
+
+/* accept.c */
+int acceptor_start(struct http *h);
+void acceptor_stop(struct http *h);
+int acceptor_listen(struct http *h, struct listener *l);
+void acceptor_wake(struct http *h);
+void conn_linger(struct http *h, int fd); /* swallows what still comes in on fd, then closes it */
+
+/* request.c */
+struct arena *arena_take(struct http *h);
+void arena_give(struct http *h, struct arena *a);
+void *request_new(void *cls, const char *uri, struct MHD_Connection *mc);
+enum MHD_Result request_step(void *cls, struct MHD_Connection *mc, const char *url, const char *method, const char *version,
+                             const char *data, size_t *data_n, void **context);
+void request_completed(void *cls, struct MHD_Connection *mc, void **context, enum MHD_RequestTerminationCode code);
+bool request_abort_parked(struct request *r); /* under conn->lock */
+
+/* reply.c */
+enum MHD_Result reply_queue(struct request *r);
+void reply_own(struct request *r); /* fills r->answer from r->own_status */
+
+/* tls.c */
+int tls_new(const struct http_config *config, struct tls **ret);
+void tls_free(struct tls *t);
+struct MHD_Daemon *tls_daemon(struct http *h, unsigned flags, const struct MHD_OptionItem *options);
+
+#endif

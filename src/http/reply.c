@@ -1,0 +1,57 @@
+#include "http/internal.h"
+
+#include <unistd.h>
+
+static char empty[] = "";
+
+/* Only the size is told: the body of an answer to HEAD is never asked for. */
+static ssize_t no_body(void *cls, uint64_t pos, char *buf, size_t max)
+{
+    return MHD_CONTENT_READER_END_WITH_ERROR;
+}
+
+static struct MHD_Response *make_response(struct request *r, struct answer *a)
+{
+    if (a->content_length >= 0 && str_is(r->x.method, "HEAD"))
+        return MHD_create_response_from_callback((uint64_t)a->content_length, 1, no_body, NULL, NULL);
+    if (a->fd >= 0 && a->fd_bytes > 0) {
+        struct MHD_Response *response = MHD_create_response_from_fd_at_offset64((uint64_t)a->fd_bytes, a->fd, (uint64_t)a->fd_offset);
+        if (response)
+            a->fd = -1; /* it closes it */
+        return response;
+    }
+    return MHD_create_response_from_buffer(a->body.n, a->body.n ? (void *)a->body.p : empty, MHD_RESPMEM_PERSISTENT);
+}
+
+enum MHD_Result reply_queue(struct request *r)
+{
+    struct answer *a = &r->answer;
+    struct MHD_Response *response = make_response(r, a);
+    if (a->fd >= 0) {
+        close(a->fd);
+        a->fd = -1;
+    }
+    if (!response)
+        return MHD_NO;
+    for list_each(h, &a->headers) /* a value with a line break in it is refused by libmicrohttpd and so left out */
+        MHD_add_response_header(response, str_dup(r->x.arena, h->name).p, str_dup(r->x.arena, h->value).p);
+    if (a->close)
+        MHD_add_response_header(response, "Connection", "close");
+    r->queued = true;
+    enum MHD_Result result = MHD_queue_response(r->mc, (unsigned)a->status, response);
+    MHD_destroy_response(response);
+    return result;
+}
+
+void reply_own(struct request *r)
+{
+    const char *why = "the server is stopping";
+    if (r->own_status == MHD_HTTP_CONTENT_TOO_LARGE)
+        why = "the request's body is too large";
+    else if (r->own_status == MHD_HTTP_REQUEST_HEADER_FIELDS_TOO_LARGE)
+        why = "the request's headers are too large";
+    answer_init(&r->answer, r->own_status);
+    answer_header(r->x.arena, &r->answer, "Content-Type", STR("text/plain"));
+    r->answer.body = str_printf(r->x.arena, "%d: %s\n", r->own_status, why);
+    r->answer.close = r->own_status != MHD_HTTP_CONTENT_TOO_LARGE;
+}
