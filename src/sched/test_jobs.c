@@ -219,10 +219,11 @@ TEST(outbox_jobs_run_once_in_the_order_they_were_added)
     struct job jobs[700];
     static char ids[700][8];
     char expected[4096] = "";
+    size_t n = 0;
     for (int i = 0; i < 700; i++) {
         snprintf(ids[i], sizeof ids[i], "%d", i);
         jobs[i] = job_of("plain", ids[i], 0);
-        strcat(strcat(expected, ids[i]), " ");
+        n += (size_t)snprintf(expected + n, sizeof expected - n, "%d ", i);
     }
     change_many(&f, ADD, jobs, 700); /* more than one round */
     settle(&f);
@@ -399,7 +400,7 @@ TEST(jobs_timers_and_the_clock_survive_a_restart)
 {
     struct fixture f;
     setup_base(&f);
-    strcpy(f.dir, "/tmp/strata_jobs_XXXXXX");
+    snprintf(f.dir, sizeof f.dir, "/tmp/strata_jobs_XXXXXX");
     assert_non_null(mkdtemp(f.dir));
     assert_int_equal(store_open_rocksdb(f.dir, &f.s), 0);
     start(&f);

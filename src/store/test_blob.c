@@ -22,7 +22,7 @@ struct fixture {
 
 static void setup(struct fixture *f)
 {
-    strcpy(f->dir, "/tmp/strata_blob_XXXXXX");
+    snprintf(f->dir, sizeof f->dir, "/tmp/strata_blob_XXXXXX");
     assert_non_null(mkdtemp(f->dir));
     assert_int_equal(blobs_open(f->dir, &f->b), 0);
     f->a = arena_new();

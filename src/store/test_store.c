@@ -46,7 +46,7 @@ static void fixture_open(struct fixture *f)
 static void setup(struct fixture *f, enum kind kind)
 {
     f->kind = kind;
-    strcpy(f->dir, "/tmp/strata_store_XXXXXX");
+    snprintf(f->dir, sizeof f->dir, "/tmp/strata_store_XXXXXX");
     assert_non_null(mkdtemp(f->dir));
     fixture_open(f);
 }
@@ -736,8 +736,7 @@ TEST(a_backup_opens_as_the_store_was)
     struct fixture f, copy = { .kind = ROCKSDB };
     setup(&f, ROCKSDB);
     put_committed(f.s, "a", "1");
-    strcpy(copy.dir, f.dir);
-    strcat(copy.dir, "/deep/copy");
+    snprintf(copy.dir, sizeof copy.dir, "%.80s/deep/copy", f.dir);
     assert_int_equal(store_backup(f.s, copy.dir), 0);
     assert_int_equal(store_backup(f.s, copy.dir), E_EXISTS);
     put_committed(f.s, "a", "2");
