@@ -3,7 +3,6 @@
 Credentials, region, endpoints and proxies come from the environment, as for any AWS tool; nothing here looks at them."""
 
 import contextlib
-import fcntl
 import json
 import os
 import re
@@ -21,6 +20,8 @@ ENVIRONMENTS = ["dev", "stage", "prod"]
 
 # A resource that the provider watches for half a minute occupies one of these; the default of 10 would make the others wait.
 PARALLELISM = 40
+# Somebody else's run is waited for; a lock that nobody holds any more has to be taken away by hand (terraform force-unlock).
+LOCK_TIMEOUT = "-lock-timeout=60s"
 
 
 class Failure(Exception):
@@ -135,15 +136,15 @@ class Terraform:
 
     def apply(self, *arguments: str) -> bool:
         """True if anything changed."""
-        _, text = self.run("apply", "-no-color", "-auto-approve", f"-parallelism={PARALLELISM}", self.var_file, *arguments, show=True)
+        _, text = self.run("apply", "-no-color", "-auto-approve", f"-parallelism={PARALLELISM}", LOCK_TIMEOUT, self.var_file, *arguments, show=True)
         return "Resources: 0 added, 0 changed, 0 destroyed" not in text
 
     def destroy(self, *arguments: str) -> None:
-        self.run("destroy", "-no-color", "-auto-approve", f"-parallelism={PARALLELISM}", self.var_file, *arguments, show=True)
+        self.run("destroy", "-no-color", "-auto-approve", f"-parallelism={PARALLELISM}", LOCK_TIMEOUT, self.var_file, *arguments, show=True)
 
     def plan(self) -> bool:
         """True if something would change."""
-        code, text = self.run("plan", "-no-color", "-detailed-exitcode", f"-parallelism={PARALLELISM}", self.var_file, ok=(0, 2))
+        code, text = self.run("plan", "-no-color", "-detailed-exitcode", f"-parallelism={PARALLELISM}", LOCK_TIMEOUT, self.var_file, ok=(0, 2))
         say(text.rstrip())
         return code == 2
 
@@ -176,20 +177,24 @@ def local_state(environment: str) -> Path:
 
 
 @contextlib.contextmanager
-def local_backend(environment: str):
-    """While inside, 10_core keeps its state in local_state(environment). One environment at a time: the file that says so is shared."""
-    folder = DEPLOY / CORE / "main"
-    override = folder / "backend_override.tf"
-    lock = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
+def local_backend(environment: str, verbose: bool):
+    """10_core with its state in local_state(environment): a folder of this environment that links to 10_core's files, beside a file that
+    says so. Another environment, or a terraform run by hand, sees nothing of it."""
+    folder = DEPLOY / CORE / "environments" / environment / "bootstrap"
+    shutil.rmtree(folder, ignore_errors=True)
+    main_folder = folder / "main"
+    main_folder.mkdir(parents=True)
     try:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        override.write_text(f'terraform {{\n  backend "local" {{\n    path = "{local_state(environment)}"\n  }}\n}}\n')
-        try:
-            yield
-        finally:
-            override.unlink(missing_ok=True)
+        (folder / "modules").symlink_to(DEPLOY / CORE / "modules")
+        (folder / "environments").symlink_to(DEPLOY / CORE / "environments")
+        for path in (DEPLOY / CORE / "main").glob("*.tf"):
+            (main_folder / path.name).symlink_to(path)
+        (main_folder / "backend_override.tf").write_text(f'terraform {{\n  backend "local" {{\n    path = "{local_state(environment)}"\n  }}\n}}\n')
+        core = Terraform(environment, CORE, verbose)
+        core.main = main_folder
+        yield core
     finally:
-        os.close(lock)
+        shutil.rmtree(folder)
 
 
 def forget_local_state(environment: str) -> None:
@@ -205,9 +210,9 @@ def bootstrap(environment: str, verbose: bool = False) -> bool:
     if not local_state(environment).exists() and state_is_there(core):
         return False
     say(f"  {CORE}: the state bucket is not there yet: applying with local state, then moving the state into it")
-    with local_backend(environment):
-        core.init("-reconfigure")
-        core.apply()
+    with local_backend(environment, verbose) as local_core:
+        local_core.init("-reconfigure")
+        local_core.apply()
     core.init("-migrate-state", "-force-copy", *backend_arguments(environment, CORE))
     if not core.resources():
         raise Failure(f"the state did not arrive in the bucket; it is still in {local_state(environment)}")

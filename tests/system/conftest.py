@@ -1,0 +1,100 @@
+"""A running strata for the whole-system tests: real processes, real sockets, a data directory of its own."""
+
+import os
+import pathlib
+import select
+import signal
+import subprocess
+import sys
+import time
+
+import boto3
+import pytest
+from botocore.config import Config
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+PROGRAM = ROOT / os.environ.get('STRATA_BUILD', 'build') / 'strata'
+READY_SECONDS = 60
+STOP_SECONDS = 40
+
+# Nothing of the machine's own AWS settings may lead a test elsewhere.
+for name in [n for n in os.environ if n.startswith('AWS_')]:
+    del os.environ[name]
+os.environ['AWS_EC2_METADATA_DISABLED'] = 'true'
+os.environ['NO_PROXY'] = os.environ['no_proxy'] = '127.0.0.1,localhost'
+
+
+class Strata:
+    """One `strata serve` on a free loopback port. Keys test/test are the root of account 000000000000."""
+
+    def __init__(self, data, listen='127.0.0.1:0', *arguments):
+        self.data, self.listen, self.arguments = pathlib.Path(data), listen, arguments
+        self.process = None
+
+    def start(self):
+        self.log = open(self.data.with_name(self.data.name + '.log'), 'a')
+        (self.data / 'endpoint').unlink(missing_ok=True)
+        self.process = subprocess.Popen([PROGRAM, 'serve', '--data', self.data, '--listen', self.listen, *self.arguments],
+                                        stdout=subprocess.PIPE, stderr=self.log)
+        end = time.monotonic() + READY_SECONDS
+        text = b''
+        while b'Ready.\n' not in text:
+            readable, _, _ = select.select([self.process.stdout], [], [], max(0, end - time.monotonic()))
+            piece = os.read(self.process.stdout.fileno(), 4096) if readable else b''
+            if not piece:
+                self.kill()
+                raise AssertionError(f'strata did not get ready: {self.log_text()[-2000:]}')
+            text += piece
+        self.url = (self.data / 'endpoint').read_text().strip()
+        self.listen = self.url.removeprefix('http://')  # after a restart clients find it at the same place
+        return self
+
+    def stop(self):
+        """As a service manager would; returns the exit code."""
+        self.process.send_signal(signal.SIGTERM)
+        try:
+            return self.process.wait(STOP_SECONDS)
+        finally:
+            self.kill()
+
+    def kill(self):
+        """As a power cut would."""
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.wait()
+        self.process.stdout.close()
+        self.log.close()
+
+    def log_text(self):
+        return pathlib.Path(self.log.name).read_text(errors='replace')
+
+    def environment(self, **more):
+        """For programs that are to use this strata."""
+        own = {'AWS_ENDPOINT_URL': self.url, 'AWS_ACCESS_KEY_ID': 'test', 'AWS_SECRET_ACCESS_KEY': 'test', 'STRATA_DATA': str(self.data)}
+        path = f'{pathlib.Path(sys.executable).parent}:{PROGRAM.parent}:{os.environ["PATH"]}'
+        return {**os.environ, 'PATH': path, **own, **more}
+
+    def command(self, *arguments, timeout=600, **more):
+        """`strata ARGUMENTS` against this one; returns the finished process."""
+        return subprocess.run([PROGRAM, *arguments], env=self.environment(**more), capture_output=True, text=True, timeout=timeout)
+
+    def client(self, service, region='us-east-1', key='test', secret='test', token=None, **config):
+        return boto3.client(service, region_name=region, endpoint_url=self.url, aws_access_key_id=key, aws_secret_access_key=secret,
+                            aws_session_token=token, config=Config(retries={'total_max_attempts': 1}, **config))
+
+
+@pytest.fixture(scope='session')
+def strata(tmp_path_factory):
+    """One for all tests of a session: use names of your own."""
+    running = Strata(tmp_path_factory.mktemp('strata') / 'data').start()
+    yield running
+    assert running.stop() == 0
+
+
+@pytest.fixture
+def own_strata(tmp_path):
+    """One for this test alone, to be stopped, killed and started again."""
+    running = Strata(tmp_path / 'data').start()
+    yield running
+    if running.process.poll() is None:
+        running.stop()

@@ -1,0 +1,269 @@
+"""The stack on strata, as a user meets it: deployed by Terraform into three environments, used over HTTP, moved through time, killed,
+destroyed. The tests of this file build on one another in the order in which they stand."""
+
+import json
+import shutil
+import subprocess
+import time
+import uuid
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+import requests
+from conftest import ROOT, Strata
+
+REGION = 'eu-west-1'
+ENVIRONMENTS = ['dev', 'stage', 'prod']
+LAYERS = ['10_core', '20_infra', '30_app']
+
+pytestmark = pytest.mark.skipif(not shutil.which('terraform'), reason='there is no terraform on PATH')
+
+
+def wait_for(what, seconds=60, pause=0.2):
+    """What the function returns as soon as it is true; its last answer after so many seconds."""
+    end = time.monotonic() + seconds
+    while not (answer := what()) and time.monotonic() < end:
+        time.sleep(pause)
+    return answer
+
+
+class Stack:
+    """The stack's folder, copied so that a user's own environments stay as they are, and the strata that it is deployed on."""
+
+    def __init__(self, folder):
+        self.folder = folder / 'stack'
+        shutil.copytree(ROOT / 'stack', self.folder, ignore=shutil.ignore_patterns('.terraform', '*.tfstate*', '__pycache__'))
+        self.strata = Strata(folder / 'data').start()
+
+    def command(self, *arguments, ok=(0,)):
+        done = self.strata.command(*arguments, STRATA_STACK=str(self.folder))
+        assert done.returncode in ok, f'{arguments}: {done.returncode}\n{done.stdout[-3000:]}\n{done.stderr[-3000:]}'
+        return done
+
+    def outputs(self, environment):
+        layer = self.folder / 'deploy/30_app'
+        done = subprocess.run(['terraform', f'-chdir={layer / "main"}', 'output', '-json'], capture_output=True, text=True, check=True,
+                              env=self.strata.environment(TF_DATA_DIR=str(layer / 'environments' / environment / '.terraform')))
+        return {name: output['value'] for name, output in json.loads(done.stdout).items()}
+
+    def client(self, service):
+        return self.strata.client(service, REGION)
+
+    def clock(self, *arguments):
+        return self.command('clock', *arguments)
+
+
+class Api:
+    """The HTTP API of an environment."""
+
+    def __init__(self, stack, environment):
+        self.stack, self.outputs = stack, stack.outputs(environment)
+        self.key = stack.client('secretsmanager').get_secret_value(SecretId=self.outputs['api_key_secret_arn'])['SecretString']
+
+    def __call__(self, method, path, body=None, key=None, **query):
+        url = f'{self.stack.strata.url}/_aws/execute-api/{self.outputs["api_id"]}{path}'
+        return requests.request(method, url, params=query, json=body, headers={'x-api-key': key or self.key}, timeout=40)
+
+    def post_event(self, type, data):
+        answer = self('POST', '/events', {'type': type, 'data': data})
+        assert answer.status_code == 202, answer.text
+        return answer.json()['id']
+
+    def events(self, type, limit=100):
+        found, query = [], {'type': type, 'limit': limit}
+        while True:
+            answer = self('GET', '/events', **query)
+            assert answer.status_code == 200, answer.text
+            found += answer.json()['events']
+            if not answer.json()['next_cursor']:
+                return found
+            query['cursor'] = answer.json()['next_cursor']
+
+
+@pytest.fixture(scope='module')
+def stack(tmp_path_factory):
+    made = Stack(tmp_path_factory.mktemp('stack'))
+    made.command('runtime', 'install', 'python3.13')
+    assert subprocess.run([made.folder / 'build'], env=made.strata.environment()).returncode == 0
+    with ThreadPoolExecutor(len(ENVIRONMENTS)) as pool:
+        done = list(pool.map(lambda environment: made.command('deploy', environment, '--no-build'), ENVIRONMENTS))
+    assert all(d.stdout.endswith(f'{e}: deployed\n') for d, e in zip(done, ENVIRONMENTS))
+    yield made
+    if made.strata.process.poll() is None:
+        made.strata.stop()
+
+
+@pytest.fixture(scope='module')
+def api(stack):
+    return Api(stack, 'dev')
+
+
+def no_drift(stack, environment):
+    done = stack.command('deploy', environment, '--plan', '--no-build', ok=(0, 2))
+    assert done.returncode == 0, f'{environment} has drifted:\n{done.stdout[-4000:]}'
+
+
+def test_nothing_drifts_in_any_layer_of_any_environment(stack):
+    with ThreadPoolExecutor(len(ENVIRONMENTS)) as pool:
+        list(pool.map(lambda environment: no_drift(stack, environment), ENVIRONMENTS))
+
+
+def test_a_second_deploy_changes_nothing_and_says_so(stack):
+    assert stack.command('deploy', 'dev').stdout.endswith('dev: nothing has changed\n')
+
+
+def test_smoke_shows_an_event_come_out(stack):
+    url = f'{stack.strata.url}/_aws/execute-api/{{api_id}}'
+    done = subprocess.run([stack.folder / 'bin/smoke', 'dev', '--url', url], env=stack.strata.environment(), capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert 'through API, queue, worker and table' in done.stdout
+
+
+def test_health_without_a_key_and_the_rest_with_one(api):
+    assert api('GET', '/health', key='none').json() == {'status': 'ok', 'environment': 'dev'}
+    assert api('GET', '/users', key='wrong').status_code == 403
+
+
+def test_the_api_answers_at_its_own_host(stack, api):
+    host = f'{api.outputs["api_id"]}.execute-api.{REGION}.localhost'
+    answer = requests.get(f'{stack.strata.url}/health', headers={'host': host}, timeout=40)
+    assert answer.json() == {'status': 'ok', 'environment': 'dev'}
+
+
+def test_users_round_trip(api):
+    user = {'email': 'ada@example.com', 'name': 'Ada', 'attributes': {'born': 1815, 'half': 0.5}}
+    created = api('POST', '/users', user)
+    assert created.status_code == 201, created.text
+    path = f'/users/{created.json()["user_id"]}'
+    assert api('GET', path).json() == created.json()
+    assert api('PATCH', path, {'name': 'Ada L.'}).json()['version'] == 2
+    assert api('PUT', path, {'email': 'l@example.com', 'name': 'L'}).json()['attributes'] == {}
+    assert created.json()['user_id'] in [u['user_id'] for u in api('GET', '/users').json()['users']]
+    assert api('DELETE', path).status_code == 204
+    assert api('GET', path).status_code == 404
+
+
+def test_a_hundred_events_at_once_all_arrive_exactly_once_and_page(api):
+    with ThreadPoolExecutor(25) as pool:
+        accepted = list(pool.map(lambda i: api.post_event('load.sent', {'i': i}), range(100)))
+    found = wait_for(lambda: len(api.events('load.sent')) >= 100 and api.events('load.sent'))
+    assert sorted(e['id'] for e in found) == sorted(accepted)
+    assert sorted(e['data']['i'] for e in found) == list(range(100))
+    assert [e['id'] for e in api.events('load.sent', limit=7)] == [e['id'] for e in found]
+
+
+def test_an_environment_knows_nothing_of_another(stack, api):
+    stage = Api(stack, 'stage')
+    assert stage.key != api.key
+    assert stage('GET', '/users', key=api.key).status_code == 403
+    assert stage.events('load.sent') == []
+
+
+def test_a_poison_message_ends_in_the_dead_letter_queue(stack, api):
+    sqs, dead = stack.client('sqs'), api.outputs['dead_letter_queue_url']
+    task = api('POST', '/tasks', {'task': 'unheard_of'}).json()['id']
+    raw = f'not json {uuid.uuid4().hex}'
+    sqs.send_message(QueueUrl=api.outputs['queue_url'], MessageBody=raw)
+
+    bodies = []
+
+    def both_are_there():
+        stack.clock('advance', '61s')  # past the visibility timeout
+        for message in sqs.receive_message(QueueUrl=dead, MaxNumberOfMessages=10, WaitTimeSeconds=2).get('Messages', []):
+            bodies.append(message['Body'])
+        return any(task in b for b in bodies) and raw in bodies
+
+    assert wait_for(both_are_there, seconds=90), bodies
+
+
+def test_the_schedule_runs_the_cron_flow(stack, api):
+    before = len(api.events('task.heartbeat'))
+    stack.clock('advance', '16m')
+    found = wait_for(lambda: len(api.events('task.heartbeat')) > before and api.events('task.heartbeat'))
+    assert found and found[-1]['source'] == 'cron' and found[-1]['data']['schedule'].endswith('/practice-dev-cron-server')
+
+
+def test_logs_are_json_and_carry_the_request_through(stack, api):
+    answer = api('POST', '/events', {'type': 'log.checked'})
+    request_id = answer.headers['x-request-id']
+    logs = stack.client('logs')
+
+    def lines(function):
+        found = logs.filter_log_events(logGroupName=f'/aws/lambda/practice-dev-{function}', filterPattern=f'"{request_id}"')['events']
+        return [json.loads(event['message']) for event in found if event['message'].startswith('{')]
+
+    assert wait_for(lambda: any(line['message'] == 'request' for line in lines('api-server')))
+    assert wait_for(lambda: any(line['message'] == 'event written' for line in lines('worker')))
+
+
+def kill_in_the_middle(stack, api, round):
+    """Posts from several clients, kills strata under them and starts it again. Everything that was acknowledged arrives, once."""
+    kind, accepted = f'kill.round_{round}', []
+
+    def post(i):
+        try:
+            accepted.append(api.post_event(kind, {'i': i}))
+        except (requests.RequestException, AssertionError):
+            pass  # not acknowledged: it may be there or not
+
+    with ThreadPoolExecutor(8) as pool:
+        for i in range(40):
+            pool.submit(post, i)
+        wait_for(lambda: len(accepted) >= 10, pause=0.01)
+        stack.strata.kill()
+    stack.strata.start()
+    stack.clock('advance', '61s')  # what a worker had in hand when it died
+    found = wait_for(lambda: set(accepted) <= {e['id'] for e in api.events(kind)} and api.events(kind))
+    assert found, f'round {round}: lost {set(accepted) - {e["id"] for e in api.events(kind)}}'
+    ids = [e['id'] for e in found]
+    assert len(ids) == len(set(ids)) and set(accepted) <= set(ids)
+
+
+def test_killed_and_started_again_nothing_acknowledged_is_lost(stack, api):
+    for round in range(3):
+        kill_in_the_middle(stack, api, round)
+    no_drift(stack, 'dev')
+
+
+def test_past_their_time_events_are_gone(stack, api):
+    assert api.events('load.sent')
+    stack.clock('advance', '8d')
+    table = stack.client('dynamodb')
+
+    def left():
+        return table.query(TableName=api.outputs['events_table'], KeyConditionExpression='event_type = :t',
+                           ExpressionAttributeValues={':t': {'S': 'load.sent'}}, Select='COUNT')['Count']
+
+    assert wait_for(lambda: left() == 0)
+
+
+def test_past_their_retention_logs_are_gone(stack, api):
+    logs = stack.client('logs')
+    group = '/aws/lambda/practice-dev-api-server'
+    written = logs.filter_log_events(logGroupName=group, filterPattern='"log.checked"')['events']
+    stack.clock('advance', '8d')
+    assert wait_for(lambda: not logs.filter_log_events(logGroupName=group, endTime=int(time.time() * 1000))['events']), written
+
+
+def test_destroyed_nothing_is_left(stack):
+    with ThreadPoolExecutor(len(ENVIRONMENTS)) as pool:
+        done = list(pool.map(lambda environment: stack.command('destroy', environment, '--yes'), ENVIRONMENTS))
+    assert all(d.stdout.endswith(f'{e}: destroyed\n') for d, e in zip(done, ENVIRONMENTS))
+    left = {
+        'buckets': stack.client('s3').list_buckets()['Buckets'],
+        'tables': stack.client('dynamodb').list_tables()['TableNames'],
+        'queues': stack.client('sqs').list_queues().get('QueueUrls', []),
+        'functions': stack.client('lambda').list_functions()['Functions'],
+        'layers': stack.client('lambda').list_layers()['Layers'],
+        'mappings': stack.client('lambda').list_event_source_mappings()['EventSourceMappings'],
+        'apis': stack.client('apigatewayv2').get_apis()['Items'],
+        'schedules': stack.client('scheduler').list_schedules()['Schedules'],
+        'secrets': stack.client('secretsmanager').list_secrets()['SecretList'],
+        'groups': stack.client('logs').describe_log_groups()['logGroups'],
+        'alarms': stack.client('cloudwatch').describe_alarms()['MetricAlarms'],
+        'roles': [r['RoleName'] for r in stack.client('iam').list_roles()['Roles'] if not r['Path'].startswith('/aws-service-role/')],
+        'policies': stack.client('iam').list_policies(Scope='Local')['Policies'],
+        'providers': stack.client('iam').list_open_id_connect_providers()['OpenIDConnectProviderList'],
+    }
+    assert {kind: things for kind, things in left.items() if things} == {}
+    assert stack.strata.stop() == 0
