@@ -52,7 +52,6 @@ struct expr {
     enum expr_kind kind;
     enum compare_op compare;
     enum expr_function function;
-    bool legacy;               /* made from a legacy parameter: NE and CONTAINS of what is missing differ */
     struct path path;          /* EXPR_PATH */
     const struct value *value; /* EXPR_VALUE */
     struct expr_list args;     /* operands */
