@@ -456,8 +456,6 @@ static void on_strata(struct helper *h)
         if (r != 0)
             (void)msg_send_failed(h->strata, head.id, r, why);
         explicit_bzero(h->message, (size_t)n); /* it holds a function's credentials */
-        if (h->caps.available)
-            keep_spare(h);
     } else if ((b = find_id(h, head.id)) != NULL) {
         if (head.kind == MSG_KILL)
             kill_box(h, b);
@@ -503,6 +501,7 @@ static void tell_started(struct helper *h, struct box *b, int *fds, uint32_t n_f
         close(freezer);
     b->state = BOX_RUNNING;
     set_timer(h, true);
+    keep_spare(h); /* now and not before the answer: joining v1 groups can take the kernel 20 ms */
 }
 
 /* A message of an init; false when there is none. */
