@@ -58,10 +58,10 @@ def items(ddb):
 
 @pytest.fixture(scope='module')
 def events(ddb):
-    create(ddb, 'events', sort='at', types={'at': 'N'})
+    create(ddb, 'events', sort='seq', types={'seq': 'N'})
     for kind in ('a', 'b'):
         for at in range(10):
-            ddb.put_item(TableName='events', Item={'id': {'S': kind}, 'at': {'N': str(at)}, 'even': {'BOOL': at % 2 == 0},
+            ddb.put_item(TableName='events', Item={'id': {'S': kind}, 'seq': {'N': str(at)}, 'even': {'BOOL': at % 2 == 0},
                                                    'text': {'S': f'{kind}-{at}'}})
     return 'events'
 
@@ -414,12 +414,12 @@ def query(ddb, condition, values, **more):
 
 
 def ats(response):
-    return [int(i['at']['N']) for i in response['Items']]
+    return [int(i['seq']['N']) for i in response['Items']]
 
 
 @pytest.mark.parametrize('condition, values, expected', [
-    ('at = :x', {':x': 3}, [3]), ('at < :x', {':x': 3}, [0, 1, 2]), ('at <= :x', {':x': 2}, [0, 1, 2]), ('at > :x', {':x': 7}, [8, 9]),
-    ('at >= :x', {':x': 8}, [8, 9]), ('at BETWEEN :x AND :y', {':x': 3, ':y': 5}, [3, 4, 5]), (':x < at', {':x': 8}, [9])])
+    ('seq = :x', {':x': 3}, [3]), ('seq < :x', {':x': 3}, [0, 1, 2]), ('seq <= :x', {':x': 2}, [0, 1, 2]), ('seq > :x', {':x': 7}, [8, 9]),
+    ('seq >= :x', {':x': 8}, [8, 9]), ('seq BETWEEN :x AND :y', {':x': 3, ':y': 5}, [3, 4, 5]), (':x < seq', {':x': 8}, [9])])
 def test_query_ranges(ddb, events, condition, values, expected):
     values = {k: {'N': str(v)} for k, v in values.items()}
     found = query(ddb, f'id = :id AND {condition}', {':id': {'S': 'a'}, **values})
@@ -437,7 +437,7 @@ def test_query_pages_and_filters(ddb, events):
             seen += ats(page)
             if 'LastEvaluatedKey' not in page:
                 break
-            assert set(page['LastEvaluatedKey']) == {'id', 'at'}
+            assert set(page['LastEvaluatedKey']) == {'id', 'seq'}
             start = {'ExclusiveStartKey': page['LastEvaluatedKey']}
         assert seen == (list(range(10)) if forward else list(range(9, -1, -1)))
     found = query(ddb, 'id = :id', {**one, ':t': {'BOOL': True}}, FilterExpression='even = :t')
@@ -446,7 +446,7 @@ def test_query_pages_and_filters(ddb, events):
     assert counted['Count'] == 10 and 'Items' not in counted
     assert query(ddb, 'id = :id', one, ProjectionExpression='even', Limit=1)['Items'] == [{'even': {'BOOL': True}}]
     legacy = ddb.query(TableName='events', KeyConditions={'id': {'ComparisonOperator': 'EQ', 'AttributeValueList': [{'S': 'b'}]},
-                                                          'at': {'ComparisonOperator': 'GT', 'AttributeValueList': [{'N': '7'}]}},
+                                                          'seq': {'ComparisonOperator': 'GT', 'AttributeValueList': [{'N': '7'}]}},
                        QueryFilter={'even': {'ComparisonOperator': 'EQ', 'AttributeValueList': [{'BOOL': True}]}})
     assert ats(legacy) == [8]
 
@@ -455,19 +455,19 @@ def test_query_refused(ddb, events):
     one, x = {':id': {'S': 'a'}}, {':x': {'N': '1'}}
     prefix = 'Invalid KeyConditionExpression: '
     invalid(lambda: ddb.query(TableName='events'), 'Either the KeyConditions or KeyConditionExpression parameter must be specified in the request.')
-    invalid(lambda: query(ddb, 'at = :x', x), 'Query condition missed key schema element: id')
+    invalid(lambda: query(ddb, 'seq = :x', x), 'Query condition missed key schema element: id')
     invalid(lambda: query(ddb, 'id > :id', one), 'Query key condition not supported')
-    invalid(lambda: query(ddb, 'id = :id AND even = :x', {**one, **x}), 'Query condition missed key schema element: at')
-    invalid(lambda: query(ddb, 'id = :id AND at <> :x', {**one, **x}), prefix + 'Invalid operator used in KeyConditionExpression: <>')
-    invalid(lambda: query(ddb, 'id = :id OR at = :x', {**one, **x}), prefix + 'Invalid operator used in KeyConditionExpression: OR')
-    invalid(lambda: query(ddb, 'id = :id AND contains(at, :x)', {**one, **x}), prefix + 'Invalid operator used in KeyConditionExpression: contains')
+    invalid(lambda: query(ddb, 'id = :id AND even = :x', {**one, **x}), 'Query condition missed key schema element: seq')
+    invalid(lambda: query(ddb, 'id = :id AND seq <> :x', {**one, **x}), prefix + 'Invalid operator used in KeyConditionExpression: <>')
+    invalid(lambda: query(ddb, 'id = :id OR seq = :x', {**one, **x}), prefix + 'Invalid operator used in KeyConditionExpression: OR')
+    invalid(lambda: query(ddb, 'id = :id AND contains(seq, :x)', {**one, **x}), prefix + 'Invalid operator used in KeyConditionExpression: contains')
     invalid(lambda: query(ddb, 'id = :id AND id = :x', {**one, **x}), prefix + 'KeyConditionExpressions must only contain one condition per key')
     invalid(lambda: query(ddb, 'id = :x', x), 'One or more parameter values were invalid: Condition parameter type does not match schema type')
-    invalid(lambda: query(ddb, 'id = :id', {**one, **x}, FilterExpression='at = :x'),
-            'Filter Expression can only contain non-primary key attributes: Primary key attribute: at')
+    invalid(lambda: query(ddb, 'id = :id', {**one, **x}, FilterExpression='seq = :x'),
+            'Filter Expression can only contain non-primary key attributes: Primary key attribute: seq')
     invalid(lambda: query(ddb, 'id = :id', one, IndexName='missing'), 'The table does not have the specified index: missing')
     invalid(lambda: query(ddb, 'id = :id', one, ExclusiveStartKey={'id': {'S': 'a'}}), 'The provided starting key is invalid')
-    invalid(lambda: query(ddb, 'id = :id', one, ExclusiveStartKey={'id': {'S': 'b'}, 'at': {'N': '1'}}),
+    invalid(lambda: query(ddb, 'id = :id', one, ExclusiveStartKey={'id': {'S': 'b'}, 'seq': {'N': '1'}}),
             'The provided starting key is outside query boundaries based on provided conditions')
     invalid(lambda: query(ddb, 'id = :id', one, Select='SPECIFIC_ATTRIBUTES'),
             'Must specify the AttributesToGet or ProjectionExpression when choosing to get SPECIFIC_ATTRIBUTES')
@@ -599,7 +599,7 @@ def test_transaction_tokens(ddb, items):
 
 # ---- secondary indexes ----
 
-GSI = {'IndexName': 'by-owner', 'KeySchema': [{'AttributeName': 'owner', 'KeyType': 'HASH'}, {'AttributeName': 'at', 'KeyType': 'RANGE'}],
+GSI = {'IndexName': 'by-owner', 'KeySchema': [{'AttributeName': 'owner', 'KeyType': 'HASH'}, {'AttributeName': 'seq', 'KeyType': 'RANGE'}],
        'Projection': {'ProjectionType': 'ALL'}}
 
 
@@ -611,15 +611,15 @@ def owned(ddb, table, owner, index='by-owner', **more):
 def test_global_index(ddb):
     keys_only = {**GSI, 'IndexName': 'keys', 'Projection': {'ProjectionType': 'KEYS_ONLY'}}
     include = {**GSI, 'IndexName': 'include', 'Projection': {'ProjectionType': 'INCLUDE', 'NonKeyAttributes': ['v']}}
-    create(ddb, 'global', attributes=['owner', 'at'], types={'at': 'N'}, GlobalSecondaryIndexes=[GSI, keys_only, include])
+    create(ddb, 'global', attributes=['owner', 'seq'], types={'seq': 'N'}, GlobalSecondaryIndexes=[GSI, keys_only, include])
     for i in range(4):
-        ddb.put_item(TableName='global', Item={'id': {'S': f'i{i}'}, 'owner': {'S': 'ann'}, 'at': {'N': str(9 - i)}, 'v': {'N': str(i)}})
+        ddb.put_item(TableName='global', Item={'id': {'S': f'i{i}'}, 'owner': {'S': 'ann'}, 'seq': {'N': str(9 - i)}, 'v': {'N': str(i)}})
     ddb.put_item(TableName='global', Item={'id': {'S': 'none'}, 'owner': {'S': 'ann'}})  # lacks the sort key: not in the index
     assert [i['id']['S'] for i in owned(ddb, 'global', 'ann')['Items']] == ['i3', 'i2', 'i1', 'i0']
-    assert owned(ddb, 'global', 'ann', 'keys', Limit=1)['Items'] == [{'id': {'S': 'i3'}, 'owner': {'S': 'ann'}, 'at': {'N': '6'}}]
+    assert owned(ddb, 'global', 'ann', 'keys', Limit=1)['Items'] == [{'id': {'S': 'i3'}, 'owner': {'S': 'ann'}, 'seq': {'N': '6'}}]
     assert owned(ddb, 'global', 'ann', 'include', Limit=1)['Items'][0]['v'] == {'N': '3'}
     page = owned(ddb, 'global', 'ann', Limit=2)
-    assert set(page['LastEvaluatedKey']) == {'id', 'owner', 'at'}
+    assert set(page['LastEvaluatedKey']) == {'id', 'owner', 'seq'}
     assert [i['id']['S'] for i in owned(ddb, 'global', 'ann', ExclusiveStartKey=page['LastEvaluatedKey'])['Items']] == ['i1', 'i0']
     ddb.update_item(TableName='global', Key={'id': {'S': 'i3'}}, UpdateExpression='SET #o = :b', ExpressionAttributeNames={'#o': 'owner'},
                     ExpressionAttributeValues={':b': {'S': 'bob'}})
@@ -635,7 +635,7 @@ def test_global_index(ddb):
             'projection type is not ALL')
     invalid(lambda: ddb.put_item(TableName='global', Item={'id': {'S': 'x'}, 'owner': {'N': '1'}}),
             'One or more parameter values were invalid: Type mismatch for Index Key owner Expected: S Actual: N IndexName: by-owner')
-    spent = ddb.put_item(TableName='global', Item={'id': {'S': 'c'}, 'owner': {'S': 'cat'}, 'at': {'N': '1'}}, ReturnConsumedCapacity='INDEXES')
+    spent = ddb.put_item(TableName='global', Item={'id': {'S': 'c'}, 'owner': {'S': 'cat'}, 'seq': {'N': '1'}}, ReturnConsumedCapacity='INDEXES')
     assert spent['ConsumedCapacity']['CapacityUnits'] == 4
     assert spent['ConsumedCapacity']['GlobalSecondaryIndexes']['by-owner'] == {'CapacityUnits': 1.0}
 
@@ -644,10 +644,10 @@ def test_index_is_added_and_removed_later(ddb):
     create(ddb, 'later')
     for i in range(1200):
         if i % 25 == 0:
-            ddb.batch_write_item(RequestItems={'later': [{'PutRequest': {'Item': {'id': {'S': f'{k}'}, 'owner': {'S': f'o{k % 3}'}, 'at': {
+            ddb.batch_write_item(RequestItems={'later': [{'PutRequest': {'Item': {'id': {'S': f'{k}'}, 'owner': {'S': f'o{k % 3}'}, 'seq': {
                 'N': str(k)}}}} for k in range(i, i + 25)]})
     ddb.update_table(TableName='later', AttributeDefinitions=[{'AttributeName': n, 'AttributeType': t} for n, t in
-                                                              (('id', 'S'), ('owner', 'S'), ('at', 'N'))],
+                                                              (('id', 'S'), ('owner', 'S'), ('seq', 'N'))],
                      GlobalSecondaryIndexUpdates=[{'Create': GSI}])
 
     def index():
@@ -686,11 +686,11 @@ def move_clock(strata, seconds):
 
 def test_ttl_follows_the_clock(own_strata):
     ddb = own_strata.client('dynamodb')
-    create(ddb, 'expiring', attributes=['owner', 'at'], types={'at': 'N'}, GlobalSecondaryIndexes=[GSI])
+    create(ddb, 'expiring', attributes=['owner', 'seq'], types={'seq': 'N'}, GlobalSecondaryIndexes=[GSI])
     now = int(time.time())
 
     def put(key, at):
-        ddb.put_item(TableName='expiring', Item={'id': {'S': key}, 'until': {'N': str(at)}, 'owner': {'S': 'ann'}, 'at': {'N': '1'}})
+        ddb.put_item(TableName='expiring', Item={'id': {'S': key}, 'until': {'N': str(at)}, 'owner': {'S': 'ann'}, 'seq': {'N': '1'}})
 
     def left():
         return {i['id']['S'] for i in ddb.scan(TableName='expiring')['Items']}
