@@ -7,7 +7,7 @@ enum {
     LIMIT_HEADERS = 200,                     /* header lines */
     LIMIT_BODY_BYTES = 80 * 1024 * 1024,     /* a body that is held in memory: the greatest is a 50 MB zip in base64 (CreateFunction) */
     LIMIT_RESPONSE_BYTES = 64 * 1024 * 1024, /* an encoded answer */
-    LIMIT_DEPTH = 64,                        /* nesting of JSON, XML, CBOR (DynamoDB documents nest 32) */
+    LIMIT_DEPTH = 100,                       /* nesting of JSON, XML, CBOR (a DynamoDB document nests 32, two levels of JSON each) */
     LIMIT_LIST = 100000,                     /* elements of one list or map */
     LIMIT_KEY_BYTES = 8192,                  /* an encoded store key */
     LIMIT_RECORD_BYTES = 32 * 1024 * 1024,   /* one stored record */
