@@ -54,6 +54,7 @@ struct job_work {
     size_t order;
     struct arena *arena;
     struct job job;
+    bool last; /* of its round */
     bool ran;
     int rc; /* of the run */
     void *state;
@@ -90,6 +91,21 @@ static void timer_at_key(struct key *k, const struct job *job)
     key_c(k, "sys");
     key_c(k, "timer_at");
     key_name(k, job);
+}
+
+static struct scan *space_scan(struct txn *t, enum space space, int64_t until_ms)
+{
+    struct key from, to;
+    space_key(&from, space);
+    if (space == OUTBOX || until_ms == INT64_MAX) {
+        key_after_prefix(&from, &to);
+    } else {
+        to = from;
+        key_i64(&to, until_ms + 1);
+    }
+    struct scan *s = txn_scan(t, key_view(&from), key_view(&to), false);
+    scan_brief(s);
+    return s;
 }
 
 /* ---- adding, moving, cancelling: in the writer's transaction ---- */
@@ -208,9 +224,20 @@ static int work_set_aside(struct job_work *w, struct txn *t, struct str value)
     return rc < 0 ? rc : txn_delete(t, work_key(w));
 }
 
-static int work_run(struct work *work, struct txn *t)
+/* The writer looks where each space begins now, behind what the round deleted: so the store learns that nothing is before that
+ * (store/gaps.h), and the next round does not walk over what is gone. */
+static void look_at_heads(struct txn *t)
 {
-    struct job_work *w = (struct job_work *)work;
+    struct str key, value;
+    for (enum space space = 0; space < SPACES; space++) {
+        struct scan *s = space_scan(t, space, INT64_MAX);
+        scan_next(s, &key, &value);
+        scan_end(s);
+    }
+}
+
+static int job_run(struct job_work *w, struct txn *t)
+{
     struct str value;
     int rc = txn_get(t, work_key(w), &value);
     if (rc == E_NOT_FOUND)
@@ -231,6 +258,15 @@ static int work_run(struct work *work, struct txn *t)
     }
     txn_save_rollback(t);
     return rc < 0 ? rc : work_retry_later(w, t);
+}
+
+static int work_run(struct work *work, struct txn *t)
+{
+    struct job_work *w = (struct job_work *)work;
+    int rc = job_run(w, t);
+    if (rc == 0 && w->last)
+        look_at_heads(t);
+    return rc;
 }
 
 static void work_done(struct work *work, int rc)
@@ -277,21 +313,6 @@ static int64_t key_wake_ms(struct arena *a, struct str key)
     if (key_read_str(&r, a, &element) < 0 || key_read_str(&r, a, &element) < 0 || key_read_i64(&r, &wake_ms) < 0)
         return 0;
     return wake_ms;
-}
-
-static struct scan *space_scan(struct txn *t, enum space space, int64_t until_ms)
-{
-    struct key from, to;
-    space_key(&from, space);
-    if (space == OUTBOX || until_ms == INT64_MAX) {
-        key_after_prefix(&from, &to);
-    } else {
-        to = from;
-        key_i64(&to, until_ms + 1);
-    }
-    struct scan *s = txn_scan(t, key_view(&from), key_view(&to), false);
-    scan_brief(s);
-    return s;
 }
 
 /* What is due in one space. Outbox jobs come first, as if they had been due for ever. */
@@ -351,8 +372,10 @@ static int round_run(struct jobs *j)
         round_collect(j, &r, t, a, space, now_ms);
     txn_end(t);
     arena_free(a);
-    if (r.n > 0)
+    if (r.n > 0) {
         qsort(r.works, r.n, sizeof *r.works, work_order);
+        r.works[r.n - 1]->last = true;
+    }
     size_t submitted = round_submit(j, &r);
     free(r.works);
 

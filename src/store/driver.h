@@ -7,6 +7,7 @@
 #include "store/skip.h"
 
 struct fault;
+struct gaps;
 struct store;
 struct view;   /* a driver's reading side: what was committed */
 struct cursor; /* a walk through a view */
@@ -37,8 +38,12 @@ struct store {
     const struct driver *driver;
     struct fault *fault;       /* NULL but for store_open_fault */
     struct arena *spare_arena; /* of the last write transaction, for the next */
+    struct gaps *gaps;
+    _Atomic uint64_t commits;  /* since it was opened */
     bool writing;
 };
+
+void store_init(struct store *s, const struct driver *driver); /* on zeroed memory */
 
 int fault_hit(struct fault *f); /* 0, or the armed error when this call is the one */
 static inline int store_fault(struct store *s) { return s->fault ? fault_hit(s->fault) : 0; }

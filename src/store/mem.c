@@ -225,7 +225,7 @@ static const struct driver driver_mem = {
 int store_open_mem(struct store **ret)
 {
     struct mem *m = xalloc(sizeof *m);
-    m->base.driver = &driver_mem;
+    store_init(&m->base, &driver_mem);
     m->arena = arena_new();
     m->keys = skip_new(m->arena);
     pthread_mutex_init(&m->lock, NULL);

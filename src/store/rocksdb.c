@@ -470,7 +470,6 @@ static int rocks_open_db(struct rocks *r)
 int store_open_rocksdb(const char *dir, struct store **ret)
 {
     struct rocks *r = xalloc(sizeof *r);
-    r->base.driver = &driver_rocksdb;
     r->lock_fd = r->db_fd = -1;
     r->db_path = path_join(dir, "db");
     int rc = dir_make(dir);
@@ -484,6 +483,7 @@ int store_open_rocksdb(const char *dir, struct store **ret)
         rocks_free(r);
         return rc;
     }
+    store_init(&r->base, &driver_rocksdb);
     *ret = &r->base;
     return 0;
 }

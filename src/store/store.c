@@ -4,6 +4,7 @@
 #include "base/err.h"
 #include "base/limits.h"
 #include "store/driver.h"
+#include "store/gaps.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -24,6 +25,8 @@ struct txn {
     struct skip *writes;
     size_t live;         /* nodes of writes that are written now */
     size_t write_bytes;
+    size_t changes;      /* writes and undone writes */
+    uint64_t commit;     /* the snapshot is of this commit or a later one */
     struct undo *undo;   /* since the oldest savepoint */
     size_t undo_n, undo_cap;
     size_t *saves;       /* undo_n at each savepoint */
@@ -32,7 +35,11 @@ struct txn {
 
 struct scan {
     struct txn *txn;
+    struct str asked;    /* the beginning that was asked for; from may stand behind it, where gaps say so */
     struct str from, to;
+    struct str skipped;  /* owns from when they differ */
+    size_t changes;      /* of the transaction, when the scan began */
+    bool begun, empty;
     bool reverse, brief;
     int err;
     struct cursor *cursor;
@@ -41,12 +48,19 @@ struct scan {
     struct skip_node *own; /* the next of the transaction's own writes, or NULL */
 };
 
+void store_init(struct store *s, const struct driver *driver)
+{
+    s->driver = driver;
+    s->gaps = gaps_new();
+}
+
 void store_close(struct store *s)
 {
     if (!s)
         return;
     assert(!s->writing);
     arena_free(s->spare_arena);
+    gaps_free(s->gaps);
     free(s->fault);
     s->driver->close(s);
 }
@@ -55,6 +69,7 @@ struct txn *store_read(struct store *s)
 {
     struct txn *t = xalloc(sizeof *t);
     t->store = s;
+    t->commit = atomic_load(&s->commits); /* before the snapshot is made */
     t->view = s->driver->view(s, false);
     return t;
 }
@@ -108,6 +123,9 @@ static void node_set(struct txn *t, struct skip_node *n, struct pending *p)
     t->live += (size_t)(p != NULL);
     t->live -= (size_t)(n->data != NULL);
     n->data = p;
+    t->changes++;
+    if (!p || !p->deleted)
+        gaps_touch(t->store->gaps, n->key);
 }
 
 static int txn_set(struct txn *t, struct str key, struct pending *p)
@@ -187,6 +205,7 @@ void txn_end(struct txn *t)
         return;
     t->store->driver->view_end(t->view);
     if (t->write) {
+        gaps_dropped(t->store->gaps);
         arena_clear(t->arena);
         t->store->spare_arena = t->arena;
         t->store->writing = false;
@@ -204,6 +223,8 @@ int txn_commit(struct txn *t)
     int rc = store_fault(t->store);
     if (rc == 0 && t->live > 0)
         rc = t->store->driver->commit(t->store, t->writes);
+    if (rc == 0)
+        gaps_committed(t->store->gaps, atomic_fetch_add(&t->store->commits, 1) + 1);
     txn_end(t);
     return rc;
 }
@@ -256,8 +277,14 @@ struct scan *txn_scan(struct txn *t, struct str from, struct str to, bool revers
         memcpy(p, from.p, from.n);
     if (to.n)
         memcpy(p + from.n, to.p, to.n);
-    s->from = (struct str){ p, from.n };
+    s->asked = s->from = (struct str){ p, from.n };
     s->to = (struct str){ p + from.n, to.n };
+    s->changes = t->changes;
+    if (!reverse) {
+        s->skipped = gaps_skip(t->store->gaps, s->from, t->write, t->commit);
+        if (str_set(s->skipped))
+            s->from = to.n && str_cmp(s->skipped, s->to) > 0 ? s->to : s->skipped;
+    }
     s->cursor = t->store->driver->cursor(t->view, s->from, s->to, reverse);
     if (t->live > 0) {
         if (!reverse)
@@ -288,10 +315,8 @@ static bool scan_answer_cursor(struct scan *s, struct str *ret_key, struct str *
     return true;
 }
 
-bool scan_next(struct scan *s, struct str *ret_key, struct str *ret_value)
+static bool scan_merged(struct scan *s, struct str *ret_key, struct str *ret_value)
 {
-    if (s->err == 0)
-        s->err = store_fault(s->txn->store);
     while (s->err == 0) {
         if (!s->have && !s->ended) {
             s->have = s->txn->store->driver->next(s->cursor, &s->key, &s->value);
@@ -317,11 +342,36 @@ bool scan_next(struct scan *s, struct str *ret_key, struct str *ret_value)
     return false;
 }
 
+/* Whether what the scan met first is certain: the writer's, and nothing was written since it began. */
+static bool scan_teaches(const struct scan *s)
+{
+    return s->txn->write && !s->reverse && s->changes == s->txn->changes;
+}
+
+bool scan_next(struct scan *s, struct str *ret_key, struct str *ret_value)
+{
+    if (s->err == 0)
+        s->err = store_fault(s->txn->store);
+    if (s->err < 0)
+        return false;
+    bool found = scan_merged(s, ret_key, ret_value);
+    if (!s->begun) {
+        s->empty = !found;
+        if (found && scan_teaches(s))
+            gaps_note(s->txn->store->gaps, s->asked, *ret_key);
+    }
+    s->begun = true;
+    return found;
+}
+
 int scan_end(struct scan *s)
 {
     int err = s->cursor ? s->txn->store->driver->cursor_end(s->cursor) : 0;
     if (s->err < 0)
         err = s->err;
+    if (err == 0 && s->empty && scan_teaches(s))
+        gaps_note(s->txn->store->gaps, s->asked, s->to);
+    free((char *)s->skipped.p);
     free(s);
     return err;
 }

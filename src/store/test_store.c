@@ -758,3 +758,150 @@ TEST(a_directory_that_cannot_be_made_is_an_error)
     assert_int_equal(store_open_rocksdb("/dev/null/strata", &s), E_IO);
     store_close(NULL);
 }
+
+/* ---- gaps: what scans skip must be empty for whoever skips it ---- */
+
+TEST(a_gap_is_filled_by_what_is_put_or_comes_back)
+{
+    EACH_DRIVER(f)
+    {
+        struct txn *t = store_write(f->s);
+        for (const char *k = "bcdefg"; *k; k++)
+            put(t, (char[]){ *k, 0 }, "1");
+        commit(t);
+        struct txn *old = store_read(f->s);
+        t = store_write(f->s);
+        del(t, "b");
+        del(t, "c");
+        assert_scan(t, "a", "z", false, "d=1 e=1 f=1 g=1 ");
+        assert_scan(old, "a", "z", false, "b=1 c=1 d=1 e=1 f=1 g=1 ");
+        txn_save(t);
+        del(t, "d");
+        assert_scan(t, "a", "z", false, "e=1 f=1 g=1 ");
+        txn_save_rollback(t);
+        assert_scan(t, "a", "z", false, "d=1 e=1 f=1 g=1 ");
+        put(t, "b", "2");
+        assert_scan(t, "a", "z", false, "b=2 d=1 e=1 f=1 g=1 ");
+        del(t, "b");
+        assert_scan(t, "a", "z", false, "d=1 e=1 f=1 g=1 ");
+        struct txn *during = store_read(f->s);
+        commit(t);
+        struct txn *after = store_read(f->s);
+        assert_scan(old, "a", "z", false, "b=1 c=1 d=1 e=1 f=1 g=1 ");
+        assert_scan(during, "a", "z", false, "b=1 c=1 d=1 e=1 f=1 g=1 ");
+        assert_scan(after, "a", "z", false, "d=1 e=1 f=1 g=1 ");
+        assert_scan(after, "b", "z", false, "d=1 e=1 f=1 g=1 ");
+        t = store_write(f->s);
+        del(t, "d");
+        assert_scan(t, "a", "e", false, "");
+        assert_scan(t, "a", "z", false, "e=1 f=1 g=1 ");
+        txn_end(t);
+        t = store_write(f->s);
+        assert_scan(t, "a", "z", false, "d=1 e=1 f=1 g=1 ");
+        put(t, "a", "3");
+        commit(t);
+        struct txn *last = store_read(f->s);
+        assert_scan(last, "a", "z", false, "a=3 d=1 e=1 f=1 g=1 ");
+        assert_scan(after, "a", "z", false, "d=1 e=1 f=1 g=1 ");
+        txn_end(old);
+        txn_end(during);
+        txn_end(after);
+        txn_end(last);
+    }
+}
+
+/* Random writes, scans from random places, rollbacks and drops; snapshots are kept and looked at again later. */
+TEST(gaps_never_hide_anything)
+{
+    enum { KEYS = 30, VIEWS = 4 };
+    EACH_DRIVER(f)
+    {
+        bool committed[KEYS] = { 0 }, now[KEYS], saved[KEYS], seen[VIEWS][KEYS];
+        struct txn *views[VIEWS] = { NULL };
+        unsigned seed = 11;
+        for (int round = 0; round < 300; round++) {
+            struct txn *t = store_write(f->s);
+            bool in_save = false;
+            memcpy(now, committed, sizeof now);
+            for (int step = 0; step < 30; step++) {
+                int i = rand_r(&seed) % KEYS, what = rand_r(&seed) % 12, view = rand_r(&seed) % VIEWS;
+                char key[16], expected[1024] = "";
+                snprintf(key, sizeof key, "%02d", i);
+                if (what < 2) {
+                    now[i] = true;
+                    put(t, key, "v");
+                } else if (what < 6) {
+                    now[i] = false;
+                    del(t, key);
+                } else if (what < 10) {
+                    struct txn *in = what < 9 || !views[view] ? t : views[view];
+                    const bool *truth = in == t ? now : seen[view];
+                    for (int j = i; j < KEYS; j++)
+                        if (truth[j]) {
+                            size_t n = strlen(expected);
+                            snprintf(expected + n, sizeof expected - n, "%02d=v ", j);
+                        }
+                    assert_scan(in, key, "a", false, expected);
+                } else if (!in_save) {
+                    txn_save(t);
+                    memcpy(saved, now, sizeof saved);
+                    in_save = true;
+                } else {
+                    if (what == 10) {
+                        txn_save_release(t);
+                    } else {
+                        txn_save_rollback(t);
+                        memcpy(now, saved, sizeof now);
+                    }
+                    in_save = false;
+                }
+            }
+            if (in_save)
+                txn_save_release(t);
+            if (round % 7 == 3) {
+                txn_end(t);
+            } else {
+                commit(t);
+                memcpy(committed, now, sizeof committed);
+            }
+            int view = rand_r(&seed) % VIEWS;
+            txn_end(views[view]);
+            views[view] = store_read(f->s);
+            memcpy(seen[view], committed, sizeof committed);
+        }
+        for (int i = 0; i < VIEWS; i++)
+            txn_end(views[i]);
+    }
+}
+
+TEST(more_heads_than_gaps_are_kept_right)
+{
+    EACH_DRIVER(f)
+    {
+        char key[16], from[16], to[16], expected[32];
+        for (int round = 0; round < 3; round++) {
+            struct txn *t = store_write(f->s);
+            for (int i = 0; i < 600; i++) {
+                snprintf(from, sizeof from, "q%03d/", i);
+                snprintf(to, sizeof to, "q%03d0", i);
+                snprintf(key, sizeof key, "q%03d/%d", i, round);
+                snprintf(expected, sizeof expected, "%s=v ", key);
+                put(t, key, "v");
+                assert_scan(t, from, to, false, expected);
+                if (i % 2 || round < 2) {
+                    del(t, key);
+                    assert_scan(t, from, to, false, "");
+                }
+            }
+            commit(t);
+        }
+        struct txn *t = store_read(f->s);
+        for (int i = 0; i < 600; i++) {
+            snprintf(from, sizeof from, "q%03d/", i);
+            snprintf(to, sizeof to, "q%03d0", i);
+            snprintf(expected, sizeof expected, "q%03d/2=v ", i);
+            assert_scan(t, from, to, false, i % 2 ? "" : expected);
+        }
+        txn_end(t);
+    }
+}
