@@ -30,9 +30,9 @@ enum {
     BLOOM_BITS = 10,
 };
 
-/* A commit that leaves less free than this is refused before anything is written: RocksDB itself needs room to flush and compact,
- * and recovers slowly from a disk that filled up under it. */
-enum { RESERVE_BYTES = 64 << 20 };
+/* A commit that leaves less free than RESERVE is refused before anything is written, and so is a start with less than OPEN: RocksDB
+ * needs room to recover, flush and compact, and may abort when the disk fills up under it. */
+enum { RESERVE_BYTES = 64 << 20, OPEN_BYTES = 16 << 20 };
 
 struct rocks {
     struct store base;
@@ -190,12 +190,12 @@ static int rocks_cursor_end(struct cursor *c)
 
 /* ---- writing ---- */
 
-static bool has_room(const struct rocks *r, size_t bytes)
+static bool has_room(int fd, uint64_t bytes)
 {
     struct statvfs fs;
-    if (fstatvfs(r->db_fd, &fs) < 0)
+    if (fstatvfs(fd, &fs) < 0)
         return true; /* the write itself will tell */
-    return (uint64_t)fs.f_bavail * fs.f_frsize > (uint64_t)RESERVE_BYTES + bytes;
+    return (uint64_t)fs.f_bavail * fs.f_frsize > bytes;
 }
 
 static int rocks_commit(struct store *s, const struct skip *writes)
@@ -213,7 +213,7 @@ static int rocks_commit(struct store *s, const struct skip *writes)
             rocksdb_writebatch_put(r->batch, n->key.p, n->key.n, p->value.p, p->value.n);
         bytes += n->key.n + p->value.n;
     }
-    if (!has_room(r, bytes))
+    if (!has_room(r->db_fd, (uint64_t)RESERVE_BYTES + bytes))
         return E_NO_SPACE;
     char *message = NULL;
     rocksdb_write(r->db, r->synced, r->batch, &message);
@@ -475,6 +475,8 @@ int store_open_rocksdb(const char *dir, struct store **ret)
     int rc = dir_make(dir);
     if (rc == 0)
         rc = lock_take(dir, &r->lock_fd);
+    if (rc == 0 && !has_room(r->lock_fd, OPEN_BYTES))
+        rc = E_NO_SPACE;
     if (rc == 0)
         rc = format_check(dir, r->db_path);
     if (rc == 0)
