@@ -44,6 +44,8 @@ struct authz_item {
     struct str action, resource; /* resource "*" when the action has none */
     struct str_map context;      /* condition keys beyond the global ones; lists: values joined by \x1f */
     struct str resource_policy;  /* JSON, looked up by the pipeline through the service row */
+    struct str account;          /* whose resource, where its ARN does not say (buckets); absent: the ARN's, else op->account */
+    bool resource_policy_decides;/* identity policies alone do not suffice (role trust policies, KMS keys) */
 };
 struct authz {
     struct op *op;

@@ -1,0 +1,64 @@
+#include "auth/auth.h"
+
+#include "auth/directory.h"
+#include "auth/failure.h"
+#include "auth/state.h"
+#include "auth/verify.h"
+#include "sched/clock.h"
+
+static int unsigned_request(struct op *op)
+{
+    struct principal *p = arena_one(op->arena, struct principal);
+    p->kind = PRINCIPAL_ANONYMOUS;
+    op->caller = p;
+    if (!op->row || op->row->anonymous)
+        return 0;
+    if (refusal_is_s3(op))
+        return refuse(op, REFUSE_MISSING_TOKEN, "Access Denied");
+    return refuse(op, REFUSE_MISSING_TOKEN, op->protocol == PROTO_REST_JSON ? "Missing Authentication Token" : "Request is missing Authentication Token");
+}
+
+static int unknown_key(struct op *op, const struct sigv4 *s)
+{
+    struct s3_error_detail d = { .AWSAccessKeyId = s->access_key_id };
+    return refuse_with(op, REFUSE_UNKNOWN_KEY, &d,
+                       refusal_is_s3(op) ? "The AWS Access Key Id you provided does not exist in our records."
+                                         : "The security token included in the request is invalid.");
+}
+
+/* Temporary credentials: the token must be theirs and alive. Long-term keys have none. */
+static int check_token(struct op *op, const struct sigv4 *s, const struct credential *c)
+{
+    if (!c->session_token.p && (c->any_token || !s->session_token.p))
+        return 0;
+    if (!s->session_token.p)
+        return unknown_key(op, s);
+    struct s3_error_detail d = { .Token0 = s->session_token };
+    if (!c->session_token.p || !str_eq_consttime(s->session_token, c->session_token))
+        return refuse_with(op, REFUSE_INVALID_TOKEN, &d,
+                           refusal_is_s3(op) ? "The provided token is malformed or otherwise invalid."
+                                             : "The security token included in the request is invalid.");
+    if (c->expires_ms && op_now_ms(op) >= c->expires_ms)
+        return refuse_with(op, REFUSE_EXPIRED_TOKEN, &d,
+                           refusal_is_s3(op) ? "The provided token has expired." : "The security token included in the request is expired");
+    return 0;
+}
+
+int auth_authenticate(struct op *op, const struct exchange *x, struct sigv4 *s, bool body_is_whole)
+{
+    struct credential c = { 0 };
+    if (!s->present)
+        return unsigned_request(op);
+    int rc = directory_credential(op, s->access_key_id, op->test_keys && x->loopback, &c);
+    if (rc == E_NOT_FOUND || (rc == 0 && c.inactive))
+        return unknown_key(op, s);
+    if (rc == 0)
+        rc = sigv4_verify(op, x, s, c.secret, op->auth ? op->auth->keys : NULL, body_is_whole, clock_real_ms());
+    if (rc == 0)
+        rc = check_token(op, s, &c);
+    if (rc)
+        return rc;
+    op->caller = arena_dup(op->arena, &c.principal, sizeof c.principal);
+    op->account = c.principal.account;
+    return 0;
+}

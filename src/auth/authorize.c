@@ -1,0 +1,208 @@
+#include "auth/auth.h"
+
+#include <string.h>
+
+#include "auth/directory.h"
+#include "auth/evaluate.h"
+#include "auth/failure.h"
+#include "auth/state.h"
+#include "aws/arn.h"
+#include "base/code.h"
+
+struct authz_item *authz_add(struct authz *a, const char *action, struct str resource)
+{
+    struct authz_item *item = list_push(a->op->arena, a);
+    item->action = str_c(action);
+    item->resource = resource.p ? resource : STR("*");
+    return item;
+}
+
+void authz_context(struct authz *a, struct authz_item *item, const char *key, struct str value)
+{
+    if (value.p)
+        str_map_put(a->op->arena, &item->context, str_c(key), value);
+}
+
+static void add(struct op *op, struct str_map *m, const char *key, struct str value)
+{
+    if (!value.p)
+        return;
+    struct str_pair *p = list_push(op->arena, m);
+    p->key = str_c(key);
+    p->value = value;
+}
+
+static struct str bool_text(bool b) { return b ? STR("true") : STR("false"); }
+
+static const char *type_of(enum principal_kind kind)
+{
+    switch (kind) {
+    case PRINCIPAL_ROOT: return "Account";
+    case PRINCIPAL_USER: return "User";
+    case PRINCIPAL_ROLE: return "AssumedRole";
+    case PRINCIPAL_FEDERATED: return "FederatedUser";
+    case PRINCIPAL_SERVICE: return "Service";
+    case PRINCIPAL_ANONYMOUS: break;
+    }
+    return "Anonymous";
+}
+
+static void add_principal(struct op *op, const struct principal *p, struct str_map *m)
+{
+    bool service = p->kind == PRINCIPAL_SERVICE;
+    add(op, m, "aws:PrincipalType", str_c(type_of(p->kind)));
+    add(op, m, "aws:PrincipalIsAWSService", bool_text(service));
+    add(op, m, "aws:ViaAWSService", STR("false"));
+    if (service) {
+        add(op, m, "aws:PrincipalServiceName", p->name);
+        add(op, m, "aws:SourceArn", p->source_arn);
+        add(op, m, "aws:SourceAccount", p->source_account);
+        return;
+    }
+    if (p->kind == PRINCIPAL_ANONYMOUS)
+        return;
+    add(op, m, "aws:PrincipalArn", p->role_arn.p ? p->role_arn : p->arn);
+    add(op, m, "aws:PrincipalAccount", p->account);
+    add(op, m, "aws:userid", p->user_id);
+    if (p->kind == PRINCIPAL_USER)
+        add(op, m, "aws:username", p->name);
+    if (p->session_issued_ms) {
+        add(op, m, "aws:TokenIssueTime", time_iso8601(op->arena, p->session_issued_ms - p->session_issued_ms % 1000));
+        add(op, m, "aws:MultiFactorAuthPresent", bool_text(p->mfa));
+    }
+}
+
+static void add_global(struct op *op, const struct principal *p, struct str_map *m)
+{
+    int64_t now_s = op_now_ms(op) / 1000;
+    add_principal(op, p, m);
+    add(op, m, "aws:CurrentTime", time_iso8601(op->arena, now_s * 1000));
+    add(op, m, "aws:EpochTime", str_printf(op->arena, "%lld", (long long)now_s));
+    add(op, m, "aws:RequestedRegion", op->region);
+    add(op, m, "aws:SecureTransport", bool_text(op->http ? op->http->tls : true));
+    if (!op->http)
+        return;
+    struct str peer = op->http->peer, host, port;
+    if (str_starts(peer, STR("[")) && str_cut_last(peer, ']', &host, &port))
+        peer = str_sub(host, 1, host.n);
+    else if (str_cut(peer, ':', &host, &port) && !str_contains(port, STR(":")))
+        peer = host;
+    add(op, m, "aws:SourceIp", peer);
+    add(op, m, "aws:UserAgent", exchange_header(op->http, "user-agent"));
+    add(op, m, "aws:referer", exchange_header(op->http, "referer"));
+}
+
+static void add_set(struct op *op, struct policy_set *set, const struct str_list *documents)
+{
+    for (list_each(d, documents))
+        *list_push(op->arena, set) = policy_cache_get(op->auth ? op->auth->policies : NULL, op->arena, *d);
+}
+
+static int load(struct op *op, const struct principal *p, struct eval_policies *policies, struct str_map *context)
+{
+    struct principal_policies own = { 0 };
+    int rc = directory_policies(op, p, &own);
+    if (rc)
+        return rc;
+    struct policy_cache *cache = op->auth ? op->auth->policies : NULL;
+    add_set(op, &policies->identity, &own.identity);
+    add_set(op, &policies->session, &own.session);
+    policies->has_session = own.has_session;
+    policies->has_boundary = own.boundary.p != NULL;
+    if (policies->has_boundary)
+        policies->boundary = policy_cache_get(cache, op->arena, own.boundary);
+    for (list_each(t, &own.tags))
+        add(op, context, str_printf(op->arena, "aws:PrincipalTag/%.*s", STR_ARG(t->key)).p, t->value);
+    return 0;
+}
+
+static struct str account_of(struct op *op, const struct authz_item *item)
+{
+    struct arn arn;
+    if (item->account.p)
+        return item->account;
+    if (arn_parse(item->resource, &arn) == 0 && arn.account.n && !str_is(arn.account, "aws"))
+        return arn.account;
+    return op->account;
+}
+
+static int denied(struct op *op, const struct authz_item *item, struct eval_result result)
+{
+    static const char *const kinds[] = { "", "identity-based policy", "resource-based policy", "permissions boundary", "session policy" };
+    const struct principal *p = op->caller;
+    bool s3 = refusal_is_s3(op);
+    if (p->kind == PRINCIPAL_ANONYMOUS && s3)
+        return refuse(op, REFUSE_ACCESS, "Access Denied");
+    struct str who = p->kind == PRINCIPAL_ANONYMOUS ? STR("anonymous") : p->arn, because;
+    const char *kind = kinds[result.refused_by];
+    if (result.explicit_deny)
+        because = str_printf(op->arena, " with an explicit deny in %s %s", result.refused_by == EVAL_IDENTITY ? "an" : "a", kind);
+    else if (str_starts(item->action, STR("sts:AssumeRole")))
+        because = STR("");
+    else
+        because = str_printf(op->arena, " because no %s allows the %.*s action", kind, STR_ARG(item->action));
+    const char *quote = s3 ? "\"" : "";
+    return refuse(op, REFUSE_ACCESS, "User: %.*s is not authorized to perform: %.*s on resource: %s%.*s%s%.*s", STR_ARG(who), STR_ARG(item->action), quote,
+                  STR_ARG(item->resource), quote, STR_ARG(because));
+}
+
+int auth_authorize(struct op *op, const struct authz *a)
+{
+    const struct principal *p = op->caller;
+    struct str_map global = { 0 };
+    struct eval_policies own = { 0 };
+    bool ready = false;
+    if (!p)
+        return E_DENIED;
+    for (uint32_t i = 0; i < a->n; i++) {
+        const struct authz_item *item = &a->v[i];
+        struct str owner = account_of(op, item);
+        bool same = str_eq(owner, p->account);
+        if (p->kind == PRINCIPAL_ROOT && !p->session_policy.p && same && !item->resource_policy.p && !item->resource_policy_decides)
+            continue; /* nothing can hold the root back here */
+        if (!ready) {
+            int rc = load(op, p, &own, &global);
+            if (rc)
+                return rc;
+            add_global(op, p, &global);
+            ready = true;
+        }
+        struct eval_policies policies = own;
+        policies.has_resource = item->resource_policy.p != NULL;
+        if (policies.has_resource)
+            policies.resource = policy_cache_get(op->auth ? op->auth->policies : NULL, op->arena, item->resource_policy);
+        struct eval_request r = { .arena = op->arena, .principal = p, .action = item->action, .resource = item->resource, .resource_account = owner,
+                                  .resource_policy_decides = item->resource_policy_decides };
+        /* What the row gives comes first: it is the more particular. */
+        for (list_each(c, &item->context))
+            *list_push(op->arena, &r.context) = *c;
+        for (list_each(c, &global))
+            *list_push(op->arena, &r.context) = *c;
+        add(op, &r.context, "aws:ResourceAccount", owner);
+        struct eval_result result = evaluate(&r, &policies);
+        if (!result.allowed)
+            return denied(op, item, result);
+    }
+    return 0;
+}
+
+static void epoch_key(struct op *op, struct key *k) { op_key_world(op, k, "iam", "epoch"); }
+
+uint64_t auth_epoch(struct op *op)
+{
+    struct key k;
+    struct str value;
+    uint64_t epoch = 0;
+    epoch_key(op, &k);
+    if (txn_get(op->txn, key_view(&k), &value) == 0 && value.n == sizeof epoch)
+        memcpy(&epoch, value.p, sizeof epoch);
+    return epoch;
+}
+
+int auth_epoch_bump(struct op *op)
+{
+    struct key k;
+    uint64_t epoch = auth_epoch(op) + 1;
+    epoch_key(op, &k);
+    return txn_put(op->txn, key_view(&k), (struct str){ (const char *)&epoch, sizeof epoch });
+}

@@ -1,0 +1,47 @@
+/* May this principal do this? A pure function over parsed policies and a context: no store, no clock. */
+#ifndef STRATA_AUTH_EVALUATE_H
+#define STRATA_AUTH_EVALUATE_H
+
+#include "auth/policy.h"
+#include "aws/op.h"
+
+/* Condition keys and their values (joined by \x1f where there are several). Keys are compared without case. */
+struct eval_request {
+    struct arena *arena;
+    const struct principal *principal;
+    struct str action, resource;
+    struct str resource_account; /* absent: the principal's own */
+    struct str_map context;
+    bool resource_policy_decides;/* identity policies alone do not suffice (role trust, keys) */
+};
+
+struct policy_set {
+    const struct policy **v;
+    uint32_t n, cap;
+    bool set;
+};
+
+struct eval_policies {
+    struct policy_set identity;
+    struct policy_set session;
+    const struct policy *boundary, *resource;
+    bool has_boundary, has_session, has_resource; /* has_x and no policy: a document that does not parse, which denies */
+};
+
+enum eval_source { EVAL_NONE, EVAL_IDENTITY, EVAL_RESOURCE, EVAL_BOUNDARY, EVAL_SESSION };
+
+struct eval_result {
+    bool allowed, explicit_deny;
+    enum eval_source refused_by; /* whose deny, or which kind lacked an allow */
+};
+
+struct eval_result evaluate(const struct eval_request *r, const struct eval_policies *p);
+
+/* Pieces, for tests and for the services that decide by a single document. */
+bool glob_match(struct str pattern, struct str text, bool nocase);
+bool condition_holds(const struct eval_request *r, const struct condition *c, bool variables);
+/* ${key} and ${key, 'default'} replaced. In the result \x01 and \x02 are a literal * and ?. E_NOT_FOUND: a key is missing. */
+int expand_variables(const struct eval_request *r, struct str pattern, struct str *ret);
+struct str context_get(const struct eval_request *r, struct str key); /* absent when missing */
+
+#endif

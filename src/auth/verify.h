@@ -1,0 +1,13 @@
+/* Is the signature right? The pure half of authenticate: no store, the time given. Internal to auth. */
+#ifndef STRATA_AUTH_VERIFY_H
+#define STRATA_AUTH_VERIFY_H
+
+#include "auth/auth.h"
+
+struct key_cache;
+
+/* Scope, time, signed headers, then the signature over x with secret. E_AWS with op->fail. Fills s->signing_key. */
+int sigv4_verify(struct op *op, const struct exchange *x, struct sigv4 *s, struct str secret, struct key_cache *keys, bool body_is_whole,
+                 int64_t real_ms);
+
+#endif
