@@ -94,7 +94,7 @@ static void add_global(struct op *op, const struct principal *p, struct str_map 
 
 static void add_set(struct op *op, struct policy_set *set, const struct str_list *documents)
 {
-    for (list_each(d, documents))
+    for list_each(d, documents)
         *list_push(op->arena, set) = policy_cache_get(op->auth ? op->auth->policies : NULL, op->arena, *d);
 }
 
@@ -111,7 +111,7 @@ static int load(struct op *op, const struct principal *p, struct eval_policies *
     policies->has_boundary = own.boundary.p != NULL;
     if (policies->has_boundary)
         policies->boundary = policy_cache_get(cache, op->arena, own.boundary);
-    for (list_each(t, &own.tags))
+    for list_each(t, &own.tags)
         add(op, context, str_printf(op->arena, "aws:PrincipalTag/%.*s", STR_ARG(t->key)).p, t->value);
     return 0;
 }
@@ -174,9 +174,9 @@ int auth_authorize(struct op *op, const struct authz *a)
         struct eval_request r = { .arena = op->arena, .principal = p, .action = item->action, .resource = item->resource, .resource_account = owner,
                                   .resource_policy_decides = item->resource_policy_decides };
         /* What the row gives comes first: it is the more particular. */
-        for (list_each(c, &item->context))
+        for list_each(c, &item->context)
             *list_push(op->arena, &r.context) = *c;
-        for (list_each(c, &global))
+        for list_each(c, &global)
             *list_push(op->arena, &r.context) = *c;
         add(op, &r.context, "aws:ResourceAccount", owner);
         struct eval_result result = evaluate(&r, &policies);

@@ -1,5 +1,6 @@
 #include "auth/sign.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/arena.h"

@@ -3,6 +3,7 @@
 #ifndef STRATA_AUTH_DIRECTORY_H
 #define STRATA_AUTH_DIRECTORY_H
 
+#include "auth/managed.h"
 #include "aws/op.h"
 #include "gen/iam.h"
 
@@ -59,10 +60,6 @@ struct principal_policies {
 int directory_policies(struct op *op, const struct principal *p, struct principal_policies *ret);
 
 /* AWS's own policies: names, paths and documents, generated. */
-struct managed_policy {
-    const char *name, *path, *id, *version;
-    int64_t created_s, updated_s;
-};
 const struct managed_policy *managed_policy_find(struct str arn); /* NULL */
 const struct managed_policy *managed_policy_at(size_t i);         /* by name; NULL behind the last */
 struct str managed_policy_document(struct arena *a, const struct managed_policy *p);

@@ -161,7 +161,7 @@ static int principals(struct parser *p, const cJSON *j, struct statement *s)
             return bad(p, "Invalid principal in policy: \"%s\"", t->string);
         if (strings(p, t, &values))
             return E_INVALID;
-        for (list_each(v, &values)) {
+        for list_each(v, &values) {
             if (!principal_ok(type, *v))
                 return bad(p, "Invalid principal in policy: \"%s\":\"%.*s\"", t->string, STR_ARG(*v));
             *list_push(p->a, &s->principals) = (struct policy_principal){ type, *v };
@@ -176,7 +176,7 @@ static int actions(struct parser *p, const cJSON *j, struct statement *s)
         return E_INVALID;
     if (p->kind != POLICY_ANY && s->actions.n == 0)
         return bad(p, "Policy statement must contain actions.");
-    for (list_each(a, &s->actions)) {
+    for list_each(a, &s->actions) {
         struct str vendor, name;
         if (p->kind == POLICY_ANY || str_is(*a, "*"))
             continue;
@@ -196,7 +196,7 @@ static int resources(struct parser *p, const cJSON *j, struct statement *s)
         return E_INVALID;
     if (p->kind != POLICY_ANY && s->resources.n == 0)
         return bad(p, "Policy statement must contain resources.");
-    for (list_each(r, &s->resources)) {
+    for list_each(r, &s->resources) {
         if (p->kind != POLICY_IDENTITY || str_is(*r, "*"))
             continue;
         struct str rest = *r, one;

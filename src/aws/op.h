@@ -74,6 +74,8 @@ struct op {
     struct op_effect *effects;  /* run after the commit; the pipeline's own */
     uint64_t wake_seq;          /* what was woken before this run began; cloud/park.c */
     struct str seal_key;        /* seals page tokens; of this data directory */
+    struct auth_state *auth;    /* auth/state.h: what auth keeps in memory; NULL: nothing */
+    bool test_keys;             /* the well-known test keys work on loopback listeners */
     struct op *parent;          /* of a cloud_call, else NULL */
 };
 

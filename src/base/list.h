@@ -29,7 +29,7 @@ struct str_map {
                                           sizeof *(list)->v))
 void *list_push_raw(struct arena *a, void **v, uint32_t *n, uint32_t *cap, bool *set, size_t elem_bytes);
 
-#define list_each(elem, list) (__typeof__((list)->v) elem = (list)->v; elem < (list)->v + (list)->n; elem++)
+#define list_each(elem, list) (__typeof__((list)->v + 0) elem = (list)->v; elem < (list)->v + (list)->n; elem++)
 
 void str_list_add(struct arena *a, struct str_list *l, struct str s);
 bool str_list_has(const struct str_list *l, struct str s);

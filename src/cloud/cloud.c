@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "auth/state.h"
 #include "base/code.h"
 #include "cloud/admin.h"
 #include "cloud/pipeline.h"
@@ -44,6 +45,7 @@ int cloud_start(const struct cloud_config *config, struct store *store, struct b
         cloud_stop(cloud);
         return rc;
     }
+    cloud->auth = auth_state_new();
     cloud->parking = parking_start(cloud);
     door_register(cloud, &admin_door);
     *ret = cloud;
@@ -80,6 +82,7 @@ void cloud_stop(struct cloud *cloud)
     parking_stop(cloud->parking);
     writer_stop(cloud->writer);
     clock_free(cloud->clock);
+    auth_state_free(cloud->auth);
     free(cloud->doors);
     free(cloud);
 }

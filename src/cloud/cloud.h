@@ -29,6 +29,7 @@ struct cloud {
     struct jobs *jobs;         /* timers and outbox */
     struct parking *parking;
     struct doors *doors;
+    struct auth_state *auth;   /* signing keys and parsed policies */
     struct sandboxes *sandboxes; /* NULL when functions cannot run */
     struct http *http;         /* for listeners inside sandboxes; NULL in tests */
     struct lambda_host *lambda;

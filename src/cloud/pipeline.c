@@ -38,13 +38,13 @@ static void reply_error(struct request *r, int rc);
 static int route(struct request *r)
 {
     struct op *op = &r->task.op;
-    int rc = sigv4_parse(op, r->x, &r->sig);
-    if (rc)
-        return rc;
-    rc = wire_route(r->x, r->sig.present ? r->sig.service : STR_NONE, r->body_is_whole, &r->route);
+    int malformed = sigv4_parse(op, r->x, &r->sig);
+    int rc = wire_route(r->x, r->sig.present ? r->sig.service : STR_NONE, r->body_is_whole, &r->route);
     op->row = r->route.row;
     op->protocol = r->route.protocol;
     op->region = r->sig.present ? r->sig.region : opt_str(r->route.region, str_c(op->cloud->config.region));
+    if (malformed) /* said again now that it is known how the client speaks */
+        return sigv4_parse(op, r->x, &r->sig);
     if (rc == 0 && r->route.row)
         return 0;
     if (rc == E_UNSUPPORTED)

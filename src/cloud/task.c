@@ -13,6 +13,8 @@ void op_init(struct op *op, struct cloud *cloud, struct arena *a, struct str acc
     op->account = account;
     op->region = region;
     op->request_id = random_uuid(a);
+    op->auth = cloud->auth;
+    op->test_keys = cloud->config.test_keys;
     op->seal_key = (struct str){ (const char *)cloud->seal_key, sizeof cloud->seal_key };
 }
 
