@@ -2,6 +2,8 @@
 #include "base/code.h"
 #include "wire/codec.h"
 
+#include <string.h>
+
 #include <math.h>
 
 struct json {
