@@ -89,7 +89,7 @@ def _shape(room, model, name):
         fields.append(f'.pattern = {string(shape["pattern"])}')
     if shape.get('enum') and kind == 'STRING':
         fields.append(f'.enums = enums_{name}')
-    for key, field in (('union', 'is_union'), ('flattened', 'flattened'), ('sensitive', 'sensitive'), ('box', 'boxed')):
+    for key, field in (('union', 'is_union'), ('flattened', 'flattened'), ('sensitive', 'sensitive'), ('box', 'boxed'), ('unwrapped', 'unwrapped')):
         if shape.get(key):
             fields.append(f'.{field} = true')
     if shape.get('timestampFormat'):

@@ -69,6 +69,8 @@ void cbor_map(struct buf *b, uint64_t n);
 
 /* ---- rest: everything but the body ---- */
 int rest_read(const struct exchange *x, const struct wire_route *r, void *in, struct str *ret_why);
+/* The request id headers of an answer. */
+void wire_ids(struct arena *a, const struct service_row *service, struct str request_id, struct answer *ret);
 void rest_write(struct arena *a, const struct op_row *row, const void *out, struct answer *ret);
 const struct member *payload_of(const struct shape *s); /* NULL: none */
 bool has_body_members(const struct shape *s);

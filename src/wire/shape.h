@@ -49,6 +49,7 @@ struct shape {
     const struct member *members; /* struct: all; list: [0] the element; map: [0] key, [1] value */
     /* constraints; has_min/has_max tell */
     bool has_min, has_max, is_union, flattened, sensitive, boxed;
+    bool unwrapped;            /* rest-xml: the one body member is the root element itself (S3's GetBucketLocation) */
     double min, max;           /* of the value, or of the length of strings, blobs, lists, maps */
     const char *pattern;       /* as in the model (Java dialect), or NULL */
     const char *const *enums;  /* NULL-terminated, or NULL */

@@ -17,8 +17,7 @@ struct wire_route {
     enum protocol protocol;
     struct str region;                 /* from the host name, or absent */
     struct str_map labels;             /* uri labels, percent-decoded; for S3: Bucket, Key */
-    struct str rest_query;             /* S3 and rest: the query string to read parameters from */
-    struct str form;                   /* query protocol: the form parameters */
+    struct str_map params;             /* decoded: rest: the query string; query and ec2: the form and the query string. Names may repeat */
 };
 
 /* Which service and operation. scope_service: of the credential scope, or absent. The whole body is needed for query-protocol POSTs only
@@ -50,6 +49,14 @@ void wire_encode_error(struct arena *a, enum protocol p, const struct service_ro
 /* Records of the store: CBOR; unknown members are skipped, absent ones are left out. */
 int wire_record_encode(struct arena *a, const struct shape *shape, const void *rec, struct str *ret);
 int wire_record_decode(struct arena *a, const struct shape *shape, struct str bytes, void *ret);
+
+/* A query string or form as pairs in their order, decoded; `a=` and `a` both have an empty value. E_INVALID, E_LIMIT. */
+int wire_params(struct arena *a, struct str text, struct str_map *ret);
+/* A shape's value as JSON text by the json protocols' rules, and back: for documents inside of strings. E_LIMIT; E_INVALID with words. */
+int wire_json_encode(struct arena *a, const struct shape *shape, const void *value, struct str *ret);
+int wire_json_decode(struct arena *a, const struct shape *shape, struct str text, void *ret, struct str *ret_why);
+/* A scalar as text, a list of scalars joined by \x1f; absent when it is: for condition keys. */
+struct str wire_text(struct arena *a, const struct shape *shape, const void *value);
 
 const struct service_row *wire_service(const char *name);
 const struct op_row *wire_op(const struct service_row *s, struct str name); /* NULL: not listed */
