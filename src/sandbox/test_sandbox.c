@@ -35,6 +35,11 @@ enum { MB = 1 << 20, ORDINARY_ID = 61234, WAIT_MS = 20000 };
         }                                                                                                               \
     } while (0)
 
+static int number(const char *text)
+{
+    return (int)strtol(text, NULL, 10);
+}
+
 /* ---- what runs inside ---- */
 
 static void inside_show(char **argv)
@@ -101,7 +106,7 @@ static void inside_processes(char **argv)
 
 static void inside_memory(char **argv)
 {
-    size_t bytes = (size_t)atol(argv[0]) * MB;
+    size_t bytes = (size_t)number(argv[0]) * MB;
     char *p = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
     if (p != MAP_FAILED)
@@ -221,14 +226,14 @@ static void inside_network(char **argv)
 {
     static const char *const away[] = { "10.0.0.1", "192.168.0.1", "169.254.169.254", "1.1.1.1", "172.17.0.1" };
     char reply[16];
-    int fd = dial("127.0.0.1", atoi(argv[0]), WAIT_MS);
+    int fd = dial("127.0.0.1", number(argv[0]), WAIT_MS);
 
     CHECK(fd >= 0 && write(fd, "ping", 4) == 4 && read(fd, reply, sizeof reply) == 4);
     printf("%.4s ", reply);
     for (unsigned i = 0; i < sizeof away / sizeof *away; i++)
         CHECK(dial(away[i], 80, 1000) == -ENETUNREACH);
     /* the host's own listener, whose port came along, is not on this lo */
-    printf("%s", strerror(-dial("127.0.0.1", atoi(argv[1]), 1000)));
+    printf("%s", strerror(-dial("127.0.0.1", number(argv[1]), 1000)));
 }
 
 static void inside_tick(char **argv)
@@ -257,7 +262,7 @@ static void inside_descriptors(char **argv)
 
 static void inside_exit(char **argv)
 {
-    exit(atoi(argv[0]));
+    exit(number(argv[0]));
 }
 
 static void inside_crash(char **argv)
@@ -290,7 +295,7 @@ static const struct {
 __attribute__((constructor)) static void other_lives(int argc, char **argv, char **env)
 {
     if (argc >= 3 && strcmp(argv[1], "sandbox-helper") == 0)
-        sandbox_helper_main(atoi(argv[2]));
+        sandbox_helper_main(number(argv[2]));
     if (argc < 3 || strcmp(argv[1], "inside") != 0)
         return;
     for (unsigned i = 0; i < sizeof probes / sizeof *probes; i++)
@@ -566,7 +571,7 @@ SANDBOX_TEST(processes_are_limited)
 
     c->pids_max = 10;
     run(w, c);
-    CHECK(atoi(w->text) == 9); /* and itself */
+    CHECK(number(w->text) == 9); /* and itself */
 }
 
 SANDBOX_TEST(memory_limit_kills_only_its_sandbox)
