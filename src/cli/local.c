@@ -98,7 +98,7 @@ void local_find(struct local *l, struct arena *a, const char *data_dir)
     local_read_endpoint(l);
 }
 
-static int connect_to(struct str host, struct str port, struct arena *a)
+static int connect_to(struct str host, struct str port, int patience_s, struct arena *a)
 {
     if (str_starts(host, STR("["))) /* IPv6 in brackets */
         host = str_sub(host, 1, host.n - 2);
@@ -106,7 +106,7 @@ static int connect_to(struct str host, struct str port, struct arena *a)
     if (getaddrinfo(str_dup(a, host).p, str_dup(a, port).p, &hints, &found))
         return -1;
     int fd = socket(found->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    struct timeval patience = { .tv_sec = ANSWER_SECONDS };
+    struct timeval patience = { .tv_sec = patience_s };
     setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
     setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
     if (fd >= 0 && connect(fd, found->ai_addr, found->ai_addrlen)) {
@@ -117,14 +117,24 @@ static int connect_to(struct str host, struct str port, struct arena *a)
     return fd;
 }
 
+int local_connect(const char *endpoint, int patience_s, struct arena *a, struct str *ret_authority)
+{
+    struct str host, port, url = str_c(endpoint);
+    if (!str_starts(url, STR("http://")))
+        return -1;
+    struct str authority = str_sub(url, strlen("http://"), url.n);
+    while (str_ends(authority, STR("/")))
+        authority.n--;
+    if (!str_cut_last(authority, ':', &host, &port))
+        return -1;
+    *ret_authority = authority;
+    return connect_to(host, port, patience_s, a);
+}
+
 bool local_answers(const struct local *l)
 {
-    if (!l->endpoint)
-        return false;
-    struct str host, port, authority = str_c(l->endpoint + strlen("http://"));
-    if (!str_cut_last(authority, ':', &host, &port))
-        return false;
-    int fd = connect_to(host, port, l->arena);
+    struct str authority;
+    int fd = l->endpoint ? local_connect(l->endpoint, ANSWER_SECONDS, l->arena, &authority) : -1;
     if (fd < 0)
         return false;
     struct str request = str_printf(l->arena, "GET /_strata/health HTTP/1.1\r\nHost: %.*s\r\nConnection: close\r\n\r\n", STR_ARG(authority));

@@ -6,7 +6,7 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
-struct arena;
+#include "base/str.h"
 
 struct local {
     struct arena *arena;
@@ -20,6 +20,8 @@ struct local {
 /* data_dir NULL: the default. Never fails: what is missing is NULL. */
 void local_find(struct local *l, struct arena *a, const char *data_dir);
 void local_read_endpoint(struct local *l);
+/* A connected socket to http://HOST:PORT, or -1; reading and writing give up after patience_s. */
+int local_connect(const char *endpoint, int patience_s, struct arena *a, struct str *ret_authority);
 bool local_answers(const struct local *l); /* GET /_strata/health is 200 */
 
 /* Credentials and endpoint of this strata into the environment, for the programs started from now on; what would lead them elsewhere

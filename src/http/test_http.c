@@ -127,7 +127,7 @@ static void server_start(struct server *s)
 {
     memset(s, 0, sizeof *s);
     pthread_mutex_init(&s->lock, NULL);
-    strcpy(s->dir, "/tmp/test_http.XXXXXX");
+    snprintf(s->dir, sizeof s->dir, "/tmp/test_http.XXXXXX");
     assert_non_null(mkdtemp(s->dir));
     assert_int_equal(ca_open(s->dir, &s->ca), 0);
     struct http_config config = {
@@ -289,24 +289,25 @@ TEST(too_large_is_answered)
     server_start(&s);
     static char big[200000];
     memset(big, 'a', 60000);
-    char *request = malloc(sizeof big + 1000);
-    sprintf(request, "GET / HTTP/1.1\r\nHost: h\r\nX: %s\r\n\r\n", big);
+    enum { REQUEST_BYTES = 201000 };
+    char *request = malloc(REQUEST_BYTES);
+    snprintf(request, REQUEST_BYTES, "GET / HTTP/1.1\r\nHost: h\r\nX: %s\r\n\r\n", big);
     ask(&s, request, "\r\n\r\n", "HTTP/1.1 431");
-    int n = sprintf(request, "GET / HTTP/1.1\r\nHost: h\r\n");
+    int n = snprintf(request, REQUEST_BYTES, "GET / HTTP/1.1\r\nHost: h\r\n");
     for (int i = 0; i < 250; i++)
-        n += sprintf(request + n, "A%d: b\r\n", i);
-    strcpy(request + n, "\r\n");
+        n += snprintf(request + n, REQUEST_BYTES - (size_t)n, "A%d: b\r\n", i);
+    snprintf(request + n, REQUEST_BYTES - (size_t)n, "\r\n");
     ask(&s, request, "\r\n\r\n", "HTTP/1.1 431");
     /* A length over the limit; a chunked body over it; a refused upload that the client sends all the same. */
     ask(&s, "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 1001\r\nExpect: 100-continue\r\n\r\n", "too large", "HTTP/1.1 413");
-    n = sprintf(request, "POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n2710\r\n");
+    n = snprintf(request, REQUEST_BYTES, "POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n2710\r\n");
     memset(request + n, 'b', 10000);
-    strcpy(request + n + 10000, "\r\n0\r\n\r\n");
+    snprintf(request + n + 10000, 100, "\r\n0\r\n\r\n");
     ask(&s, request, "too large", "HTTP/1.1 413");
     memset(big, 'c', sizeof big - 1);
     int fd = dial(s.port);
     char buf[ANSWER_MAX];
-    sprintf(request, "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: %d\r\n\r\n", 50 * (int)(sizeof big - 1));
+    snprintf(request, REQUEST_BYTES, "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: %d\r\n\r\n", 50 * (int)(sizeof big - 1));
     say(fd, request);
     for (int i = 0; i < 50; i++)
         say(fd, big);
@@ -343,7 +344,7 @@ TEST(a_sink_streams_and_may_stop)
     server_start(&s);
     ask(&s, "PUT /sink HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\n\r\nhello", "sunk", "sunk 5");
     char *request = malloc(400000);
-    int n = sprintf(request, "PUT /sink HTTP/1.1\r\nHost: h\r\nContent-Length: 300000\r\n\r\n");
+    int n = snprintf(request, 400000, "PUT /sink HTTP/1.1\r\nHost: h\r\nContent-Length: 300000\r\n\r\n");
     memset(request + n, 'x', 300000);
     request[n + 300000] = 0;
     atomic_store(&s.sunk, 0);

@@ -1,0 +1,186 @@
+#include "cli/client.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cjson/cJSON.h>
+
+#include "base/arena.h"
+#include "base/buf.h"
+#include "base/code.h"
+#include "base/err.h"
+#include "base/limits.h"
+#include "cli/local.h"
+#include "sched/clock.h"
+
+enum { PATIENCE_S = 60, SHA256_BYTES = 32 };
+
+int client_open(struct client *c, struct arena *a, const char *data_dir)
+{
+    struct local l;
+    local_find(&l, a, data_dir);
+    const char *named = getenv("STRATA_ENDPOINT"), *region = getenv("AWS_REGION");
+    if (!region || !*region)
+        region = getenv("AWS_DEFAULT_REGION");
+    *c = (struct client){ .arena = a, .data_dir = l.data_dir, .endpoint = named && *named ? named : l.endpoint, .access_key_id = STR("test"),
+                          .secret = STR("test"), .region = region && *region ? region : "us-east-1" };
+    if (c->endpoint)
+        return 0;
+    fprintf(stderr, "strata: nothing has served %s yet: start it with `strata serve` or `strata up`, or set STRATA_DATA or STRATA_ENDPOINT\n", l.data_dir);
+    return E_NOT_FOUND;
+}
+
+/* ---- signature version 4 ---- */
+
+static struct str sha256_hex(struct arena *a, struct str s)
+{
+    uint8_t digest[SHA256_BYTES];
+    digest_sha256(s.p, s.n, digest);
+    return hex_encode(a, digest, sizeof digest);
+}
+
+static void derive(uint8_t key[SHA256_BYTES], struct str part)
+{
+    uint8_t out[SHA256_BYTES];
+    hmac_sha256(key, SHA256_BYTES, part.p, part.n, out);
+    memcpy(key, out, sizeof out);
+}
+
+/* The Authorization header for host, x-amz-date and, where there is one, x-amz-target. */
+static struct str authorization(struct client *c, const struct client_call *call, struct str host, struct str date)
+{
+    struct arena *a = c->arena;
+    const char *signed_names = call->target ? "host;x-amz-date;x-amz-target" : "host;x-amz-date";
+    struct str target = call->target ? str_printf(a, "x-amz-target:%s\n", call->target) : STR("");
+    struct str path = uri_encode(a, call->path, true);
+    struct str canonical = str_printf(a, "%s\n%.*s\n\nhost:%.*s\nx-amz-date:%.*s\n%.*s\n%s\n%.*s", call->method, STR_ARG(path), STR_ARG(host),
+                                      STR_ARG(date), STR_ARG(target), signed_names, STR_ARG(sha256_hex(a, call->body)));
+    struct str day = str_sub(date, 0, 8);
+    struct str scope = str_printf(a, "%.*s/%s/%s/aws4_request", STR_ARG(day), c->region, call->service);
+    struct str to_sign = str_printf(a, "AWS4-HMAC-SHA256\n%.*s\n%.*s\n%.*s", STR_ARG(date), STR_ARG(scope), STR_ARG(sha256_hex(a, canonical)));
+    struct str secret = str_printf(a, "AWS4%.*s", STR_ARG(c->secret));
+    uint8_t key[SHA256_BYTES];
+    hmac_sha256(secret.p, secret.n, day.p, day.n, key);
+    derive(key, str_c(c->region));
+    derive(key, str_c(call->service));
+    derive(key, STR("aws4_request"));
+    derive(key, to_sign);
+    return str_printf(a, "AWS4-HMAC-SHA256 Credential=%.*s/%.*s, SignedHeaders=%s, Signature=%.*s", STR_ARG(c->access_key_id), STR_ARG(scope),
+                      signed_names, STR_ARG(hex_encode(a, key, sizeof key)));
+}
+
+/* ---- a call ---- */
+
+static struct str write_request(struct client *c, const struct client_call *call, struct str host)
+{
+    struct buf b;
+    buf_init(&b, c->arena, LIMIT_RESPONSE_BYTES);
+    buf_printf(&b, "%s %.*s HTTP/1.1\r\nHost: %.*s\r\nConnection: close\r\nContent-Length: %zu\r\n", call->method, STR_ARG(call->path), STR_ARG(host),
+               call->body.n);
+    if (call->target)
+        buf_printf(&b, "X-Amz-Target: %s\r\nContent-Type: application/x-amz-json-1.1\r\n", call->target);
+    else if (call->body.n)
+        buf_c(&b, "Content-Type: application/json\r\n");
+    if (call->service) {
+        struct str date = time_amz(c->arena, clock_real_ms());
+        buf_printf(&b, "X-Amz-Date: %.*s\r\nAuthorization: %.*s\r\n", STR_ARG(date), STR_ARG(authorization(c, call, host, date)));
+    }
+    for list_each(h, &call->headers)
+        buf_printf(&b, "%.*s: %.*s\r\n", STR_ARG(h->key), STR_ARG(h->value));
+    buf_c(&b, "\r\n");
+    buf_str(&b, call->body);
+    return buf_done(&b);
+}
+
+static int send_all(int fd, struct str s)
+{
+    while (s.n > 0) {
+        ssize_t n = send(fd, s.p, s.n, MSG_NOSIGNAL);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n <= 0)
+            return E_CLOSED;
+        s = str_sub(s, (size_t)n, s.n);
+    }
+    return 0;
+}
+
+static int receive_all(struct client *c, int fd, struct str *ret)
+{
+    char piece[65536];
+    struct buf b;
+    buf_init(&b, c->arena, LIMIT_RESPONSE_BYTES);
+    for (;;) {
+        ssize_t n = recv(fd, piece, sizeof piece, 0);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return E_CLOSED;
+        if (n == 0)
+            break;
+        buf_put(&b, piece, (size_t)n);
+    }
+    if (!buf_ok(&b))
+        return E_LIMIT;
+    *ret = buf_done(&b);
+    return ret->n ? 0 : E_CLOSED;
+}
+
+static int parse_reply(struct str text, struct client_reply *ret)
+{
+    const char *end = text.n ? memmem(text.p, text.n, "\r\n\r\n", 4) : NULL;
+    int64_t status = 0;
+    if (!end || !str_starts(text, STR("HTTP/1.1 ")) || str_to_i64(str_sub(text, 9, 3), &status))
+        return E_INVALID;
+    ret->status = (int)status;
+    ret->head = str_sub(text, 0, (size_t)(end - text.p));
+    ret->body = str_sub(text, ret->head.n + 4, text.n);
+    struct str length = client_header(ret, "Content-Length");
+    int64_t n = 0;
+    return str_set(length) && (str_to_i64(length, &n) || (uint64_t)n != ret->body.n) ? E_CLOSED : 0;
+}
+
+int client_send(struct client *c, const struct client_call *call, struct client_reply *ret)
+{
+    struct str host;
+    int fd = local_connect(c->endpoint, call->patience_s ? call->patience_s : PATIENCE_S, c->arena, &host);
+    if (fd < 0) {
+        fprintf(stderr, "strata: nothing answers on %s: start it with `strata serve` or `strata up`\n", c->endpoint);
+        return E_CLOSED;
+    }
+    struct str text;
+    int rc = send_all(fd, write_request(c, call, host));
+    if (rc == 0)
+        rc = receive_all(c, fd, &text);
+    close(fd);
+    if (rc == 0)
+        rc = parse_reply(text, ret);
+    if (rc)
+        fprintf(stderr, "strata: no whole answer from %s (%s)\n", c->endpoint, err_name(rc));
+    return rc;
+}
+
+struct str client_header(const struct client_reply *r, const char *name)
+{
+    struct str rest = r->head, line;
+    while (rest.n) {
+        struct str key, value;
+        str_cut(rest, '\n', &line, &rest);
+        if (str_cut(line, ':', &key, &value) && str_eq_nocase(key, str_c(name)))
+            return str_trim(value);
+    }
+    return STR_NONE;
+}
+
+struct str client_problem(struct client *c, const struct client_reply *r)
+{
+    cJSON *tree = cJSON_ParseWithLength(r->body.p, r->body.n);
+    const cJSON *message = cJSON_GetObjectItem(tree, "message"); /* also spelt Message */
+    struct str words = cJSON_IsString(message) ? str_dup(c->arena, str_c(message->valuestring)) : str_trim(r->body);
+    cJSON_Delete(tree);
+    return words;
+}
