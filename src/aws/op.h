@@ -116,6 +116,10 @@ int op_park(struct op *op, struct str key, int64_t wait_ms);
 /* From any thread, outside an operation and holding no lock: wakes key's operations (those on a snapshot run here and now). Returns how many. */
 int cloud_wake(struct cloud *cloud, struct str key);
 
-struct blobs *op_blobs(struct op *op); /* where bodies lie */
+/* ---- bodies beside the store: a body is kept while a record names it ----
+ * keep: in the transaction that stores the record. drop: in the one that removes it; the file goes after the commit. */
+struct blobs *op_blobs(struct op *op);
+int op_blob_keep(struct op *op, struct str id);
+int op_blob_drop(struct op *op, struct str id);
 
 #endif

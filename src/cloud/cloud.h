@@ -43,6 +43,8 @@ struct cloud {
  * their doors and the AWS API's, and the jobs. */
 int cloud_start(const struct cloud_config *config, struct store *store, struct blobs *blobs, struct cloud **ret);
 int cloud_open(struct cloud *cloud);
+/* Removes body files that no record names. Before the first request. Returns how many. */
+int cloud_sweep_blobs(struct cloud *cloud);
 void cloud_stop(struct cloud *cloud);
 
 #endif

@@ -72,3 +72,50 @@ struct blobs *op_blobs(struct op *op)
 {
     return op->cloud->blobs;
 }
+
+/* Which body files are in use: one small record each, so that the sweep at start needs no service. */
+static void blob_key(struct key *k, struct str id)
+{
+    key_init(k);
+    key_c(k, "sys");
+    key_c(k, "blob");
+    key_str(k, id);
+}
+
+int op_blob_keep(struct op *op, struct str id)
+{
+    struct key k;
+    blob_key(&k, id);
+    return txn_put(op->txn, key_view(&k), STR(""));
+}
+
+static void remove_file(struct cloud *cloud, void *arg)
+{
+    blob_remove(cloud->blobs, *(struct str *)arg);
+}
+
+int op_blob_drop(struct op *op, struct str id)
+{
+    struct key k;
+    blob_key(&k, id);
+    struct str *kept = arena_one(op->arena, struct str);
+    *kept = str_dup(op->arena, id);
+    op_on_commit(op, remove_file, kept);
+    return txn_delete(op->txn, key_view(&k));
+}
+
+static bool is_used(void *ctx, struct str id)
+{
+    struct key k;
+    struct str value;
+    blob_key(&k, id);
+    return txn_get(ctx, key_view(&k), &value) != E_NOT_FOUND; /* in doubt it stays */
+}
+
+int cloud_sweep_blobs(struct cloud *cloud)
+{
+    struct txn *t = store_read(cloud->store);
+    int n = blobs_sweep(cloud->blobs, is_used, t);
+    txn_end(t);
+    return n;
+}

@@ -1,0 +1,226 @@
+#include "aws/arn.h"
+#include "base/code.h"
+#include "services/s3/s3.h"
+
+struct str s3_arn_bucket(struct op *op, struct str Bucket)
+{
+    return str_printf(op->arena, "arn:%.*s:s3:::%.*s", STR_ARG(op->partition), STR_ARG(Bucket));
+}
+
+struct str s3_arn_object(struct op *op, struct str Bucket, struct str Key)
+{
+    return str_printf(op->arena, "arn:%.*s:s3:::%.*s/%.*s", STR_ARG(op->partition), STR_ARG(Bucket), STR_ARG(Key));
+}
+
+static void bucket_key(struct op *op, struct key *k, struct str name)
+{
+    op_key_world(op, k, "s3", "bucket");
+    key_str(k, name);
+}
+
+int s3_resource_policy(struct op *op, struct str arn_text, struct str *ret_policy)
+{
+    struct arn arn;
+    struct str name, rest;
+    struct s3_rec_Bucket b = { 0 };
+    struct key k;
+    if (arn_parse(arn_text, &arn))
+        return E_NOT_FOUND;
+    str_cut(arn.resource, '/', &name, &rest);
+    bucket_key(op, &k, name);
+    int rc = op_rec_get(op, &k, &s3_rec_Bucket_shape, &b);
+    if (rc == 0)
+        *ret_policy = b.Policy;
+    return rc;
+}
+
+int s3_bucket_get(struct op *op, struct str name, struct str expected_owner, struct s3_rec_Bucket *ret)
+{
+    struct key k;
+    bucket_key(op, &k, name);
+    int rc = op_rec_get(op, &k, &s3_rec_Bucket_shape, ret);
+    if (rc == E_NOT_FOUND)
+        return aws_fail(op, S3_NoSuchBucket, "The specified bucket does not exist");
+    if (rc == 0 && expected_owner.p && !str_eq(expected_owner, ret->Account))
+        return aws_fail(op, AWS_AccessDenied, "Access Denied");
+    return rc;
+}
+
+int s3_bucket_put(struct op *op, const struct s3_rec_Bucket *b)
+{
+    struct key k;
+    bucket_key(op, &k, b->Name);
+    return op_rec_put(op, &k, &s3_rec_Bucket_shape, b);
+}
+
+struct s3_Owner *s3_owner(struct op *op, struct str account)
+{
+    /* AWS shows a canonical user id: 64 hex digits that stand for the account. */
+    struct s3_Owner *o = arena_one(op->arena, struct s3_Owner);
+    uint8_t digest[32];
+    digest_sha256(account.p, account.n, digest);
+    o->ID = hex_encode(op->arena, digest, sizeof digest);
+    return o;
+}
+
+/* https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html */
+static bool good_name(struct str n)
+{
+    if (n.n < 3 || n.n > 63)
+        return false;
+    for (size_t i = 0; i < n.n; i++) {
+        char c = n.p[i];
+        bool alnum = (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
+        if (!alnum && c != '-' && c != '.')
+            return false;
+        if (!alnum && (i == 0 || i == n.n - 1))
+            return false;
+        if (c == '.' && n.p[i + 1] == '.')
+            return false;
+    }
+    size_t dots = 0, digits = 0;
+    for (size_t i = 0; i < n.n; i++) {
+        dots += n.p[i] == '.';
+        digits += n.p[i] >= '0' && n.p[i] <= '9';
+    }
+    bool address = dots == 3 && dots + digits == n.n;
+    return !address && !str_starts(n, STR("xn--")) && !str_starts(n, STR("sthree-")) && !str_ends(n, STR("-s3alias"));
+}
+
+static int check_location(struct op *op, const struct s3_CreateBucket_in *in, struct str *ret_region)
+{
+    struct str wanted = in->CreateBucketConfiguration ? in->CreateBucketConfiguration->LocationConstraint : STR_NONE;
+    if (in->CreateBucketConfiguration && in->CreateBucketConfiguration->Location)
+        return aws_unsupported(op, "CreateBucketConfiguration.Location (directory buckets)");
+    if (str_is(wanted, "us-east-1"))
+        return aws_fail(op, S3_InvalidLocationConstraint, "The specified location-constraint is not valid");
+    if (!wanted.n && !str_is(op->region, "us-east-1"))
+        return aws_fail(op, S3_IllegalLocationConstraintException,
+                        "The unspecified location constraint is incompatible for the region specific endpoint this request was sent to.");
+    if (wanted.n && !str_is(op->region, "us-east-1") && !str_eq(wanted, op->region))
+        return aws_fail(op, S3_IllegalLocationConstraintException,
+                        "The %.*s location constraint is incompatible for the region specific endpoint this request was sent to.", STR_ARG(wanted));
+    *ret_region = wanted.n ? wanted : op->region;
+    return 0;
+}
+
+int s3_CreateBucket(struct op *op, const struct s3_CreateBucket_in *in, struct s3_CreateBucket_out *out)
+{
+    if (!good_name(in->Bucket))
+        return aws_fail(op, S3_InvalidBucketName, "The specified bucket is not valid.");
+    if (opt_bool(in->ObjectLockEnabledForBucket, false))
+        return aws_unsupported(op, "ObjectLockEnabledForBucket");
+    if (in->ACL.p && !str_is(in->ACL, "private"))
+        return aws_unsupported(op, "ACL (other than private)");
+    struct s3_rec_Bucket b = { .Name = in->Bucket, .Account = op->account, .CreatedMs = SOME_I64(op_now_ms(op)),
+                               .Ownership = opt_str(in->ObjectOwnership, STR("BucketOwnerEnforced")) };
+    int rc = check_location(op, in, &b.Region);
+    if (rc)
+        return rc;
+    struct key k;
+    struct s3_rec_Bucket old = { 0 };
+    bucket_key(op, &k, in->Bucket);
+    rc = op_rec_get(op, &k, &s3_rec_Bucket_shape, &old);
+    if (rc == 0 && !str_eq(old.Account, op->account))
+        return aws_fail(op, S3_BucketAlreadyExists,
+                        "The requested bucket name is not available. The bucket namespace is shared by all users of the system. Please select a "
+                        "different name and try again.");
+    if (rc == 0 && !str_is(op->region, "us-east-1")) /* us-east-1 answers 200 to its owner, for old times' sake */
+        return aws_fail(op, S3_BucketAlreadyOwnedByYou, "Your previous request to create the named bucket succeeded and you already own it.");
+    if (rc != 0 && rc != E_NOT_FOUND)
+        return rc;
+    out->Location = str_printf(op->arena, "/%.*s", STR_ARG(in->Bucket));
+    out->BucketArn = s3_arn_bucket(op, in->Bucket);
+    if (rc == 0)
+        return 0;
+    /* New buckets block public access, as AWS's do since April 2023. */
+    b.PublicAccess = arena_one(op->arena, struct s3_PublicAccessBlockConfiguration);
+    *b.PublicAccess = (struct s3_PublicAccessBlockConfiguration){ SOME_BOOL(true), SOME_BOOL(true), SOME_BOOL(true), SOME_BOOL(true) };
+    return s3_bucket_put(op, &b);
+}
+
+static bool any_below(struct op *op, const char *kind, struct str bucket)
+{
+    struct key from, to;
+    op_key_world(op, &from, "s3", kind);
+    key_str(&from, bucket);
+    key_after_prefix(&from, &to);
+    struct str key, value;
+    struct scan *s = txn_scan(op->txn, key_view(&from), key_view(&to), false);
+    bool any = scan_next(s, &key, &value);
+    scan_end(s);
+    return any;
+}
+
+int s3_DeleteBucket(struct op *op, const struct s3_DeleteBucket_in *in, struct s3_DeleteBucket_out *out)
+{
+    struct s3_rec_Bucket b = { 0 };
+    int rc = s3_bucket_get(op, in->Bucket, in->ExpectedBucketOwner, &b);
+    if (rc)
+        return rc;
+    if (any_below(op, "object", in->Bucket) || any_below(op, "version", in->Bucket) || any_below(op, "upload", in->Bucket))
+        return aws_fail(op, S3_BucketNotEmpty, "The bucket you tried to delete is not empty");
+    struct key k;
+    bucket_key(op, &k, in->Bucket);
+    return op_rec_delete(op, &k);
+}
+
+int s3_HeadBucket(struct op *op, const struct s3_HeadBucket_in *in, struct s3_HeadBucket_out *out)
+{
+    struct s3_rec_Bucket b = { 0 };
+    int rc = s3_bucket_get(op, in->Bucket, in->ExpectedBucketOwner, &b);
+    if (rc == E_AWS && op->fail.error == S3_NoSuchBucket)
+        return aws_fail(op, S3_NotFound, "Not Found");
+    if (rc == 0) {
+        out->BucketRegion = b.Region;
+        out->BucketArn = s3_arn_bucket(op, in->Bucket);
+        out->AccessPointAlias = SOME_BOOL(false);
+    }
+    return rc;
+}
+
+int s3_ListBuckets(struct op *op, const struct s3_ListBuckets_in *in, struct s3_ListBuckets_out *out)
+{
+    struct key from, to;
+    op_key_world(op, &from, "s3", "bucket");
+    key_after_prefix(&from, &to);
+    if (in->ContinuationToken.p) {
+        struct str after;
+        if (base64_decode(op->arena, in->ContinuationToken, &after))
+            return aws_fail(op, S3_InvalidArgument, "The continuation token provided is incorrect");
+        key_str(&from, after);
+        key_raw(&from, (struct str){ "\0", 1 }); /* just behind it */
+    }
+    int64_t max = opt_i64(in->MaxBuckets, 10000);
+    struct scan *s = txn_scan(op->txn, key_view(&from), key_view(&to), false);
+    struct str key, value;
+    out->Buckets.set = true;
+    out->Owner = s3_owner(op, op->account);
+    out->Prefix = in->Prefix;
+    while (scan_next(s, &key, &value)) {
+        struct s3_rec_Bucket b = { 0 };
+        if (op_rec_decode(op, value, &s3_rec_Bucket_shape, &b) || !str_eq(b.Account, op->account) || !str_starts(b.Name, in->Prefix) ||
+            (in->BucketRegion.p && !str_eq(b.Region, in->BucketRegion)))
+            continue;
+        if ((int64_t)out->Buckets.n == max) {
+            struct str last = out->Buckets.v[out->Buckets.n - 1].Name;
+            out->ContinuationToken = base64_encode(op->arena, last.p, last.n);
+            break;
+        }
+        struct s3_Bucket *shown = list_push(op->arena, &out->Buckets);
+        shown->Name = b.Name;
+        shown->CreationDate = b.CreatedMs;
+        if (in->MaxBuckets.set || in->BucketRegion.p)
+            shown->BucketRegion = b.Region;
+    }
+    return scan_end(s);
+}
+
+int s3_GetBucketLocation(struct op *op, const struct s3_GetBucketLocation_in *in, struct s3_GetBucketLocation_out *out)
+{
+    struct s3_rec_Bucket b = { 0 };
+    int rc = s3_bucket_get(op, in->Bucket, in->ExpectedBucketOwner, &b);
+    if (rc == 0 && !str_is(b.Region, "us-east-1")) /* which shows as an empty element */
+        out->LocationConstraint = b.Region;
+    return rc;
+}

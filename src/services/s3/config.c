@@ -1,0 +1,312 @@
+/* The configurations of a bucket: kept as they came, given back as they were sent. */
+#include <cjson/cJSON.h>
+
+#include "auth/auth.h"
+#include "aws/id.h"
+#include "aws/tags.h"
+#include "services/s3/s3.h"
+
+/* The bucket of a request, in a handler's first line. */
+#define BUCKET(b)                                                                                                        \
+    struct s3_rec_Bucket b = { 0 };                                                                                      \
+    int rc = s3_bucket_get(op, in->Bucket, in->ExpectedBucketOwner, &b);                                                 \
+    if (rc)                                                                                                              \
+    return rc
+
+int s3_PutBucketEncryption(struct op *op, const struct s3_PutBucketEncryption_in *in, struct s3_PutBucketEncryption_out *out)
+{
+    BUCKET(b);
+    if (!in->ServerSideEncryptionConfiguration || in->ServerSideEncryptionConfiguration->Rules.n != 1)
+        return aws_fail(op, AWS_MalformedXML, "The XML you provided was not well-formed or did not validate against our published schema");
+    b.Encryption = in->ServerSideEncryptionConfiguration;
+    struct s3_ServerSideEncryptionRule *rule = b.Encryption->Rules.v;
+    if (!rule->BucketKeyEnabled.set)
+        rule->BucketKeyEnabled = SOME_BOOL(false);
+    return s3_bucket_put(op, &b);
+}
+
+int s3_GetBucketEncryption(struct op *op, const struct s3_GetBucketEncryption_in *in, struct s3_GetBucketEncryption_out *out)
+{
+    BUCKET(b);
+    if (!b.Encryption) { /* every bucket has SSE-S3, since January 2023 */
+        b.Encryption = arena_one(op->arena, struct s3_ServerSideEncryptionConfiguration);
+        struct s3_ServerSideEncryptionRule *rule = list_push(op->arena, &b.Encryption->Rules);
+        rule->ApplyServerSideEncryptionByDefault = arena_one(op->arena, struct s3_ServerSideEncryptionByDefault);
+        rule->ApplyServerSideEncryptionByDefault->SSEAlgorithm = STR("AES256");
+        rule->BucketKeyEnabled = SOME_BOOL(false);
+    }
+    out->ServerSideEncryptionConfiguration = b.Encryption;
+    return 0;
+}
+
+int s3_DeleteBucketEncryption(struct op *op, const struct s3_DeleteBucketEncryption_in *in, struct s3_DeleteBucketEncryption_out *out)
+{
+    BUCKET(b);
+    b.Encryption = NULL;
+    return s3_bucket_put(op, &b);
+}
+
+int s3_PutBucketLifecycleConfiguration(struct op *op, const struct s3_PutBucketLifecycleConfiguration_in *in,
+                                       struct s3_PutBucketLifecycleConfiguration_out *out)
+{
+    BUCKET(b);
+    if (!in->LifecycleConfiguration || in->LifecycleConfiguration->Rules.n == 0)
+        return aws_fail(op, AWS_MalformedXML, "The XML you provided was not well-formed or did not validate against our published schema");
+    for list_each(rule, &in->LifecycleConfiguration->Rules)
+        if (!rule->ID.n)
+            rule->ID = id_uuid(op);
+    b.Lifecycle = in->LifecycleConfiguration;
+    b.LifecycleMinimumSize = opt_str(in->TransitionDefaultMinimumObjectSize, STR("all_storage_classes_128K"));
+    out->TransitionDefaultMinimumObjectSize = b.LifecycleMinimumSize;
+    return s3_bucket_put(op, &b);
+}
+
+int s3_GetBucketLifecycleConfiguration(struct op *op, const struct s3_GetBucketLifecycleConfiguration_in *in,
+                                       struct s3_GetBucketLifecycleConfiguration_out *out)
+{
+    BUCKET(b);
+    if (!b.Lifecycle)
+        return aws_fail(op, S3_NoSuchLifecycleConfiguration, "The lifecycle configuration does not exist");
+    out->Rules = b.Lifecycle->Rules;
+    out->TransitionDefaultMinimumObjectSize = b.LifecycleMinimumSize;
+    return 0;
+}
+
+int s3_DeleteBucketLifecycle(struct op *op, const struct s3_DeleteBucketLifecycle_in *in, struct s3_DeleteBucketLifecycle_out *out)
+{
+    BUCKET(b);
+    b.Lifecycle = NULL;
+    return s3_bucket_put(op, &b);
+}
+
+int s3_PutPublicAccessBlock(struct op *op, const struct s3_PutPublicAccessBlock_in *in, struct s3_PutPublicAccessBlock_out *out)
+{
+    BUCKET(b);
+    struct s3_PublicAccessBlockConfiguration *c = in->PublicAccessBlockConfiguration;
+    if (!c)
+        return aws_fail(op, AWS_MalformedXML, "The XML you provided was not well-formed or did not validate against our published schema");
+    struct opt_bool *all[] = { &c->BlockPublicAcls, &c->IgnorePublicAcls, &c->BlockPublicPolicy, &c->RestrictPublicBuckets };
+    for (size_t i = 0; i < 4; i++)
+        *all[i] = SOME_BOOL(opt_bool(*all[i], false));
+    b.PublicAccess = c;
+    return s3_bucket_put(op, &b);
+}
+
+int s3_GetPublicAccessBlock(struct op *op, const struct s3_GetPublicAccessBlock_in *in, struct s3_GetPublicAccessBlock_out *out)
+{
+    BUCKET(b);
+    if (!b.PublicAccess)
+        return aws_fail(op, S3_NoSuchPublicAccessBlockConfiguration, "The public access block configuration was not found");
+    out->PublicAccessBlockConfiguration = b.PublicAccess;
+    return 0;
+}
+
+int s3_DeletePublicAccessBlock(struct op *op, const struct s3_DeletePublicAccessBlock_in *in, struct s3_DeletePublicAccessBlock_out *out)
+{
+    BUCKET(b);
+    b.PublicAccess = NULL;
+    return s3_bucket_put(op, &b);
+}
+
+int s3_PutBucketPolicy(struct op *op, const struct s3_PutBucketPolicy_in *in, struct s3_PutBucketPolicy_out *out)
+{
+    BUCKET(b);
+    cJSON *tree = in->Policy.p ? cJSON_ParseWithLength(in->Policy.p, in->Policy.n) : NULL;
+    bool ok = cJSON_IsObject(tree) && cJSON_GetObjectItemCaseSensitive(tree, "Statement");
+    cJSON_Delete(tree);
+    if (!ok)
+        return aws_fail(op, S3_MalformedPolicy, "Policies must be valid JSON and the first byte must be '{'");
+    b.Policy = in->Policy;
+    rc = auth_epoch_bump(op);
+    return rc ? rc : s3_bucket_put(op, &b);
+}
+
+int s3_GetBucketPolicy(struct op *op, const struct s3_GetBucketPolicy_in *in, struct s3_GetBucketPolicy_out *out)
+{
+    BUCKET(b);
+    if (!b.Policy.p)
+        return aws_fail(op, S3_NoSuchBucketPolicy, "The bucket policy does not exist");
+    out->Policy = b.Policy;
+    return 0;
+}
+
+int s3_DeleteBucketPolicy(struct op *op, const struct s3_DeleteBucketPolicy_in *in, struct s3_DeleteBucketPolicy_out *out)
+{
+    BUCKET(b);
+    b.Policy = STR_NONE;
+    rc = auth_epoch_bump(op);
+    return rc ? rc : s3_bucket_put(op, &b);
+}
+
+int s3_PutBucketTagging(struct op *op, const struct s3_PutBucketTagging_in *in, struct s3_PutBucketTagging_out *out)
+{
+    BUCKET(b);
+    if (!in->Tagging)
+        return aws_fail(op, AWS_MalformedXML, "The XML you provided was not well-formed or did not validate against our published schema");
+    tags_read(op, &s3_TagSet_shape, &in->Tagging->TagSet, &b.Tags);
+    rc = s3_tags_check(op, &b.Tags, 50);
+    return rc ? rc : s3_bucket_put(op, &b);
+}
+
+int s3_GetBucketTagging(struct op *op, const struct s3_GetBucketTagging_in *in, struct s3_GetBucketTagging_out *out)
+{
+    BUCKET(b);
+    if (b.Tags.n == 0)
+        return aws_fail(op, S3_NoSuchTagSet, "The TagSet does not exist");
+    tags_write(op, &s3_TagSet_shape, &b.Tags, &out->TagSet);
+    return 0;
+}
+
+int s3_DeleteBucketTagging(struct op *op, const struct s3_DeleteBucketTagging_in *in, struct s3_DeleteBucketTagging_out *out)
+{
+    BUCKET(b);
+    b.Tags = (struct str_map){ 0 };
+    return s3_bucket_put(op, &b);
+}
+
+int s3_PutBucketVersioning(struct op *op, const struct s3_PutBucketVersioning_in *in, struct s3_PutBucketVersioning_out *out)
+{
+    BUCKET(b);
+    struct s3_VersioningConfiguration *c = in->VersioningConfiguration;
+    if (!c || (!str_is(c->Status, "Enabled") && !str_is(c->Status, "Suspended")))
+        return aws_fail(op, AWS_MalformedXML, "The XML you provided was not well-formed or did not validate against our published schema");
+    if (str_is(c->MFADelete, "Enabled"))
+        return aws_unsupported(op, "MFADelete");
+    b.Versioning = c->Status;
+    return s3_bucket_put(op, &b);
+}
+
+int s3_GetBucketVersioning(struct op *op, const struct s3_GetBucketVersioning_in *in, struct s3_GetBucketVersioning_out *out)
+{
+    BUCKET(b);
+    out->Status = b.Versioning;
+    return 0;
+}
+
+int s3_PutBucketCors(struct op *op, const struct s3_PutBucketCors_in *in, struct s3_PutBucketCors_out *out)
+{
+    BUCKET(b);
+    if (!in->CORSConfiguration || in->CORSConfiguration->CORSRules.n == 0)
+        return aws_fail(op, AWS_MalformedXML, "The XML you provided was not well-formed or did not validate against our published schema");
+    b.Cors = in->CORSConfiguration;
+    return s3_bucket_put(op, &b);
+}
+
+int s3_GetBucketCors(struct op *op, const struct s3_GetBucketCors_in *in, struct s3_GetBucketCors_out *out)
+{
+    BUCKET(b);
+    if (!b.Cors)
+        return aws_fail(op, S3_NoSuchCORSConfiguration, "The CORS configuration does not exist");
+    out->CORSRules = b.Cors->CORSRules;
+    return 0;
+}
+
+int s3_DeleteBucketCors(struct op *op, const struct s3_DeleteBucketCors_in *in, struct s3_DeleteBucketCors_out *out)
+{
+    BUCKET(b);
+    b.Cors = NULL;
+    return s3_bucket_put(op, &b);
+}
+
+int s3_PutBucketOwnershipControls(struct op *op, const struct s3_PutBucketOwnershipControls_in *in, struct s3_PutBucketOwnershipControls_out *out)
+{
+    BUCKET(b);
+    if (!in->OwnershipControls || in->OwnershipControls->Rules.n != 1)
+        return aws_fail(op, AWS_MalformedXML, "The XML you provided was not well-formed or did not validate against our published schema");
+    b.Ownership = in->OwnershipControls->Rules.v[0].ObjectOwnership;
+    return s3_bucket_put(op, &b);
+}
+
+int s3_GetBucketOwnershipControls(struct op *op, const struct s3_GetBucketOwnershipControls_in *in, struct s3_GetBucketOwnershipControls_out *out)
+{
+    BUCKET(b);
+    if (!b.Ownership.p)
+        return aws_fail(op, S3_OwnershipControlsNotFoundError, "The bucket ownership controls were not found");
+    out->OwnershipControls = arena_one(op->arena, struct s3_OwnershipControls);
+    list_push(op->arena, &out->OwnershipControls->Rules)->ObjectOwnership = b.Ownership;
+    return 0;
+}
+
+int s3_DeleteBucketOwnershipControls(struct op *op, const struct s3_DeleteBucketOwnershipControls_in *in,
+                                     struct s3_DeleteBucketOwnershipControls_out *out)
+{
+    BUCKET(b);
+    b.Ownership = STR_NONE;
+    return s3_bucket_put(op, &b);
+}
+
+/* ---- what strata does not offer to set, answered as for a bucket where it was never set ---- */
+
+int s3_GetBucketLogging(struct op *op, const struct s3_GetBucketLogging_in *in, struct s3_GetBucketLogging_out *out)
+{
+    BUCKET(b);
+    return 0;
+}
+
+int s3_GetBucketReplication(struct op *op, const struct s3_GetBucketReplication_in *in, struct s3_GetBucketReplication_out *out)
+{
+    BUCKET(b);
+    return aws_fail(op, S3_ReplicationConfigurationNotFoundError, "The replication configuration was not found");
+}
+
+int s3_GetBucketRequestPayment(struct op *op, const struct s3_GetBucketRequestPayment_in *in, struct s3_GetBucketRequestPayment_out *out)
+{
+    BUCKET(b);
+    out->Payer = STR("BucketOwner");
+    return 0;
+}
+
+int s3_GetBucketWebsite(struct op *op, const struct s3_GetBucketWebsite_in *in, struct s3_GetBucketWebsite_out *out)
+{
+    BUCKET(b);
+    return aws_fail(op, S3_NoSuchWebsiteConfiguration, "The specified bucket does not have a website configuration");
+}
+
+int s3_GetBucketAccelerateConfiguration(struct op *op, const struct s3_GetBucketAccelerateConfiguration_in *in,
+                                        struct s3_GetBucketAccelerateConfiguration_out *out)
+{
+    BUCKET(b);
+    return 0;
+}
+
+int s3_GetBucketNotificationConfiguration(struct op *op, const struct s3_GetBucketNotificationConfiguration_in *in,
+                                          struct s3_GetBucketNotificationConfiguration_out *out)
+{
+    BUCKET(b);
+    return 0;
+}
+
+int s3_GetObjectLockConfiguration(struct op *op, const struct s3_GetObjectLockConfiguration_in *in, struct s3_GetObjectLockConfiguration_out *out)
+{
+    BUCKET(b);
+    return aws_fail(op, S3_ObjectLockConfigurationNotFoundError, "Object Lock configuration does not exist for this bucket");
+}
+
+static void full_control(struct op *op, struct s3_Owner *owner, struct s3_Grants *grants)
+{
+    struct s3_Grant *g = list_push(op->arena, grants);
+    g->Permission = STR("FULL_CONTROL");
+    g->Grantee = arena_one(op->arena, struct s3_Grantee);
+    g->Grantee->ID = owner->ID;
+    g->Grantee->Type = STR("CanonicalUser");
+}
+
+int s3_GetBucketAcl(struct op *op, const struct s3_GetBucketAcl_in *in, struct s3_GetBucketAcl_out *out)
+{
+    BUCKET(b);
+    out->Owner = s3_owner(op, b.Account);
+    full_control(op, out->Owner, &out->Grants);
+    return 0;
+}
+
+int s3_GetObjectAcl(struct op *op, const struct s3_GetObjectAcl_in *in, struct s3_GetObjectAcl_out *out)
+{
+    BUCKET(b);
+    struct s3_rec_Object o = { 0 };
+    rc = s3_object_find(op, in->Bucket, in->Key, in->VersionId, &o);
+    if (rc == E_NOT_FOUND || (rc == 0 && opt_bool(o.DeleteMarker, false)))
+        return s3_object_missing(op, in->Key, in->VersionId);
+    out->Owner = s3_owner(op, b.Account);
+    full_control(op, out->Owner, &out->Grants);
+    return rc;
+}

@@ -1,0 +1,88 @@
+#include "auth/auth.h"
+#include "services/s3/s3.h"
+
+int s3_authorize_DeleteObject(struct op *op, const struct s3_DeleteObject_in *in, struct authz *a)
+{
+    authz_add(a, in->VersionId.p ? "s3:DeleteObjectVersion" : "s3:DeleteObject", s3_arn_object(op, in->Bucket, in->Key));
+    return 0;
+}
+
+int s3_authorize_DeleteObjects(struct op *op, const struct s3_DeleteObjects_in *in, struct authz *a)
+{
+    for (uint32_t i = 0; in->Delete && i < in->Delete->Objects.n; i++) {
+        const struct s3_ObjectIdentifier *o = &in->Delete->Objects.v[i];
+        authz_add(a, o->VersionId.p ? "s3:DeleteObjectVersion" : "s3:DeleteObject", s3_arn_object(op, in->Bucket, o->Key));
+    }
+    return 0;
+}
+
+struct removal {
+    bool marker;          /* a delete marker was made, or removed */
+    struct str version_id;
+};
+
+/* One key: with an id that version goes; without, a versioned bucket gets a delete marker and another one loses the object. */
+static int remove_one(struct op *op, const struct s3_rec_Bucket *b, struct str key, struct str version_id, struct removal *ret)
+{
+    struct s3_rec_Object o = { 0 };
+    int rc = 0;
+    *ret = (struct removal){ 0 };
+    if (version_id.p || !b->Versioning.p) {
+        rc = s3_object_find(op, b->Name, key, version_id, &o);
+        if (rc == E_NOT_FOUND) { /* gone already is fine */
+            ret->version_id = version_id;
+            return 0;
+        }
+        ret->marker = rc == 0 && opt_bool(o.DeleteMarker, false);
+        ret->version_id = version_id;
+        return rc ? rc : s3_object_drop(op, b, key, &o);
+    }
+    o = (struct s3_rec_Object){ .DeleteMarker = SOME_BOOL(true), .ModifiedMs = SOME_I64(op_now_ms(op) / 1000 * 1000), .Size = SOME_I64(0) };
+    rc = s3_object_add(op, b, key, &o);
+    ret->marker = true;
+    ret->version_id = o.VersionId;
+    return rc;
+}
+
+int s3_DeleteObject(struct op *op, const struct s3_DeleteObject_in *in, struct s3_DeleteObject_out *out)
+{
+    struct s3_rec_Bucket b = { 0 };
+    struct removal done;
+    int rc = s3_bucket_get(op, in->Bucket, in->ExpectedBucketOwner, &b);
+    if (!rc && in->IfMatch.p)
+        rc = s3_write_conditions(op, in->Bucket, in->Key, in->IfMatch, STR_NONE);
+    if (!rc)
+        rc = remove_one(op, &b, in->Key, in->VersionId, &done);
+    if (rc)
+        return rc;
+    if (done.marker)
+        out->DeleteMarker = SOME_BOOL(true);
+    out->VersionId = done.version_id;
+    return 0;
+}
+
+int s3_DeleteObjects(struct op *op, const struct s3_DeleteObjects_in *in, struct s3_DeleteObjects_out *out)
+{
+    struct s3_rec_Bucket b = { 0 };
+    int rc = s3_bucket_get(op, in->Bucket, in->ExpectedBucketOwner, &b);
+    if (rc)
+        return rc;
+    if (!in->Delete || in->Delete->Objects.n == 0 || in->Delete->Objects.n > S3_LIST_MAX)
+        return aws_fail(op, AWS_MalformedXML, "The XML you provided was not well-formed or did not validate against our published schema");
+    for list_each(o, &in->Delete->Objects) {
+        struct removal done;
+        rc = remove_one(op, &b, o->Key, o->VersionId, &done);
+        if (rc)
+            return rc;
+        if (opt_bool(in->Delete->Quiet, false))
+            continue;
+        struct s3_DeletedObject *d = list_push(op->arena, &out->Deleted);
+        d->Key = o->Key;
+        d->VersionId = o->VersionId;
+        if (done.marker) {
+            d->DeleteMarker = SOME_BOOL(true);
+            d->DeleteMarkerVersionId = done.version_id;
+        }
+    }
+    return 0;
+}

@@ -1,0 +1,312 @@
+/* Listings: one walk over the keys of a bucket, folded by delimiter, cut by marker and count. */
+#include <string.h>
+
+#include "base/code.h"
+#include "services/s3/s3.h"
+
+/* What a listing asks for and how far it has come. */
+struct walk {
+    struct op *op;
+    struct str bucket, prefix, delimiter;
+    struct str after;     /* keys <= this are passed over; a common prefix is passed over as a whole */
+    bool encode;          /* EncodingType=url */
+    int64_t max, n;
+    struct str last;      /* the last key or prefix that was listed */
+    bool truncated;
+};
+
+static struct str shown(const struct walk *w, struct str key)
+{
+    return w->encode && key.p ? uri_encode(w->op->arena, key, true) : key;
+}
+
+/* The common prefix that key folds into, or absent. */
+static struct str folds(const struct walk *w, struct str key)
+{
+    if (!w->delimiter.n)
+        return STR_NONE;
+    const char *at = memmem(key.p + w->prefix.n, key.n - w->prefix.n, w->delimiter.p, w->delimiter.n);
+    return at ? str_sub(key, 0, (size_t)(at - key.p) + w->delimiter.n) : STR_NONE;
+}
+
+/* Starts a scan of kind (object, version) at the first key that may be listed. */
+static struct scan *start(const struct walk *w, const char *kind, struct key *ret_to)
+{
+    struct key from;
+    op_key_world(w->op, ret_to, "s3", kind);
+    key_str(ret_to, w->bucket);
+    struct key whole = *ret_to;
+    key_after_prefix(&whole, ret_to);
+    op_key_world(w->op, &from, "s3", kind);
+    key_str(&from, w->bucket);
+    struct str begin = w->prefix;
+    if (str_cmp(w->after, begin) > 0)
+        begin = w->after;
+    if (begin.n)
+        key_str(&from, begin);
+    return txn_scan(w->op->txn, key_view(&from), key_view(ret_to), false);
+}
+
+/* The object key within a store key of object/ or version/. */
+static struct str object_key(struct op *op, struct str store_key)
+{
+    struct key_reader r;
+    struct str part = STR("");
+    key_read_init(&r, store_key);
+    for (int i = 0; i < 8; i++) /* op, partition, account, region, service, kind, bucket, key */
+        if (key_read_str(&r, op->arena, &part))
+            return STR("");
+    return part;
+}
+
+/* Lists one key: 1 it is to be shown, 0 it is folded or passed over, -1 the listing is full, -2 behind the prefix. */
+static int step(struct walk *w, struct str key, struct s3_CommonPrefixList *prefixes)
+{
+    if (!str_starts(key, w->prefix))
+        return -2;
+    struct str fold = folds(w, key);
+    if (w->after.n && (str_cmp(key, w->after) <= 0 || (fold.p && str_cmp(fold, w->after) <= 0)))
+        return 0;
+    if (fold.p && str_eq(fold, w->last))
+        return 0;
+    if (w->n >= w->max) {
+        w->truncated = w->max > 0;
+        return -1;
+    }
+    w->n++;
+    w->last = fold.p ? fold : key;
+    if (!fold.p)
+        return 1;
+    list_push(w->op->arena, prefixes)->Prefix = shown(w, fold);
+    return 0;
+}
+
+static int list_objects(struct walk *w, struct s3_ObjectList *contents, struct s3_CommonPrefixList *prefixes, struct s3_Owner *owner)
+{
+    struct key to;
+    struct scan *s = start(w, "object", &to);
+    struct str store_key, value;
+    int rc = 0;
+    while (scan_next(s, &store_key, &value)) {
+        int what = step(w, object_key(w->op, store_key), prefixes);
+        if (what < 0)
+            break;
+        struct s3_rec_Object o = { 0 };
+        if (what == 0)
+            continue;
+        rc = op_rec_decode(w->op, value, &s3_rec_Object_shape, &o);
+        if (rc)
+            break;
+        struct s3_Object *shown_object = list_push(w->op->arena, contents);
+        shown_object->Key = shown(w, w->last);
+        shown_object->LastModified = o.ModifiedMs;
+        shown_object->ETag = s3_quoted(w->op, o.ETag);
+        shown_object->Size = o.Size;
+        shown_object->StorageClass = o.StorageClass;
+        shown_object->Owner = owner;
+        if (o.ChecksumName.p) {
+            str_list_add(w->op->arena, &shown_object->ChecksumAlgorithm, o.ChecksumName);
+            shown_object->ChecksumType = o.ChecksumType;
+        }
+    }
+    int failed = scan_end(s);
+    return rc ? rc : failed;
+}
+
+static int check(struct op *op, struct walk *w, struct str encoding, struct opt_i64 max)
+{
+    if (encoding.p && !str_is(encoding, "url"))
+        return aws_fail(op, S3_InvalidArgument, "Invalid Encoding Method specified in Request");
+    if (opt_i64(max, 0) < 0)
+        return aws_fail(op, S3_InvalidArgument, "Argument maxKeys must be an integer between 0 and 2147483647");
+    w->op = op;
+    w->encode = encoding.p;
+    w->max = opt_i64(max, S3_LIST_MAX) < S3_LIST_MAX ? opt_i64(max, S3_LIST_MAX) : S3_LIST_MAX;
+    w->prefix = opt_str(w->prefix, STR(""));
+    w->after = opt_str(w->after, STR(""));
+    w->last = STR_NONE;
+    return 0;
+}
+
+int s3_ListObjectsV2(struct op *op, const struct s3_ListObjectsV2_in *in, struct s3_ListObjectsV2_out *out)
+{
+    struct s3_rec_Bucket b = { 0 };
+    struct walk w = { .bucket = in->Bucket, .prefix = in->Prefix, .delimiter = in->Delimiter, .after = in->StartAfter };
+    int rc = s3_bucket_get(op, in->Bucket, in->ExpectedBucketOwner, &b);
+    if (!rc)
+        rc = check(op, &w, in->EncodingType, in->MaxKeys);
+    if (rc)
+        return rc;
+    if (in->ContinuationToken.p && base64_decode(op->arena, in->ContinuationToken, &w.after))
+        return aws_fail(op, S3_InvalidArgument, "The continuation token provided is incorrect");
+    rc = list_objects(&w, &out->Contents, &out->CommonPrefixes, opt_bool(in->FetchOwner, false) ? s3_owner(op, b.Account) : NULL);
+    out->Name = in->Bucket;
+    out->Prefix = shown(&w, w.prefix);
+    out->Delimiter = shown(&w, in->Delimiter);
+    out->StartAfter = shown(&w, in->StartAfter);
+    out->MaxKeys = SOME_I64(w.max);
+    out->KeyCount = SOME_I64(w.n);
+    out->EncodingType = in->EncodingType;
+    out->IsTruncated = SOME_BOOL(w.truncated);
+    out->ContinuationToken = in->ContinuationToken;
+    if (w.truncated)
+        out->NextContinuationToken = base64_encode(op->arena, w.last.p, w.last.n);
+    return rc;
+}
+
+int s3_ListObjects(struct op *op, const struct s3_ListObjects_in *in, struct s3_ListObjects_out *out)
+{
+    struct s3_rec_Bucket b = { 0 };
+    struct walk w = { .bucket = in->Bucket, .prefix = in->Prefix, .delimiter = in->Delimiter, .after = in->Marker };
+    int rc = s3_bucket_get(op, in->Bucket, in->ExpectedBucketOwner, &b);
+    if (!rc)
+        rc = check(op, &w, in->EncodingType, in->MaxKeys);
+    if (!rc)
+        rc = list_objects(&w, &out->Contents, &out->CommonPrefixes, s3_owner(op, b.Account));
+    if (rc)
+        return rc;
+    out->Name = in->Bucket;
+    out->Prefix = shown(&w, w.prefix);
+    out->Marker = shown(&w, w.after);
+    out->Delimiter = shown(&w, in->Delimiter);
+    out->MaxKeys = SOME_I64(w.max);
+    out->EncodingType = in->EncodingType;
+    out->IsTruncated = SOME_BOOL(w.truncated);
+    if (w.truncated && w.delimiter.n)
+        out->NextMarker = shown(&w, w.last);
+    return 0;
+}
+
+/* ---- versions: the newest ones and the older ones, merged by key ---- */
+
+struct cursor {
+    struct scan *scan;
+    struct str key, value; /* the entry it stands on; key absent at the end */
+};
+
+static void advance(struct op *op, struct cursor *c)
+{
+    struct str store_key;
+    if (scan_next(c->scan, &store_key, &c->value))
+        c->key = object_key(op, store_key);
+    else
+        c->key = STR_NONE;
+}
+
+struct versions {
+    struct walk walk;
+    struct s3_Owner *owner;
+    struct str version_marker; /* of the key walk.after: its versions up to this one were listed */
+    bool passed_marker;
+    struct str seen;           /* the key whose newest version has been met */
+    struct str last_version;
+    struct s3_ListObjectVersions_out *out;
+};
+
+static void show_version(struct versions *v, struct str key, const struct s3_rec_Object *o, bool latest)
+{
+    struct op *op = v->walk.op;
+    if (opt_bool(o->DeleteMarker, false)) {
+        struct s3_DeleteMarkerEntry *m = list_push(op->arena, &v->out->DeleteMarkers);
+        *m = (struct s3_DeleteMarkerEntry){ .Key = shown(&v->walk, key), .VersionId = o->VersionId, .IsLatest = SOME_BOOL(latest),
+                                            .LastModified = o->ModifiedMs, .Owner = v->owner };
+        return;
+    }
+    struct s3_ObjectVersion *e = list_push(op->arena, &v->out->Versions);
+    *e = (struct s3_ObjectVersion){ .Key = shown(&v->walk, key), .VersionId = o->VersionId, .IsLatest = SOME_BOOL(latest),
+                                    .LastModified = o->ModifiedMs, .ETag = s3_quoted(op, o->ETag), .Size = o->Size,
+                                    .StorageClass = o->StorageClass, .Owner = v->owner };
+    if (o->ChecksumName.p) {
+        str_list_add(op->arena, &e->ChecksumAlgorithm, o->ChecksumName);
+        e->ChecksumType = o->ChecksumType;
+    }
+}
+
+/* One version in order: <0 the listing is full or failed. */
+static int take_version(struct versions *v, struct str key, struct str value)
+{
+    struct walk *w = &v->walk;
+    struct s3_rec_Object o = { 0 };
+    int rc = op_rec_decode(w->op, value, &s3_rec_Object_shape, &o);
+    if (rc)
+        return rc;
+    bool latest = !str_eq(key, v->seen);
+    v->seen = key;
+    if (w->after.n && str_eq(key, w->after) && v->version_marker.n) { /* goes on within a key */
+        bool skip = !v->passed_marker;
+        v->passed_marker = v->passed_marker || str_eq(o.VersionId, v->version_marker);
+        if (skip)
+            return 0;
+    } else {
+        struct str fold = folds(w, key);
+        if (w->after.n && (str_cmp(key, w->after) <= 0 || (fold.p && str_cmp(fold, w->after) <= 0)))
+            return 0;
+        if (fold.p && str_eq(fold, w->last))
+            return 0;
+        if (fold.p && w->n < w->max) {
+            w->n++;
+            w->last = fold;
+            v->last_version = STR_NONE;
+            list_push(w->op->arena, &v->out->CommonPrefixes)->Prefix = shown(w, fold);
+            return 0;
+        }
+    }
+    if (w->n >= w->max) {
+        w->truncated = w->max > 0;
+        return E_LIMIT;
+    }
+    w->n++;
+    w->last = key;
+    v->last_version = o.VersionId;
+    show_version(v, key, &o, latest);
+    return 0;
+}
+
+static int list_versions(struct versions *v)
+{
+    struct walk *w = &v->walk;
+    struct key to_object, to_version;
+    struct cursor newest = { .scan = start(w, "object", &to_object) }, older = { .scan = start(w, "version", &to_version) };
+    advance(w->op, &newest);
+    advance(w->op, &older);
+    int rc = 0;
+    while (rc == 0 && (newest.key.p || older.key.p)) {
+        bool first = newest.key.p && (!older.key.p || str_cmp(newest.key, older.key) <= 0);
+        struct cursor *c = first ? &newest : &older;
+        if (!str_starts(c->key, w->prefix))
+            break;
+        rc = take_version(v, c->key, c->value);
+        advance(w->op, c);
+    }
+    int failed = scan_end(newest.scan), failed_too = scan_end(older.scan);
+    return rc && rc != E_LIMIT ? rc : failed ? failed : failed_too;
+}
+
+int s3_ListObjectVersions(struct op *op, const struct s3_ListObjectVersions_in *in, struct s3_ListObjectVersions_out *out)
+{
+    struct s3_rec_Bucket b = { 0 };
+    struct versions v = { .walk = { .bucket = in->Bucket, .prefix = in->Prefix, .delimiter = in->Delimiter, .after = in->KeyMarker },
+                          .version_marker = in->VersionIdMarker, .out = out };
+    int rc = s3_bucket_get(op, in->Bucket, in->ExpectedBucketOwner, &b);
+    if (!rc)
+        rc = check(op, &v.walk, in->EncodingType, in->MaxKeys);
+    if (!rc && in->VersionIdMarker.n && !in->KeyMarker.n)
+        rc = aws_fail(op, S3_InvalidArgument, "A version-id marker cannot be specified without a key marker.");
+    if (rc)
+        return rc;
+    v.owner = s3_owner(op, b.Account);
+    rc = list_versions(&v);
+    out->Name = in->Bucket;
+    out->Prefix = shown(&v.walk, v.walk.prefix);
+    out->KeyMarker = shown(&v.walk, v.walk.after);
+    out->VersionIdMarker = opt_str(in->VersionIdMarker, STR(""));
+    out->Delimiter = shown(&v.walk, in->Delimiter);
+    out->MaxKeys = SOME_I64(v.walk.max);
+    out->EncodingType = in->EncodingType;
+    out->IsTruncated = SOME_BOOL(v.walk.truncated);
+    if (v.walk.truncated) {
+        out->NextKeyMarker = shown(&v.walk, v.walk.last);
+        out->NextVersionIdMarker = v.last_version;
+    }
+    return rc;
+}

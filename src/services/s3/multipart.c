@@ -1,0 +1,238 @@
+/* Multipart uploads: records of the upload and its parts. complete.c joins them. */
+#include "base/code.h"
+#include "services/s3/multipart.h"
+
+void s3_key_upload(struct op *op, struct key *k, struct str bucket, struct str key, struct str id)
+{
+    op_key_world(op, k, "s3", "upload");
+    key_str(k, bucket);
+    key_str(k, key);
+    key_str(k, id);
+}
+
+void s3_key_parts(struct op *op, struct key *k, struct str upload_id)
+{
+    op_key_world(op, k, "s3", "part");
+    key_str(k, upload_id);
+}
+
+int s3_upload_get(struct op *op, struct str bucket, struct str key, struct str id, struct s3_rec_Upload *ret)
+{
+    struct key k;
+    s3_key_upload(op, &k, bucket, key, id);
+    int rc = op_rec_get(op, &k, &s3_rec_Upload_shape, ret);
+    if (rc != E_NOT_FOUND)
+        return rc;
+    return aws_fail(op, S3_NoSuchUpload, "The specified upload does not exist. The upload ID may be invalid, or the upload may have been aborted or "
+                                         "completed.");
+}
+
+int s3_upload_drop(struct op *op, struct str bucket, struct str key, struct str id)
+{
+    struct key k, from, to;
+    s3_key_upload(op, &k, bucket, key, id);
+    int rc = op_rec_delete(op, &k);
+    s3_key_parts(op, &from, id);
+    key_after_prefix(&from, &to);
+    struct scan *s = txn_scan(op->txn, key_view(&from), key_view(&to), false);
+    struct str store_key, value;
+    while (rc == 0 && scan_next(s, &store_key, &value)) {
+        struct s3_rec_Part p = { 0 };
+        rc = op_rec_decode(op, value, &s3_rec_Part_shape, &p);
+        if (rc == 0 && p.BlobId.p)
+            rc = op_blob_drop(op, p.BlobId);
+        if (rc == 0)
+            rc = txn_delete(op->txn, str_dup(op->arena, store_key));
+    }
+    int failed = scan_end(s);
+    return rc ? rc : failed;
+}
+
+int s3_CreateMultipartUpload(struct op *op, const struct s3_CreateMultipartUpload_in *in, struct s3_CreateMultipartUpload_out *out)
+{
+    struct s3_rec_Bucket b = { 0 };
+    struct s3_rec_Object *o = arena_one(op->arena, struct s3_rec_Object);
+    if (in->SSECustomerAlgorithm.p)
+        return aws_unsupported(op, "x-amz-server-side-encryption-customer-* (SSE-C)");
+    if (in->Key.n > S3_KEY_BYTES_MAX)
+        return aws_fail(op, S3_KeyTooLongError, "Your key is too long");
+    int rc = s3_bucket_get(op, in->Bucket, in->ExpectedBucketOwner, &b);
+    if (!rc)
+        rc = s3_encryption(op, &b, in->ServerSideEncryption, in->SSEKMSKeyId, in->BucketKeyEnabled, o);
+    if (!rc && in->Tagging.p)
+        rc = s3_tags_header(op, in->Tagging, &o->Tags);
+    if (rc)
+        return rc;
+    o->ContentType = opt_str(in->ContentType, STR("binary/octet-stream"));
+    o->CacheControl = in->CacheControl;
+    o->ContentDisposition = in->ContentDisposition;
+    o->ContentEncoding = in->ContentEncoding;
+    o->ContentLanguage = in->ContentLanguage;
+    o->Expires = in->Expires;
+    o->WebsiteRedirectLocation = in->WebsiteRedirectLocation;
+    o->StorageClass = opt_str(in->StorageClass, STR("STANDARD"));
+    o->Metadata = in->Metadata;
+    bool crc64 = !in->ChecksumAlgorithm.p || str_is(in->ChecksumAlgorithm, "CRC64NVME");
+    struct s3_rec_Upload u = { .Key = in->Key, .UploadId = random_alnum(op->arena, 96, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._"),
+                               .InitiatedMs = SOME_I64(op_now_ms(op) / 1000 * 1000), .Object = o,
+                               .ChecksumName = opt_str(in->ChecksumAlgorithm, STR("CRC64NVME")),
+                               .ChecksumType = opt_str(in->ChecksumType, crc64 ? STR("FULL_OBJECT") : STR("COMPOSITE")) };
+    struct key k;
+    s3_key_upload(op, &k, in->Bucket, in->Key, u.UploadId);
+    out->Bucket = in->Bucket;
+    out->Key = in->Key;
+    out->UploadId = u.UploadId;
+    out->ServerSideEncryption = o->Encryption;
+    out->SSEKMSKeyId = o->KmsKeyId;
+    out->BucketKeyEnabled = o->BucketKey;
+    out->ChecksumAlgorithm = in->ChecksumAlgorithm;
+    out->ChecksumType = in->ChecksumAlgorithm.p ? u.ChecksumType : STR_NONE;
+    return op_rec_put(op, &k, &s3_rec_Upload_shape, &u);
+}
+
+int s3_UploadPart(struct op *op, const struct s3_UploadPart_in *in, struct s3_UploadPart_out *out)
+{
+    struct s3_rec_Bucket b = { 0 };
+    struct s3_rec_Upload u = { 0 };
+    struct s3_rec_Part part = { 0 }, old = { 0 };
+    int64_t number = opt_i64(in->PartNumber, 0);
+    if (number < 1 || number > S3_PART_MAX)
+        return aws_fail(op, S3_InvalidArgument, "Part number must be an integer between 1 and 10000, inclusive");
+    int rc = s3_bucket_get(op, in->Bucket, in->ExpectedBucketOwner, &b);
+    if (!rc)
+        rc = s3_upload_get(op, in->Bucket, in->Key, in->UploadId, &u);
+    struct s3_checksums sums = { .content_md5 = in->ContentMD5, .algorithm = in->ChecksumAlgorithm, .crc32 = in->ChecksumCRC32,
+                                 .crc32c = in->ChecksumCRC32C, .crc64nvme = in->ChecksumCRC64NVME, .sha1 = in->ChecksumSHA1,
+                                 .sha256 = in->ChecksumSHA256 };
+    if (!rc)
+        rc = s3_checksums_check(op, &sums, in->Body, &part.ChecksumName, &part.Checksum);
+    if (rc)
+        return rc;
+    part.Number = SOME_I64(number);
+    part.Size = SOME_I64(in->Body->bytes);
+    part.ETag = hex_encode(op->arena, in->Body->md5, 16);
+    part.ModifiedMs = SOME_I64(op_now_ms(op) / 1000 * 1000);
+    part.Data = in->Body->id.p ? STR_NONE : opt_str(in->Body->data, STR(""));
+    part.BlobId = in->Body->id;
+    struct key k;
+    s3_key_parts(op, &k, in->UploadId);
+    key_i64(&k, number);
+    rc = op_rec_get(op, &k, &s3_rec_Part_shape, &old);
+    if (rc == 0 && old.BlobId.p)
+        rc = op_blob_drop(op, old.BlobId);
+    if (rc == 0 || rc == E_NOT_FOUND)
+        rc = part.BlobId.p ? op_blob_keep(op, part.BlobId) : 0;
+    if (!rc)
+        rc = op_rec_put(op, &k, &s3_rec_Part_shape, &part);
+    if (rc)
+        return rc;
+    out->ETag = s3_quoted(op, part.ETag);
+    out->ServerSideEncryption = u.Object->Encryption;
+    out->SSEKMSKeyId = u.Object->KmsKeyId;
+    S3_CHECKSUM_SET(out, part.ChecksumName, part.Checksum);
+    return 0;
+}
+
+int s3_AbortMultipartUpload(struct op *op, const struct s3_AbortMultipartUpload_in *in, struct s3_AbortMultipartUpload_out *out)
+{
+    struct s3_rec_Bucket b = { 0 };
+    struct s3_rec_Upload u = { 0 };
+    int rc = s3_bucket_get(op, in->Bucket, in->ExpectedBucketOwner, &b);
+    if (!rc)
+        rc = s3_upload_get(op, in->Bucket, in->Key, in->UploadId, &u);
+    return rc ? rc : s3_upload_drop(op, in->Bucket, in->Key, in->UploadId);
+}
+
+int s3_ListParts(struct op *op, const struct s3_ListParts_in *in, struct s3_ListParts_out *out)
+{
+    struct s3_rec_Bucket b = { 0 };
+    struct s3_rec_Upload u = { 0 };
+    int rc = s3_bucket_get(op, in->Bucket, in->ExpectedBucketOwner, &b);
+    if (!rc)
+        rc = s3_upload_get(op, in->Bucket, in->Key, in->UploadId, &u);
+    if (rc)
+        return rc;
+    int64_t max = opt_i64(in->MaxParts, S3_LIST_MAX), after = opt_i64(in->PartNumberMarker, 0);
+    if (max > S3_LIST_MAX)
+        max = S3_LIST_MAX;
+    struct key from, to;
+    s3_key_parts(op, &to, in->UploadId);
+    from = to;
+    key_after_prefix(&from, &to);
+    key_i64(&from, after + 1);
+    struct scan *s = txn_scan(op->txn, key_view(&from), key_view(&to), false);
+    struct str store_key, value;
+    bool truncated = false;
+    out->Parts.set = true;
+    while (rc == 0 && scan_next(s, &store_key, &value)) {
+        if ((int64_t)out->Parts.n == max) {
+            truncated = true;
+            break;
+        }
+        struct s3_rec_Part p = { 0 };
+        rc = op_rec_decode(op, value, &s3_rec_Part_shape, &p);
+        struct s3_Part *shown = list_push(op->arena, &out->Parts);
+        *shown = (struct s3_Part){ .PartNumber = p.Number, .ETag = s3_quoted(op, p.ETag), .Size = p.Size, .LastModified = p.ModifiedMs };
+        S3_CHECKSUM_SET(shown, p.ChecksumName, p.Checksum);
+        after = opt_i64(p.Number, 0);
+    }
+    int failed = scan_end(s);
+    out->Bucket = in->Bucket;
+    out->Key = in->Key;
+    out->UploadId = in->UploadId;
+    out->PartNumberMarker = SOME_I64(opt_i64(in->PartNumberMarker, 0));
+    out->NextPartNumberMarker = SOME_I64(after);
+    out->MaxParts = SOME_I64(max);
+    out->IsTruncated = SOME_BOOL(truncated);
+    out->StorageClass = u.Object->StorageClass;
+    out->Owner = s3_owner(op, b.Account);
+    out->Initiator = arena_one(op->arena, struct s3_Initiator);
+    out->Initiator->ID = out->Owner->ID;
+    return rc ? rc : failed;
+}
+
+int s3_ListMultipartUploads(struct op *op, const struct s3_ListMultipartUploads_in *in, struct s3_ListMultipartUploads_out *out)
+{
+    struct s3_rec_Bucket b = { 0 };
+    int rc = s3_bucket_get(op, in->Bucket, in->ExpectedBucketOwner, &b);
+    if (!rc && in->Delimiter.n)
+        rc = aws_unsupported(op, "delimiter");
+    if (rc)
+        return rc;
+    int64_t max = opt_i64(in->MaxUploads, S3_LIST_MAX) < S3_LIST_MAX ? opt_i64(in->MaxUploads, S3_LIST_MAX) : S3_LIST_MAX;
+    struct key from, to;
+    op_key_world(op, &from, "s3", "upload");
+    key_str(&from, in->Bucket);
+    key_after_prefix(&from, &to);
+    struct scan *s = txn_scan(op->txn, key_view(&from), key_view(&to), false);
+    struct str store_key, value;
+    out->Uploads.set = true;
+    while (rc == 0 && scan_next(s, &store_key, &value)) {
+        struct s3_rec_Upload u = { 0 };
+        rc = op_rec_decode(op, value, &s3_rec_Upload_shape, &u);
+        int by_key = rc ? 0 : str_cmp(u.Key, opt_str(in->KeyMarker, STR("")));
+        if (rc || !str_starts(u.Key, in->Prefix) || by_key < 0 ||
+            (in->KeyMarker.n && by_key == 0 && str_cmp(u.UploadId, opt_str(in->UploadIdMarker, u.UploadId)) <= 0))
+            continue;
+        if ((int64_t)out->Uploads.n == max) {
+            out->IsTruncated = SOME_BOOL(true);
+            break;
+        }
+        struct s3_MultipartUpload *shown = list_push(op->arena, &out->Uploads);
+        *shown = (struct s3_MultipartUpload){ .Key = u.Key, .UploadId = u.UploadId, .Initiated = u.InitiatedMs,
+                                              .StorageClass = u.Object->StorageClass, .Owner = s3_owner(op, b.Account) };
+        out->NextKeyMarker = u.Key;
+        out->NextUploadIdMarker = u.UploadId;
+    }
+    int failed = scan_end(s);
+    out->Bucket = in->Bucket;
+    out->KeyMarker = opt_str(in->KeyMarker, STR(""));
+    out->UploadIdMarker = opt_str(in->UploadIdMarker, STR(""));
+    out->Prefix = in->Prefix;
+    out->MaxUploads = SOME_I64(max);
+    if (!out->IsTruncated.set) {
+        out->IsTruncated = SOME_BOOL(false);
+        out->NextKeyMarker = out->NextUploadIdMarker = STR_NONE;
+    }
+    return rc ? rc : failed;
+}

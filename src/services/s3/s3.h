@@ -1,0 +1,65 @@
+/* What the files of the s3 room share: buckets, object records, and the way to answer about them.
+ *
+ * Keys (world-wide, since bucket names are): bucket/<name>, object/<bucket>/<key> (the newest version, unless that is a delete marker),
+ * version/<bucket>/<key>/<seq, newest first> (all others, delete markers too), upload/<bucket>/<key>/<id>, part/<id>/<number>. */
+#ifndef STRATA_SERVICES_S3_H
+#define STRATA_SERVICES_S3_H
+
+#include "aws/error.h"
+#include "gen/s3.h"
+
+enum { S3_KEY_BYTES_MAX = 1024, S3_METADATA_BYTES_MAX = 2048, S3_LIST_MAX = 1000, S3_PART_MAX = 10000, S3_PART_BYTES_MIN = 5 * 1024 * 1024 };
+
+/* The bucket, which must be there; expected_owner (may be absent) must own it. E_AWS: NoSuchBucket, AccessDenied. */
+int s3_bucket_get(struct op *op, struct str name, struct str expected_owner, struct s3_rec_Bucket *ret);
+int s3_bucket_put(struct op *op, const struct s3_rec_Bucket *b);
+
+void s3_key_object(struct op *op, struct key *k, struct str bucket, struct str key);
+void s3_key_version(struct op *op, struct key *k, struct str bucket, struct str key, int64_t seq);
+void s3_key_versions(struct op *op, struct key *k, struct str bucket, struct str key); /* the prefix of all of a key's */
+
+/* The version a request means: the newest when version_id is absent. E_NOT_FOUND. A delete marker is found, too. */
+int s3_object_find(struct op *op, struct str bucket, struct str key, struct str version_id, struct s3_rec_Object *ret);
+/* NoSuchKey or NoSuchVersion, in AWS's words. */
+int s3_object_missing(struct op *op, struct str key, struct str version_id);
+/* Adds o as the newest version of key, as the bucket's versioning has it; sets VersionId and Seq, and keeps its blob. */
+int s3_object_add(struct op *op, const struct s3_rec_Bucket *b, struct str key, struct s3_rec_Object *o);
+/* Removes one version, with its blob; the next newest takes its place. */
+int s3_object_drop(struct op *op, const struct s3_rec_Bucket *b, struct str key, const struct s3_rec_Object *o);
+int s3_object_save(struct op *op, struct str bucket, struct str key, const struct s3_rec_Object *o); /* changed in place (tags) */
+
+/* If-Match and If-None-Match of a write, against what is there now. E_AWS. */
+int s3_write_conditions(struct op *op, struct str bucket, struct str key, struct str if_match, struct str if_none_match);
+/* Encryption headers with the bucket's default. */
+int s3_encryption(struct op *op, const struct s3_rec_Bucket *b, struct str sse, struct str kms_key_id, struct opt_bool bucket_key,
+                  struct s3_rec_Object *o);
+/* "a=b&c=d" of x-amz-tagging. E_AWS InvalidArgument / InvalidTag. */
+int s3_tags_header(struct op *op, struct str header, struct str_map *ret);
+int s3_tags_check(struct op *op, const struct str_map *tags, uint32_t count_max);
+
+struct str s3_quoted(struct op *op, struct str etag);
+struct str s3_version_shown(const struct s3_rec_Bucket *b, struct str version_id); /* absent for buckets never versioned */
+struct s3_Owner *s3_owner(struct op *op, struct str account);
+
+/* What a client claims of a body: Content-MD5 and one x-amz-checksum-*. Checks them against the blob, and tells what to keep. */
+struct s3_checksums {
+    struct str content_md5, algorithm; /* of the request */
+    struct str crc32, crc32c, crc64nvme, sha1, sha256;
+};
+int s3_checksums_check(struct op *op, const struct s3_checksums *c, const struct blob *body, struct str *ret_name, struct str *ret_value);
+/* Writes value into the member that name means, of any struct with the Checksum* members. */
+#define S3_CHECKSUM_SET(out, name, value)                                                                                \
+    do {                                                                                                                 \
+        if (str_is((name), "CRC32"))                                                                                     \
+            (out)->ChecksumCRC32 = (value);                                                                              \
+        else if (str_is((name), "CRC32C"))                                                                               \
+            (out)->ChecksumCRC32C = (value);                                                                             \
+        else if (str_is((name), "CRC64NVME"))                                                                            \
+            (out)->ChecksumCRC64NVME = (value);                                                                          \
+        else if (str_is((name), "SHA1"))                                                                                 \
+            (out)->ChecksumSHA1 = (value);                                                                               \
+        else if (str_is((name), "SHA256"))                                                                               \
+            (out)->ChecksumSHA256 = (value);                                                                             \
+    } while (0)
+
+#endif
