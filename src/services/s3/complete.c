@@ -19,7 +19,8 @@ struct completion {
     struct arena *arena;  /* the parked operation's: the writer puts what it learns here */
     struct str error_message;
     const struct aws_error *error;
-    bool versioned, done;
+    bool versioned;
+    _Atomic bool done;
     int rc;
 };
 
@@ -184,8 +185,11 @@ static void committed(struct cloud *cloud, void *ctx, int rc)
     c->rc = rc;
     if (rc && c->object.BlobId.p)
         blob_remove(cloud->blobs, c->object.BlobId);
+    char key[64]; /* once done is set, c may be gone */
+    struct str wake = { key, c->wake_key.n < sizeof key ? c->wake_key.n : sizeof key };
+    memcpy(key, c->wake_key.p, wake.n);
     c->done = true;
-    cloud_wake(cloud, c->wake_key);
+    cloud_wake(cloud, wake);
 }
 
 static int answer(struct op *op, const struct completion *c, struct s3_CompleteMultipartUpload_out *out)

@@ -1,0 +1,200 @@
+/* Code and layers: zips that are checked when they come, kept as bodies, and unpacked once, by content, before they first run. */
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <archive.h>
+#include <archive_entry.h>
+
+#include "base/code.h"
+#include "cloud/call.h"
+#include "cloud/cloud.h"
+#include "gen/s3.h"
+#include "services/lambda/lambda.h"
+
+/* Does a path stay inside the tree? libarchive refuses the same again when it unpacks. */
+static bool climbs(const char *path)
+{
+    if (!path || path[0] == '/' || strchr(path, '\\'))
+        return true;
+    for (struct str rest = str_c(path), part; rest.n;) {
+        str_cut(rest, '/', &part, &rest);
+        if (str_is(part, ".."))
+            return true;
+    }
+    return false;
+}
+
+/* Reads the directory of a zip: 0 and its unpacked size; E_INVALID; E_LIMIT. Sizes may lie: unpacking counts again. */
+static int measure(struct str zip, int64_t *ret_bytes)
+{
+    struct archive *a = archive_read_new();
+    struct archive_entry *entry;
+    int64_t bytes = 0;
+    int files = 0, rc = 0, got;
+    archive_read_support_format_zip(a);
+    if (archive_read_open_memory(a, zip.p, zip.n) != ARCHIVE_OK)
+        rc = E_INVALID;
+    while (rc == 0 && (got = archive_read_next_header(a, &entry)) != ARCHIVE_EOF) {
+        mode_t type = archive_entry_filetype(entry);
+        const char *path = archive_entry_pathname(entry);
+        if (got < ARCHIVE_WARN || climbs(path) || (type != AE_IFREG && type != AE_IFDIR && type != AE_IFLNK) || archive_entry_hardlink(entry))
+            rc = E_INVALID;
+        else if (type == AE_IFLNK && climbs(archive_entry_symlink(entry)))
+            rc = E_INVALID;
+        bytes += archive_entry_size_is_set(entry) ? archive_entry_size(entry) : 0;
+        if (++files > LAMBDA_FILES_MAX || bytes > LAMBDA_UNZIPPED_BYTES_MAX)
+            rc = E_LIMIT;
+    }
+    if (files == 0)
+        rc = E_INVALID;
+    archive_read_free(a);
+    *ret_bytes = bytes;
+    return rc;
+}
+
+static int from_s3(struct op *op, struct str bucket, struct str key, struct str version, struct str *ret_zip)
+{
+    struct s3_GetObject_in in = { .Bucket = bucket, .Key = key, .VersionId = version };
+    struct s3_GetObject_out out = { 0 };
+    struct op_failure why;
+    int rc = cloud_call(op, "s3", "GetObject", op->caller, &in, &out, &why);
+    if (rc == E_AWS)
+        return aws_fail(op, LAMBDA_InvalidParameterValueException, "Error occurred while GetObject. S3 Error Code: %s. S3 Error Message: %.*s",
+                        why.error->code, STR_ARG(why.message));
+    if (rc)
+        return rc;
+    if (out.Body->bytes > LAMBDA_UNZIPPED_BYTES_MAX)
+        return aws_fail(op, LAMBDA_InvalidParameterValueException, "Unzipped size must be smaller than %d bytes", LAMBDA_UNZIPPED_BYTES_MAX);
+    return blob_read(op_blobs(op), op->arena, out.Body, LAMBDA_UNZIPPED_BYTES_MAX, ret_zip);
+}
+
+int lambda_code_take(struct op *op, struct str zip, struct str bucket, struct str object_key, struct str version, struct lambda_code *ret)
+{
+    int rc = 0;
+    if (!zip.p && bucket.p && object_key.p)
+        rc = from_s3(op, bucket, object_key, version, &zip);
+    else if (!zip.p)
+        rc = aws_fail(op, LAMBDA_InvalidParameterValueException, "Please provide a source for function code.");
+    else if (zip.n > LAMBDA_ZIP_BYTES_MAX)
+        rc = aws_fail(op, LAMBDA_InvalidParameterValueException, "Request must be smaller than %d bytes for the CreateFunction operation",
+                      LAMBDA_ZIP_BYTES_MAX);
+    if (rc)
+        return rc;
+    *ret = (struct lambda_code){ .bytes = (int64_t)zip.n };
+    rc = measure(zip, &ret->unzipped_bytes);
+    if (rc == E_LIMIT)
+        return aws_fail(op, LAMBDA_InvalidParameterValueException, "Unzipped size must be smaller than %d bytes", LAMBDA_UNZIPPED_BYTES_MAX);
+    if (rc)
+        return aws_fail(op, LAMBDA_InvalidParameterValueException, "Could not unzip uploaded file. Please check your file, then try to upload again.");
+    struct blob_writer *w;
+    struct blob b = { 0 };
+    rc = blob_begin(op_blobs(op), BLOB_SHA256, &w);
+    if (rc)
+        return rc;
+    rc = blob_write(w, zip.p, zip.n);
+    if (rc) {
+        blob_abort(w);
+        return rc;
+    }
+    rc = blob_finish(w, op->arena, &b);
+    if (rc)
+        return rc;
+    ret->sha256 = base64_encode(op->arena, b.sha256, 32);
+    ret->key = hex_encode(op->arena, b.sha256, 32);
+    ret->blob_id = b.id;
+    ret->data = b.id.p ? STR_NONE : b.data;
+    return b.id.p ? op_blob_keep(op, b.id) : 0;
+}
+
+int lambda_code_drop(struct op *op, struct str blob_id)
+{
+    return blob_id.p ? op_blob_drop(op, blob_id) : 0;
+}
+
+/* ---- unpacking ---- */
+
+static int make_dirs(struct arena *a, struct str path)
+{
+    for (size_t i = 1; i <= path.n; i++) {
+        if (i < path.n && path.p[i] != '/')
+            continue;
+        if (mkdir(str_dup(a, str_sub(path, 0, i)).p, 0755) && errno != EEXIST)
+            return E_IO;
+    }
+    return 0;
+}
+
+/* Writes one entry below dir, counting what it really unpacks to. */
+static int write_entry(struct archive *in, struct archive *out, struct archive_entry *entry, struct str dir, struct arena *a, int64_t *left)
+{
+    if (climbs(archive_entry_pathname(entry)))
+        return E_INVALID;
+    archive_entry_set_pathname(entry, str_printf(a, "%.*s/%s", STR_ARG(dir), archive_entry_pathname(entry)).p);
+    /* The function runs as another user: it must read everything, and write nothing. */
+    bool folder = archive_entry_filetype(entry) == AE_IFDIR;
+    archive_entry_set_perm(entry, folder || archive_entry_perm(entry) & 0111 ? 0755 : 0644);
+    archive_entry_set_uid(entry, geteuid());
+    archive_entry_set_gid(entry, getegid());
+    if (archive_write_header(out, entry) < ARCHIVE_WARN)
+        return E_IO;
+    const void *p;
+    size_t n;
+    la_int64_t offset;
+    int got;
+    while ((got = archive_read_data_block(in, &p, &n, &offset)) == ARCHIVE_OK) {
+        *left -= (int64_t)n;
+        if (*left < 0)
+            return E_LIMIT;
+        if (archive_write_data_block(out, p, n, offset) < ARCHIVE_OK)
+            return E_NO_SPACE;
+    }
+    return got == ARCHIVE_EOF ? 0 : E_INVALID;
+}
+
+static int unpack(struct str zip, struct str dir, struct arena *a, int64_t *left)
+{
+    struct archive *in = archive_read_new(), *out = archive_write_disk_new();
+    struct archive_entry *entry;
+    int rc = 0, got;
+    archive_read_support_format_zip(in);
+    archive_write_disk_set_options(out, ARCHIVE_EXTRACT_PERM | ARCHIVE_EXTRACT_SECURE_SYMLINKS | ARCHIVE_EXTRACT_SECURE_NODOTDOT);
+    if (archive_read_open_memory(in, zip.p, zip.n) != ARCHIVE_OK)
+        rc = E_INVALID;
+    while (rc == 0 && (got = archive_read_next_header(in, &entry)) != ARCHIVE_EOF)
+        rc = got < ARCHIVE_WARN ? E_INVALID : write_entry(in, out, entry, dir, a, left);
+    archive_read_free(in);
+    if (archive_write_free(out) != ARCHIVE_OK && rc == 0)
+        rc = E_IO;
+    return rc;
+}
+
+int lambda_code_unpack(struct cloud *cloud, struct arena *a, const struct lambda_code *codes, uint32_t n, struct str *ret_dir)
+{
+    /* The tree's name is its content's, so an unpacked tree never changes and is shared. */
+    struct str names = STR("");
+    for (uint32_t i = 0; i < n; i++)
+        names = str_printf(a, "%.*s%.*s", STR_ARG(names), STR_ARG(codes[i].key));
+    uint8_t digest[32];
+    digest_sha256(names.p, names.n, digest);
+    struct str parent = str_printf(a, "%s/lambda", cloud->config.data_dir);
+    struct str dir = str_printf(a, "%.*s/%.*s", STR_ARG(parent), STR_ARG(hex_encode(a, digest, 16)));
+    *ret_dir = dir;
+    if (access(dir.p, F_OK) == 0)
+        return 0;
+    struct str fresh = str_printf(a, "%.*s.%.*s.new", STR_ARG(dir), STR_ARG(random_hex(a, 8)));
+    int rc = make_dirs(a, fresh);
+    int64_t left = LAMBDA_UNZIPPED_BYTES_MAX;
+    for (uint32_t i = 0; rc == 0 && i < n; i++) {
+        struct str zip;
+        struct blob b = { .bytes = codes[i].bytes, .data = codes[i].data, .id = codes[i].blob_id };
+        rc = blob_read(cloud->blobs, a, &b, LAMBDA_UNZIPPED_BYTES_MAX, &zip);
+        if (rc == 0)
+            rc = unpack(zip, fresh, a, &left);
+    }
+    if (rc == 0 && rename(fresh.p, dir.p) && errno != EEXIST && errno != ENOTEMPTY)
+        rc = E_IO;
+    return rc;
+}

@@ -1,0 +1,238 @@
+/* Starting an environment: code and layers unpacked, credentials of the role, the runtime image, the sandbox, its listeners. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <unistd.h>
+
+#include "auth/assume.h"
+#include "base/code.h"
+#include "cloud/call.h"
+#include "http/http.h"
+#include "sandbox/dns.h"
+#include "sandbox/runtime.h"
+#include "services/lambda/host.h"
+
+enum { CREDENTIALS_S = 12 * 3600, PORTS = 3 };
+
+static const uint16_t ports[PORTS] = { 9001, 4566, 443 };
+
+struct principal function_principal(struct arena *a, struct str account, struct str role_arn, struct str session)
+{
+    struct str before, name;
+    if (!str_cut_last(role_arn, '/', &before, &name))
+        name = role_arn;
+    return (struct principal){
+        .kind = PRINCIPAL_ROLE, .account = account, .name = name, .role_arn = role_arn, .user_id = session,
+        .arn = str_printf(a, "arn:aws:sts::%.*s:assumed-role/%.*s/%.*s", STR_ARG(account), STR_ARG(name), STR_ARG(session)),
+    };
+}
+
+/* ---- credentials: made in the writer, awaited here ---- */
+
+struct ask {
+    struct environment *env;
+    struct auth_credentials credentials;
+    struct str why;
+    pthread_mutex_t lock;
+    pthread_cond_t done;
+    bool is_done;
+    int rc;
+};
+
+static int assume(struct op *op, void *ctx)
+{
+    struct ask *ask = ctx;
+    struct pool *p = ask->env->pool;
+    struct auth_credentials c = { 0 };
+    int rc = auth_assume_role(op, p->function.Role, p->function.Name, "lambda.amazonaws.com", CREDENTIALS_S, &c);
+    struct arena *a = ask->env->arena;
+    if (rc == E_AWS)
+        ask->why = str_dup(a, op->fail.message);
+    ask->credentials = (struct auth_credentials){
+        .access_key_id = str_dup(a, c.access_key_id), .secret_access_key = str_dup(a, c.secret_access_key),
+        .session_token = str_dup(a, c.session_token), .expires_ms = c.expires_ms,
+    };
+    return rc;
+}
+
+static void assumed(struct cloud *cloud, void *ctx, int rc)
+{
+    struct ask *ask = ctx;
+    pthread_mutex_lock(&ask->lock);
+    ask->rc = rc;
+    ask->is_done = true;
+    pthread_cond_signal(&ask->done);
+    pthread_mutex_unlock(&ask->lock);
+}
+
+static int credentials(struct lambda_host *h, struct environment *env, struct ask *ask)
+{
+    pthread_mutex_init(&ask->lock, NULL);
+    pthread_cond_init(&ask->done, NULL);
+    ask->env = env;
+    int rc = cloud_run(h->cloud, env->pool->account, env->pool->region, assume, assumed, ask);
+    if (rc)
+        return rc;
+    pthread_mutex_lock(&ask->lock);
+    while (!ask->is_done)
+        pthread_cond_wait(&ask->done, &ask->lock);
+    pthread_mutex_unlock(&ask->lock);
+    pthread_mutex_destroy(&ask->lock);
+    pthread_cond_destroy(&ask->done);
+    return ask->rc;
+}
+
+/* ---- what it sees ---- */
+
+static int fail(struct environment *env, const char *type, struct str words)
+{
+    struct arena *a = env->arena;
+    env->init_error = str_printf(a, "{\"errorType\":\"%s\",\"errorMessage\":\"%.*s\"}", type, STR_ARG(words));
+    return E_INVALID;
+}
+
+static int find_layers(struct op *op, void *ctx)
+{
+    struct environment *env = ctx;
+    const struct str_list *arns = &env->pool->function.Layers;
+    struct lambda_code *codes = arena_many(env->arena, struct lambda_code, arns->n + 1);
+    env->layer_codes = codes;
+    for (uint32_t i = 0; i < arns->n; i++) {
+        struct lambda_rec_Layer l = { 0 };
+        int rc = lambda_layer_find(op, arns->v[i], &l);
+        if (rc)
+            return rc;
+        codes[i] = (struct lambda_code){ .bytes = l.CodeSize.v, .key = str_dup(env->arena, l.CodeKey), .blob_id = str_dup(env->arena, l.CodeBlobId),
+                                         .data = str_dup(env->arena, l.CodeData) };
+    }
+    return 0;
+}
+
+static int trees(struct lambda_host *h, struct environment *env, struct sandbox_mount *mounts, uint32_t *n)
+{
+    const struct lambda_rec_Function *f = &env->pool->function;
+    struct lambda_code code = { .bytes = f->CodeSize.v, .key = f->CodeKey, .blob_id = f->CodeBlobId, .data = f->CodeData };
+    struct arena *scratch = arena_new(); /* whole zips pass through it */
+    struct str dir;
+    int rc = lambda_code_unpack(h->cloud, scratch, &code, 1, &dir);
+    if (rc == 0)
+        mounts[(*n)++] = (struct sandbox_mount){ str_dup(env->arena, dir), STR("/var/task") };
+    if (rc == 0 && f->Layers.n) {
+        rc = cloud_read(h->cloud, env->pool->account, env->pool->region, find_layers, env);
+        if (rc == 0)
+            rc = lambda_code_unpack(h->cloud, scratch, env->layer_codes, f->Layers.n, &dir);
+        if (rc == 0)
+            mounts[(*n)++] = (struct sandbox_mount){ str_dup(env->arena, dir), STR("/opt") };
+    }
+    arena_free(scratch);
+    return rc;
+}
+
+static void set(struct environment *env, struct str_list *vars, const char *name, struct str value)
+{
+    str_list_add(env->arena, vars, str_printf(env->arena, "%s=%.*s", name, STR_ARG(value)));
+}
+
+static void variables(struct environment *env, const struct auth_credentials *c, struct str_list *vars)
+{
+    const struct lambda_rec_Function *f = &env->pool->function;
+    struct arena *a = env->arena;
+    set(env, vars, "AWS_LAMBDA_RUNTIME_API", STR("127.0.0.1:9001"));
+    set(env, vars, "AWS_ENDPOINT_URL", STR("http://127.0.0.1:4566"));
+    set(env, vars, "AWS_REGION", env->pool->region);
+    set(env, vars, "AWS_DEFAULT_REGION", env->pool->region);
+    set(env, vars, "AWS_ACCESS_KEY_ID", c->access_key_id);
+    set(env, vars, "AWS_SECRET_ACCESS_KEY", c->secret_access_key);
+    set(env, vars, "AWS_SESSION_TOKEN", c->session_token);
+    set(env, vars, "AWS_LAMBDA_FUNCTION_NAME", f->Name);
+    set(env, vars, "AWS_LAMBDA_FUNCTION_VERSION", STR("$LATEST"));
+    set(env, vars, "AWS_LAMBDA_FUNCTION_MEMORY_SIZE", str_printf(a, "%lld", (long long)f->MemorySize.v));
+    set(env, vars, "AWS_LAMBDA_LOG_GROUP_NAME", f->Logging->LogGroup);
+    set(env, vars, "AWS_LAMBDA_LOG_STREAM_NAME", env->log_stream);
+    set(env, vars, "AWS_LAMBDA_INITIALIZATION_TYPE", STR("on-demand"));
+    if (str_is(f->Logging->LogFormat, "JSON"))
+        set(env, vars, "AWS_LAMBDA_LOG_FORMAT", STR("JSON"));
+    if (f->Logging->ApplicationLogLevel.p)
+        set(env, vars, "AWS_LAMBDA_LOG_LEVEL", f->Logging->ApplicationLogLevel);
+    set(env, vars, "AWS_EXECUTION_ENV", str_printf(a, "AWS_Lambda_%.*s", STR_ARG(f->Runtime)));
+    set(env, vars, "_HANDLER", f->Handler);
+    set(env, vars, "LAMBDA_TASK_ROOT", STR("/var/task"));
+    set(env, vars, "LAMBDA_RUNTIME_DIR", STR("/var/runtime"));
+    set(env, vars, "PATH", STR("/usr/local/bin:/usr/bin:/bin:/opt/bin"));
+    set(env, vars, "LD_LIBRARY_PATH", STR("/var/task:/var/task/lib:/opt/lib"));
+    set(env, vars, "LANG", STR("C.UTF-8"));
+    set(env, vars, "TZ", STR(":UTC"));
+    for (uint32_t i = 0; i < f->Environment.n; i++)
+        str_list_add(a, vars, str_printf(a, "%.*s=%.*s", STR_ARG(f->Environment.v[i].key), STR_ARG(f->Environment.v[i].value)));
+}
+
+/* ---- starting ---- */
+
+static int attach(struct lambda_host *h, struct environment *env, const int fds[PORTS + 1])
+{
+    for (int i = 0; i < PORTS; i++)
+        if (http_listen_fd(h->cloud->http, fds[i], env, ports[i] == 9001))
+            return E_IO;
+    dns_server_add(fds[PORTS]);
+    struct epoll_event e = { .events = EPOLLIN, .data.ptr = env };
+    fcntl(env->output_fd, F_SETFL, fcntl(env->output_fd, F_GETFL) | O_NONBLOCK);
+    return epoll_ctl(h->output_epoll, EPOLL_CTL_ADD, env->output_fd, &e) ? E_IO : 0;
+}
+
+static int launch(struct lambda_host *h, struct environment *env, const struct runtime_image *image, const struct sandbox_mount *mounts,
+                  uint32_t n_mounts, const struct str_list *vars)
+{
+    const struct lambda_rec_Function *f = &env->pool->function;
+    struct sandbox_config config = {
+        .root = image->root, .mounts = mounts, .n_mounts = n_mounts, .argv = image->argv, .n_argv = image->n_argv, .env = vars->v, .n_env = vars->n,
+        .cwd = STR("/var/task"), .hostname = STR("lambda"), .memory_bytes = f->MemorySize.v << 20, .tmp_bytes = f->EphemeralMb.v << 20,
+        .pids_max = 1024, .cpu_percent = (uint32_t)(f->MemorySize.v * 100 / 1769), .tcp_ports = ports, .n_tcp_ports = PORTS, .dns = true,
+    };
+    if (config.cpu_percent < 50) /* AWS gives 7 % of a core at 128 MB; imports would take a minute */
+        config.cpu_percent = 50;
+    int fds[PORTS + 1];
+    char why[256] = "";
+    int output = -1;
+    struct sandbox *box = NULL;
+    int rc = sandbox_start(h->cloud->sandboxes, &config, env, &box, fds, &output, why);
+    if (rc)
+        return fail(env, "Sandbox.Failed", str_printf(env->arena, "strata cannot make a sandbox: %s", why));
+    pthread_mutex_lock(&h->lock);
+    env->box = box;
+    env->output_fd = output;
+    pthread_mutex_unlock(&h->lock);
+    rc = attach(h, env, fds);
+    if (rc) {
+        sandbox_kill(box);
+        return 0; /* its exit is reported like any other */
+    }
+    return 0;
+}
+
+int environment_start(struct lambda_host *h, struct environment *env)
+{
+    const struct lambda_rec_Function *f = &env->pool->function;
+    struct runtime_image image;
+    struct ask ask = { 0 };
+    struct sandbox_mount mounts[8];
+    uint32_t n_mounts = 0;
+    struct str_list vars = { 0 };
+    int rc = runtime_image_find(f->Runtime, env->arena, &image);
+    if (rc)
+        return fail(env, "Runtime.NotInstalled", str_printf(env->arena, "the runtime %.*s is not installed here: run `strata runtime install %.*s`",
+                                                            STR_ARG(f->Runtime), STR_ARG(f->Runtime)));
+    rc = credentials(h, env, &ask);
+    if (rc)
+        return fail(env, "AccessDeniedException", str_printf(env->arena, "The role defined for the function cannot be assumed by Lambda. %.*s",
+                                                             STR_ARG(ask.why)));
+    env->credentials_until_ms = ask.credentials.expires_ms;
+    rc = trees(h, env, mounts, &n_mounts);
+    if (rc)
+        return fail(env, "InvalidZipFileException", str_printf(env->arena, "Lambda could not unpack the function's code (%s)", err_name(rc)));
+    for (uint32_t i = 0; i < image.n_mounts; i++)
+        mounts[n_mounts++] = image.mounts[i];
+    variables(env, &ask.credentials, &vars);
+    return launch(h, env, &image, mounts, n_mounts, &vars);
+}

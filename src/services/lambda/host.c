@@ -1,0 +1,518 @@
+#include "services/lambda/host.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <unistd.h>
+
+#include "base/code.h"
+#include "base/log.h"
+#include "http/http.h"
+#include "wire/wire.h"
+
+/* ---- pools ---- */
+
+static struct pool *pool_find(struct lambda_host *h, struct str account, struct str region, const struct lambda_rec_Function *f)
+{
+    for (struct pool *p = h->pools; p; p = p->next)
+        if (!p->retired && str_eq(p->account, account) && str_eq(p->region, region) && str_eq(p->function.Name, f->Name) &&
+            str_eq(p->revision, f->RevisionId))
+            return p;
+    return NULL;
+}
+
+/* The function's record outlives the request that brought it: it is copied by way of its stored form. */
+static struct pool *pool_make(struct lambda_host *h, struct str account, struct str region, const struct lambda_rec_Function *f)
+{
+    struct arena *a = arena_new();
+    struct pool *p = arena_one(a, struct pool);
+    struct str bytes;
+    p->arena = a;
+    if (wire_record_encode(a, &lambda_rec_Function_shape, f, &bytes) ||
+        wire_record_decode(a, &lambda_rec_Function_shape, bytes, &p->function)) {
+        arena_free(a);
+        return NULL;
+    }
+    p->account = str_dup(a, account);
+    p->region = str_dup(a, region);
+    p->revision = p->function.RevisionId;
+    p->arn = str_printf(a, "arn:aws:lambda:%.*s:%.*s:function:%.*s", STR_ARG(region), STR_ARG(account), STR_ARG(f->Name));
+    p->queue_end = &p->queue;
+    for (struct pool *old = h->pools; old; old = old->next) /* an older revision's environments end when idle */
+        if (str_eq(old->arn, p->arn))
+            old->retired = true;
+    p->next = h->pools;
+    h->pools = p;
+    return p;
+}
+
+/* ---- invocations ---- */
+
+static struct invocation *queue_take(struct pool *p)
+{
+    struct invocation *inv = p->queue;
+    p->queue = inv->next;
+    if (!p->queue)
+        p->queue_end = &p->queue;
+    p->queued--;
+    return inv;
+}
+
+/* Ends an invocation outside the lock. */
+static void conclude(struct lambda_host *h, struct invocation *inv, const struct lambda_result *r)
+{
+    pthread_mutex_unlock(&h->lock);
+    inv->done(h->cloud, inv->ctx, r);
+    arena_free(inv->arena);
+    pthread_mutex_lock(&h->lock);
+}
+
+static void next_header(struct exchange *x, struct answer *a, const char *name, struct str value)
+{
+    if (value.n)
+        answer_header(x->arena, a, name, str_dup(x->arena, value));
+}
+
+/* Hands an invocation to an idle environment. */
+static void deliver(struct lambda_host *h, struct environment *env, struct invocation *inv)
+{
+    struct exchange *x = env->waiting;
+    int64_t timeout_ms = env->pool->function.Timeout.v * 1000;
+    if (env->frozen) {
+        sandbox_thaw(env->box);
+        env->frozen = false;
+    }
+    env->waiting = NULL;
+    env->current = inv;
+    env->state = ENV_BUSY;
+    env->since_ms = inv->started_ms = clock_mono_ms();
+    inv->deadline_ms = inv->started_ms + timeout_ms;
+    env->tail_n = 0;
+    output_line(h, env, str_printf(inv->arena, "START RequestId: %.*s Version: $LATEST", STR_ARG(inv->id)));
+    struct answer a;
+    answer_init(&a, 200);
+    next_header(x, &a, "Content-Type", STR("application/json"));
+    next_header(x, &a, "Lambda-Runtime-Aws-Request-Id", inv->id);
+    next_header(x, &a, "Lambda-Runtime-Deadline-Ms", str_printf(x->arena, "%lld", (long long)(clock_real_ms() + timeout_ms)));
+    next_header(x, &a, "Lambda-Runtime-Invoked-Function-Arn", env->pool->arn);
+    next_header(x, &a, "Lambda-Runtime-Trace-Id",
+                str_printf(x->arena, "Root=1-%08llx-%.*s;Parent=%.*s;Sampled=0", (unsigned long long)(clock_real_ms() / 1000),
+                           STR_ARG(random_hex(x->arena, 24)), STR_ARG(random_hex(x->arena, 16))));
+    next_header(x, &a, "Lambda-Runtime-Client-Context", inv->client_context);
+    a.body = str_dup(x->arena, inv->payload);
+    pthread_cond_signal(&h->changed); /* a new deadline */
+    exchange_reply(x, &a);
+}
+
+static bool usable(struct lambda_host *h, const struct environment *env)
+{
+    return env->state == ENV_IDLE && clock_now_ms(h->cloud->clock) + 60 * 1000 < env->credentials_until_ms;
+}
+
+/* Gives waiting invocations to idle environments, and asks for more environments where that does not suffice. */
+static void dispatch(struct lambda_host *h, struct pool *p)
+{
+    for (struct environment *env = p->environments; env && p->queue; env = env->next)
+        if (usable(h, env))
+            deliver(h, env, queue_take(p));
+    if (p->queued > p->starting)
+        pthread_cond_signal(&h->start_wanted);
+}
+
+static uint32_t busy_count(const struct pool *p)
+{
+    uint32_t n = 0;
+    for (const struct environment *env = p->environments; env; env = env->next)
+        n += env->state == ENV_BUSY;
+    return n;
+}
+
+int host_invoke(struct cloud *cloud, struct str account, struct str region, const struct lambda_rec_Function *f, struct str payload,
+                struct str client_context, void (*done)(struct cloud *cloud, void *ctx, const struct lambda_result *r), void *ctx)
+{
+    struct lambda_host *h = cloud->lambda;
+    if (!h || !cloud->sandboxes)
+        return E_UNSUPPORTED;
+    int64_t allowed = opt_i64(f->Reserved, LAMBDA_CONCURRENCY);
+    pthread_mutex_lock(&h->lock);
+    struct pool *p = pool_find(h, account, region, f);
+    if (!p && allowed > 0)
+        p = pool_make(h, account, region, f);
+    int rc = !p ? E_BUSY : h->stopping ? E_CLOSED : p->queued + busy_count(p) >= allowed || p->queued >= HOST_QUEUE_MAX ? E_BUSY : 0;
+    if (rc == 0) {
+        struct arena *a = arena_new();
+        struct invocation *inv = arena_one(a, struct invocation);
+        *inv = (struct invocation){ .arena = a, .id = random_uuid(a), .payload = str_dup(a, payload.p ? payload : STR("")),
+                                    .client_context = str_dup(a, client_context), .done = done, .ctx = ctx };
+        *p->queue_end = inv;
+        p->queue_end = &inv->next;
+        p->queued++;
+        dispatch(h, p);
+    }
+    pthread_mutex_unlock(&h->lock);
+    return rc;
+}
+
+/* ---- environments ---- */
+
+void environment_ready(struct lambda_host *h, struct environment *env, struct exchange *next)
+{
+    if (env->state == ENV_STARTING) {
+        env->init_ms = clock_mono_ms() - env->since_ms;
+        env->initialized = true;
+        env->pool->starting--;
+    }
+    env->state = ENV_IDLE;
+    env->since_ms = clock_mono_ms();
+    env->waiting = next;
+    dispatch(h, env->pool);
+}
+
+static void report(struct lambda_host *h, struct environment *env, const struct invocation *inv, double ms)
+{
+    struct arena *a = inv->arena;
+    int64_t peak = env->box ? sandbox_memory_peak(env->box) : -1;
+    struct str init = env->init_ms ? str_printf(a, "Init Duration: %lld.00 ms\t", (long long)env->init_ms) : STR("");
+    output_line(h, env, str_printf(a, "END RequestId: %.*s", STR_ARG(inv->id)));
+    output_line(h, env,
+                str_printf(a, "REPORT RequestId: %.*s\tDuration: %.2f ms\tBilled Duration: %lld ms\tMemory Size: %lld MB\tMax Memory Used: %lld MB\t%.*s",
+                           STR_ARG(inv->id), ms, (long long)(ms + env->init_ms) + 1, (long long)env->pool->function.MemorySize.v,
+                           (long long)(peak > 0 ? (peak + (1 << 20) - 1) >> 20 : 0), STR_ARG(init)));
+    env->init_ms = 0;
+}
+
+void environment_finish(struct lambda_host *h, struct environment *env, struct str error, struct str payload)
+{
+    struct invocation *inv = env->current;
+    if (!inv)
+        return;
+    env->current = NULL;
+    output_drain(h, env);
+    report(h, env, inv, (double)(clock_mono_ms() - inv->started_ms));
+    struct lambda_result r = { .error = error, .payload = str_dup(inv->arena, payload),
+                               .log_tail = str_dup(inv->arena, (struct str){ env->tail, env->tail_n }) };
+    output_flush(h, env);
+    conclude(h, inv, &r);
+}
+
+void environment_kill(struct lambda_host *h, struct environment *env)
+{
+    if (env->box && !env->exited)
+        sandbox_kill(env->box);
+}
+
+/* What the invoker is told when the sandbox is gone under its invocation. */
+static struct str death_note(struct environment *env, struct str id, struct arena *a)
+{
+    if (env->timed_out)
+        return str_printf(a, "{\"errorType\":\"Sandbox.Timedout\",\"errorMessage\":\"RequestId: %.*s Error: Task timed out after %lld.00 seconds\"}", STR_ARG(id),
+                          (long long)env->pool->function.Timeout.v);
+    if (env->exit.out_of_memory || (env->exit.signaled && env->exit.code == 9))
+        return str_printf(a, "{\"errorType\":\"Runtime.ExitError\",\"errorMessage\":\"RequestId: %.*s Error: Runtime exited with error: signal: killed\"}",
+                          STR_ARG(id));
+    if (env->exit.signaled)
+        return str_printf(a, "{\"errorType\":\"Runtime.ExitError\",\"errorMessage\":\"RequestId: %.*s Error: Runtime exited with error: signal: %s\"}",
+                          STR_ARG(id), strsignal(env->exit.code));
+    if (env->exit.code == 0)
+        return str_printf(a, "{\"errorType\":\"Runtime.ExitError\",\"errorMessage\":\"RequestId: %.*s Error: Runtime exited without providing a reason\"}",
+                          STR_ARG(id));
+    return str_printf(a, "{\"errorType\":\"Runtime.ExitError\",\"errorMessage\":\"RequestId: %.*s Error: Runtime exited with error: exit status %d\"}",
+                      STR_ARG(id), env->exit.code);
+}
+
+/* The words in the log: AWS writes them before END. */
+static void log_death(struct lambda_host *h, struct environment *env, struct invocation *inv)
+{
+    if (env->timed_out)
+        output_line(h, env, str_printf(inv->arena, "%.*s %.*s Task timed out after %lld.00 seconds", STR_ARG(time_iso8601_ms(inv->arena, clock_now_ms(h->cloud->clock))),
+                                       STR_ARG(inv->id), (long long)env->pool->function.Timeout.v));
+    else
+        output_line(h, env, str_printf(inv->arena, "RequestId: %.*s Error: Runtime exited%s", STR_ARG(inv->id),
+                                       env->exit.signaled ? " with error: signal: killed" : ""));
+}
+
+/* A dead environment: its invocation, or the one that waits for its start, gets the error; then everything of it is released. */
+static void bury(struct lambda_host *h, struct environment *env)
+{
+    struct pool *p = env->pool;
+    struct environment **at = &p->environments;
+    bool starting = env->state == ENV_STARTING;
+    while (*at != env)
+        at = &(*at)->next;
+    *at = env->next;
+    p->live--;
+    h->environments--;
+    env->state = ENV_DEAD;
+    if (starting)
+        p->starting--;
+    if (env->output_fd >= 0)
+        output_drain(h, env);
+    if (!env->current && starting && p->queue) { /* INIT failed: the first in the queue hears it */
+        env->current = queue_take(p);
+        env->current->started_ms = env->since_ms;
+    }
+    if (env->current) {
+        struct str note = env->init_error.p ? env->init_error : death_note(env, env->current->id, env->current->arena);
+        log_death(h, env, env->current);
+        environment_finish(h, env, STR("Unhandled"), note);
+    }
+    output_flush(h, env);
+    struct exchange *waiting = env->waiting;
+    env->waiting = NULL;
+    pthread_mutex_unlock(&h->lock);
+    if (waiting) {
+        struct answer a;
+        answer_init(&a, 410);
+        a.close = true;
+        exchange_reply(waiting, &a);
+    }
+    if (h->cloud->http)
+        http_unlisten(h->cloud->http, env);
+    if (env->output_fd >= 0)
+        close(env->output_fd);
+    sandbox_free(env->box);
+    arena_free(env->log_arena);
+    arena_free(env->arena);
+    pthread_mutex_lock(&h->lock);
+    dispatch(h, p);
+}
+
+static struct environment *environment_new(struct lambda_host *h, struct pool *p)
+{
+    struct arena *a = arena_new();
+    struct environment *env = arena_one(a, struct environment);
+    env->arena = a;
+    env->log_arena = arena_new();
+    env->pool = p;
+    env->output_fd = -1;
+    env->state = ENV_STARTING;
+    env->since_ms = clock_mono_ms();
+    env->log_stream = str_printf(a, "%.*s/[$LATEST]%.*s", STR_ARG(str_replace(a, str_sub(time_iso8601(a, clock_now_ms(h->cloud->clock)), 0, 10), STR("-"), STR("/"))),
+                                 STR_ARG(random_hex(a, 32)));
+    env->next = p->environments;
+    p->environments = env;
+    p->starting++;
+    p->live++;
+    h->environments++;
+    return env;
+}
+
+static struct pool *wants_start(struct lambda_host *h)
+{
+    for (struct pool *p = h->pools; p; p = p->next)
+        if (p->queued > p->starting && h->environments < HOST_ENVIRONMENTS_MAX)
+            return p;
+    return NULL;
+}
+
+static void *starter_loop(void *arg)
+{
+    struct lambda_host *h = arg;
+    pthread_mutex_lock(&h->lock);
+    while (!h->stopping) {
+        struct pool *p = wants_start(h);
+        if (!p) {
+            pthread_cond_wait(&h->start_wanted, &h->lock);
+            continue;
+        }
+        struct environment *env = environment_new(h, p);
+        env->in_starter = true;
+        pthread_mutex_unlock(&h->lock);
+        int rc = environment_start(h, env);
+        pthread_mutex_lock(&h->lock);
+        env->in_starter = false;
+        if (rc) {
+            env->exited = true;
+            log_warn("function %.*s cannot start: %.*s", STR_ARG(p->arn), STR_ARG(env->init_error));
+        }
+        pthread_cond_signal(&h->changed);
+    }
+    pthread_mutex_unlock(&h->lock);
+    return NULL;
+}
+
+/* ---- the host thread ---- */
+
+/* Looks after one environment; true when it is to be buried. */
+static bool tend(struct lambda_host *h, struct environment *env, int64_t now)
+{
+    if (env->exited)
+        return !env->in_starter;
+    bool late = (env->state == ENV_BUSY && env->current && now >= env->current->deadline_ms) ||
+                (env->state == ENV_STARTING && env->box && now - env->since_ms > HOST_INIT_MS);
+    if (late && !env->timed_out) {
+        env->timed_out = true;
+        environment_kill(h, env);
+    }
+    if (env->state == ENV_IDLE) {
+        bool over = env->pool->retired || now - env->since_ms > HOST_IDLE_MS || !usable(h, env);
+        if (over && !env->timed_out) {
+            env->timed_out = true; /* killed once */
+            if (env->frozen)
+                sandbox_thaw(env->box);
+            environment_kill(h, env);
+        } else if (!env->frozen && !over && now - env->since_ms > HOST_FREEZE_AFTER_MS) {
+            output_drain(h, env);
+            output_flush(h, env);
+            env->frozen = sandbox_freeze(env->box) == 0;
+        }
+    }
+    return false;
+}
+
+static void drop_retired_pools(struct lambda_host *h)
+{
+    for (struct pool **at = &h->pools; *at;) {
+        struct pool *p = *at;
+        if (p->retired && !p->environments && !p->queue) {
+            *at = p->next;
+            arena_free(p->arena);
+        } else {
+            at = &p->next;
+        }
+    }
+}
+
+static void tick(struct lambda_host *h)
+{
+    int64_t now = clock_mono_ms();
+    for (bool again = true; again;) {
+        again = false;
+        for (struct pool *p = h->pools; p && !again; p = p->next)
+            for (struct environment *env = p->environments; env && !again; env = env->next)
+                if (tend(h, env, now)) {
+                    bury(h, env); /* drops the lock: the lists may have changed */
+                    again = true;
+                }
+    }
+    drop_retired_pools(h);
+}
+
+static void *host_loop(void *arg)
+{
+    struct lambda_host *h = arg;
+    pthread_mutex_lock(&h->lock);
+    while (!h->stopping) {
+        tick(h);
+        if (h->environments == 0) {
+            pthread_cond_wait(&h->changed, &h->lock);
+            continue;
+        }
+        int64_t until_ms = clock_mono_ms() + HOST_TICK_MS;
+        struct timespec until = { .tv_sec = until_ms / 1000, .tv_nsec = until_ms % 1000 * 1000000 };
+        pthread_cond_timedwait(&h->changed, &h->lock, &until);
+    }
+    pthread_mutex_unlock(&h->lock);
+    return NULL;
+}
+
+static void on_exit_of(void *ctx, struct sandbox *box, const struct sandbox_exit *exit)
+{
+    struct lambda_host *h = ctx;
+    struct environment *env = sandbox_tag(box);
+    pthread_mutex_lock(&h->lock);
+    env->exit = *exit;
+    env->exited = true;
+    pthread_cond_signal(&h->changed);
+    pthread_mutex_unlock(&h->lock);
+}
+
+/* ---- start, change, stop ---- */
+
+static void retire(struct cloud *cloud, void *arg)
+{
+    struct lambda_host *h = cloud->lambda;
+    struct str arn = *(struct str *)arg;
+    if (!h)
+        return;
+    pthread_mutex_lock(&h->lock);
+    for (struct pool *p = h->pools; p; p = p->next)
+        if (str_eq(p->arn, arn))
+            p->retired = true;
+    pthread_cond_signal(&h->changed);
+    pthread_mutex_unlock(&h->lock);
+}
+
+void lambda_changed(struct op *op, struct str function_arn)
+{
+    struct str *arn = arena_one(op->arena, struct str);
+    *arn = str_dup(op->arena, function_arn);
+    op_on_commit(op, retire, arn);
+}
+
+int lambda_start(struct cloud *cloud)
+{
+    struct lambda_host *h = xalloc(sizeof *h);
+    pthread_condattr_t attr;
+    h->cloud = cloud;
+    cloud->lambda = h;
+    pthread_mutex_init(&h->lock, NULL);
+    pthread_condattr_init(&attr);
+    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+    pthread_cond_init(&h->changed, &attr);
+    pthread_cond_init(&h->start_wanted, &attr);
+    pthread_condattr_destroy(&attr);
+    h->output_epoll = epoll_create1(EPOLL_CLOEXEC);
+    if (h->output_epoll < 0)
+        return E_IO;
+    int rc = cloud->sandboxes ? sandboxes_start(cloud->sandboxes, on_exit_of, h) : 0;
+    if (rc) {
+        log_warn("functions cannot run: the sandbox helper does not answer");
+        cloud->sandboxes = NULL;
+    }
+    pthread_create(&h->thread, NULL, host_loop, h);
+    pthread_create(&h->starter, NULL, starter_loop, h);
+    pthread_create(&h->output, NULL, output_loop, h);
+    return poller_start(h);
+}
+
+/* What still waits or runs is told that strata stops; accepted events are records and run after the next start. */
+static void abandon(struct lambda_host *h)
+{
+    struct lambda_result r = { .rc = E_CLOSED };
+    for (struct pool *p = h->pools; p; p = p->next) {
+        while (p->queue)
+            conclude(h, queue_take(p), &r);
+        for (struct environment *env = p->environments; env; env = env->next) {
+            if (env->current) {
+                struct invocation *inv = env->current;
+                env->current = NULL;
+                conclude(h, inv, &r);
+            }
+            output_flush(h, env);
+            environment_kill(h, env);
+            env->exited = true;
+        }
+    }
+}
+
+void lambda_stop(struct cloud *cloud)
+{
+    struct lambda_host *h = cloud->lambda;
+    if (!h)
+        return;
+    poller_stop(h);
+    pthread_mutex_lock(&h->lock);
+    h->stopping = true;
+    pthread_cond_broadcast(&h->changed);
+    pthread_cond_broadcast(&h->start_wanted);
+    pthread_mutex_unlock(&h->lock);
+    pthread_join(h->thread, NULL);
+    pthread_join(h->starter, NULL);
+    pthread_join(h->output, NULL);
+    pthread_mutex_lock(&h->lock);
+    abandon(h);
+    tick(h);
+    pthread_mutex_unlock(&h->lock);
+    cloud->lambda = NULL;
+    close(h->output_epoll);
+    while (h->pools) {
+        struct pool *p = h->pools;
+        h->pools = p->next;
+        arena_free(p->arena);
+    }
+    pthread_mutex_destroy(&h->lock);
+    pthread_cond_destroy(&h->changed);
+    pthread_cond_destroy(&h->start_wanted);
+    free(h);
+}

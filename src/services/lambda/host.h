@@ -1,0 +1,124 @@
+/* The host: environments of functions, in memory. Nothing here survives a restart; what must (accepted events, mappings) is a record.
+ *
+ * A pool is one revision of one function: its configuration, its environments, the invocations that wait. An environment is one sandbox:
+ *   STARTING --(first GET next)--> IDLE --(invocation)--> BUSY --(GET next)--> IDLE ... --(exit, kill)--> DEAD --(host thread)--> freed
+ * One lock guards all of it; callbacks run outside the lock. The host thread keeps deadlines, freezes and reaps; the starter thread starts sandboxes. */
+#ifndef STRATA_SERVICES_LAMBDA_HOST_H
+#define STRATA_SERVICES_LAMBDA_HOST_H
+
+#include <pthread.h>
+
+#include "cloud/cloud.h"
+#include "sandbox/sandbox.h"
+#include "services/lambda/lambda.h"
+
+enum {
+    HOST_ENVIRONMENTS_MAX = 64,
+    HOST_QUEUE_MAX = LAMBDA_CONCURRENCY,
+    HOST_INIT_MS = 30 * 1000,         /* AWS allows 10 s; a laptop may be slower */
+    HOST_FREEZE_AFTER_MS = 200,
+    HOST_IDLE_MS = 10 * 60 * 1000,
+    HOST_TICK_MS = 50,
+    HOST_TAIL_BYTES = 4096,           /* LogType=Tail */
+};
+
+/* What an invocation came to. In the invocation's arena, valid in done. */
+struct lambda_result {
+    int rc;                 /* 0: it ran, perhaps into an error; <0: it could not run (E_BUSY: throttled) */
+    struct str error;       /* absent, "Handled" or "Unhandled" */
+    struct str payload;
+    struct str log_tail;    /* the last 4 KB of its log, text */
+};
+
+struct invocation {
+    struct invocation *next;
+    struct arena *arena;    /* its own: freed after done */
+    struct str id, payload, client_context;
+    int64_t started_ms, deadline_ms; /* clock_mono_ms */
+    void (*done)(struct cloud *cloud, void *ctx, const struct lambda_result *r);
+    void *ctx;
+};
+
+struct log_line {
+    int64_t at_ms;          /* the clock's */
+    struct str text;
+};
+struct log_lines {
+    struct log_line *v;
+    uint32_t n, cap;
+    bool set;
+};
+
+struct environment {
+    struct environment *next;
+    struct pool *pool;
+    enum { ENV_STARTING, ENV_IDLE, ENV_BUSY, ENV_DEAD } state;
+    struct sandbox *box;
+    int output_fd;
+    struct exchange *waiting;   /* its parked GET next */
+    struct invocation *current;
+    bool frozen, timed_out, exited, initialized, in_starter;
+    struct sandbox_exit exit;
+    int64_t since_ms;           /* in this state; clock_mono_ms */
+    int64_t init_ms;            /* how long INIT took; reported with the first invocation */
+    int64_t credentials_until_ms; /* the clock's */
+    struct str log_stream, init_error;
+    struct lambda_code *layer_codes;
+    struct arena *arena;        /* its own */
+    struct arena *log_arena;    /* of the lines gathered so far */
+    struct log_lines lines;
+    char partial[8192];         /* the unfinished last line */
+    size_t partial_n;
+    char tail[HOST_TAIL_BYTES]; /* ring of the current invocation's log */
+    size_t tail_n;
+};
+
+struct pool {
+    struct pool *next;
+    struct arena *arena;
+    struct str account, region, arn, revision;
+    struct lambda_rec_Function function;
+    struct environment *environments;
+    struct invocation *queue, **queue_end;
+    uint32_t queued, starting, live;
+    bool retired;               /* the function changed or went */
+};
+
+struct lambda_host {
+    struct cloud *cloud;
+    pthread_mutex_t lock;
+    pthread_cond_t changed, start_wanted;
+    pthread_t thread, starter, output;
+    struct pool *pools;
+    uint32_t environments;
+    int output_epoll;
+    bool stopping;
+    struct poller *poller;
+};
+
+/* Queues an invocation; done is called once, from any thread, outside the lock. E_BUSY throttled, E_UNSUPPORTED no sandbox here. */
+int host_invoke(struct cloud *cloud, struct str account, struct str region, const struct lambda_rec_Function *f, struct str payload,
+                struct str client_context, void (*done)(struct cloud *cloud, void *ctx, const struct lambda_result *r), void *ctx);
+
+/* environment.c: makes the sandbox of env. Blocks; in the starter thread, without the lock. On failure env->init_error says why. */
+int environment_start(struct lambda_host *h, struct environment *env);
+
+/* With the lock held (all below). */
+void environment_ready(struct lambda_host *h, struct environment *env, struct exchange *next); /* it asks for work */
+void environment_finish(struct lambda_host *h, struct environment *env, struct str error, struct str payload); /* its invocation ended */
+void environment_kill(struct lambda_host *h, struct environment *env);
+
+/* output.c: log lines. */
+void output_line(struct lambda_host *h, struct environment *env, struct str line); /* one of strata's own (START, END, REPORT) */
+void output_drain(struct lambda_host *h, struct environment *env);                 /* takes what the pipe holds */
+void output_flush(struct lambda_host *h, struct environment *env);                 /* sends the lines to CloudWatch Logs */
+void *output_loop(void *host);
+
+/* The role of a function as a principal, for what Lambda does in its name (logs, polling). */
+struct principal function_principal(struct arena *a, struct str account, struct str role_arn, struct str session);
+
+/* poller.c */
+int poller_start(struct lambda_host *h);
+void poller_stop(struct lambda_host *h);
+
+#endif

@@ -1,0 +1,52 @@
+/* What the files of the lambda room share: function records, code, and the way from an invocation to a running environment.
+ *
+ * function.c, code.c, layer.c, permission.c, mapping.c, settings.c keep records. invoke.c takes invocations. host.c has the environments: pools of
+ * sandboxes by function revision, and the queue before each. environment.c starts one; runtime_api.c is what it talks to; output.c its log.
+ * poller.c feeds functions from SQS. */
+#ifndef STRATA_SERVICES_LAMBDA_H
+#define STRATA_SERVICES_LAMBDA_H
+
+#include "aws/error.h"
+#include "gen/lambda.h"
+
+enum {
+    LAMBDA_ZIP_BYTES_MAX = 50 * 1024 * 1024,
+    LAMBDA_UNZIPPED_BYTES_MAX = 250 * 1024 * 1024,
+    LAMBDA_FILES_MAX = 50000,
+    LAMBDA_PAYLOAD_BYTES_MAX = 6 * 1024 * 1024,
+    LAMBDA_EVENT_BYTES_MAX = 1024 * 1024,
+    LAMBDA_LAYERS_MAX = 5,
+    LAMBDA_POLICY_BYTES_MAX = 20480,
+    LAMBDA_CONCURRENCY = 1000,
+};
+
+/* A name, a partial ARN (account:function:name) or a whole ARN, each with or without :qualifier. */
+struct lambda_ref {
+    struct str name, qualifier, account, region;
+};
+int lambda_ref_parse(struct op *op, struct str text, struct str qualifier, struct lambda_ref *ret); /* E_AWS */
+/* The function that a request names. Only $LATEST stands: another qualifier is not found. E_AWS ResourceNotFoundException. */
+int lambda_function_get(struct op *op, struct str text, struct str qualifier, struct lambda_rec_Function *ret);
+int lambda_function_put(struct op *op, struct lambda_rec_Function *f); /* with a new RevisionId */
+struct str lambda_function_arn(struct op *op, struct str name);
+void lambda_describe(struct op *op, const struct lambda_rec_Function *f, struct lambda_FunctionConfiguration *out);
+struct str lambda_time(struct op *op, int64_t ms); /* 2026-01-02T03:04:05.678+0000 */
+
+/* Takes a zip in: from the request or from S3, checks it (readable, sizes, no path outside), keeps it. E_AWS in AWS's words. */
+struct lambda_code {
+    struct str sha256, blob_id, data, key;
+    int64_t bytes, unzipped_bytes;
+};
+int lambda_code_take(struct op *op, struct str zip, struct str bucket, struct str object_key, struct str version, struct lambda_code *ret);
+int lambda_code_drop(struct op *op, struct str blob_id);
+/* Unpacks code (or layers, in order, one over the other) into <data>/lambda/<key>, once; the path in ret_dir. Blocks: not in the writer. */
+int lambda_code_unpack(struct cloud *cloud, struct arena *a, const struct lambda_code *codes, uint32_t n, struct str *ret_dir);
+
+int lambda_layer_find(struct op *op, struct str version_arn, struct lambda_rec_Layer *ret); /* E_NOT_FOUND */
+
+/* Tells the host that a function changed or went: its idle environments end. After the commit. */
+void lambda_changed(struct op *op, struct str function_arn);
+/* Tells the poller that mappings changed. After the commit. */
+void lambda_mappings_changed(struct op *op);
+
+#endif

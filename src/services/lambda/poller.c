@@ -1,0 +1,414 @@
+/* Event source mappings at work: messages of a queue become invocations of a function.
+ *
+ * A *feed* is one enabled mapping. It keeps one receive going, as an operation in the writer that is parked under the queue's wake key: a message
+ * that is sent wakes it, nothing polls. What it received is invisible to others until the queue's visibility timeout; when the function has
+ * succeeded the messages are deleted, else they come back, and the queue's redrive policy counts. With a batching window a receive goes on until
+ * the batch is full or the window is over. */
+#include <stdlib.h>
+#include <string.h>
+
+#include <cjson/cJSON.h>
+
+#include "aws/arn.h"
+#include "base/buf.h"
+#include "base/code.h"
+#include "base/log.h"
+#include "cloud/call.h"
+#include "gen/sqs.h"
+#include "services/lambda/host.h"
+#include "wire/wire.h"
+
+enum { IN_FLIGHT_DEFAULT = 10, RECEIVE_MAX = 10, IDLE_MS = 20 * 1000, RETRY_MS = 1000, EVENT_BYTES_MAX = LAMBDA_PAYLOAD_BYTES_MAX };
+
+struct feed {
+    struct feed *next;
+    struct arena *arena;
+    struct lambda_host *h;
+    struct lambda_rec_Mapping mapping;
+    struct str account, region;
+    uint32_t in_flight, in_flight_max; /* invocations */
+    bool receiving;  /* a receive runs or is parked */
+    bool retired;    /* freed when nothing of it runs any more */
+    int64_t pause_until_ms; /* after an error; clock_mono_ms */
+};
+
+/* One batch, from the first message received to the deletion of what succeeded. In its own arena. */
+struct batch {
+    struct arena *arena;
+    struct feed *feed;
+    struct sqs_MessageList messages;
+    int64_t window_until_ms; /* clock_mono_ms */
+    struct lambda_rec_Function function;
+    struct str queue_url, payload;
+    struct str_list failed;
+    bool all_failed;
+};
+
+struct poller {
+    struct feed *feeds;
+    pthread_t thread;
+    pthread_mutex_t lock;
+    pthread_cond_t changed;
+    bool reload, stopping;
+};
+
+static void start_receive(struct feed *f);
+
+/* ---- receiving: in the writer ---- */
+
+static struct str queue_url(struct arena *a, struct str queue_arn, struct arn *ret_arn)
+{
+    if (arn_parse(queue_arn, ret_arn))
+        return STR("");
+    return str_printf(a, "https://sqs.%.*s.amazonaws.com/%.*s/%.*s", STR_ARG(ret_arn->region), STR_ARG(ret_arn->account), STR_ARG(ret_arn->resource));
+}
+
+/* A message outlives the operation that received it: copied by way of its shape. */
+static void keep_message(struct batch *b, const struct sqs_Message *m)
+{
+    struct str bytes;
+    struct sqs_Message *kept = list_push(b->arena, &b->messages);
+    if (wire_record_encode(b->arena, &sqs_Message_shape, m, &bytes) || wire_record_decode(b->arena, &sqs_Message_shape, bytes, kept))
+        b->messages.n--;
+}
+
+static int receive_some(struct op *op, struct batch *b, const struct principal *who, struct op_failure *why)
+{
+    int64_t want = b->feed->mapping.BatchSize.v - b->messages.n;
+    struct sqs_ReceiveMessage_in in = { .QueueUrl = b->queue_url, .MaxNumberOfMessages = SOME_I64(want < RECEIVE_MAX ? want : RECEIVE_MAX),
+                                        .WaitTimeSeconds = SOME_I64(0) };
+    struct sqs_ReceiveMessage_out out = { 0 };
+    str_list_add(op->arena, &in.MessageSystemAttributeNames, STR("All"));
+    str_list_add(op->arena, &in.MessageAttributeNames, STR("All"));
+    int rc = cloud_call(op, "sqs", "ReceiveMessage", who, &in, &out, why);
+    for (uint32_t i = 0; rc == 0 && i < out.Messages.n; i++)
+        keep_message(b, &out.Messages.v[i]);
+    return rc ? rc : (int)out.Messages.n;
+}
+
+static int receive(struct op *op, void *ctx)
+{
+    struct batch *b = ctx;
+    struct feed *f = b->feed;
+    struct arn queue;
+    struct op_failure why = { 0 };
+    b->messages.n = 0; /* a run that was rolled back received nothing */
+    b->queue_url = queue_url(b->arena, f->mapping.EventSourceArn, &queue);
+    int rc = lambda_function_get(op, f->mapping.FunctionArn, STR_NONE, &b->function);
+    if (rc)
+        return rc;
+    struct principal who = function_principal(op->arena, f->account, b->function.Role, b->function.Name);
+    int got;
+    do {
+        got = receive_some(op, b, &who, &why);
+    } while (got > 0 && b->messages.n < b->feed->mapping.BatchSize.v);
+    if (got < 0 && b->messages.n == 0) {
+        if (got == E_AWS)
+            log_warn("event source mapping %.*s: %s: %.*s", STR_ARG(f->mapping.UUID), why.error->code, STR_ARG(why.message));
+        return got;
+    }
+    struct str key = str_printf(op->arena, "sqs/%.*s/%.*s/%.*s", STR_ARG(queue.account), STR_ARG(queue.region), STR_ARG(queue.resource));
+    bool full = b->messages.n >= b->feed->mapping.BatchSize.v, window = f->mapping.WindowSeconds.v > 0 && !op->timed_out;
+    if (b->messages.n == 0 && op->timed_out)
+        return E_NOT_FOUND;
+    if (b->messages.n == 0)
+        return op_park(op, key, IDLE_MS);
+    if (!full && window) /* rolled back, and tried again with more, until the window is over */
+        return op_park(op, key, f->mapping.WindowSeconds.v * 1000);
+    struct str bytes; /* the function's record, out of this operation's memory */
+    rc = wire_record_encode(b->arena, &lambda_rec_Function_shape, &b->function, &bytes);
+    memset(&b->function, 0, sizeof b->function);
+    return rc ? rc : wire_record_decode(b->arena, &lambda_rec_Function_shape, bytes, &b->function);
+}
+
+/* ---- the event ---- */
+
+static void put_attributes(struct buf *e, const struct sqs_Message *m)
+{
+    buf_c(e, ",\"attributes\":{");
+    for (uint32_t i = 0; i < m->Attributes.n; i++) {
+        if (i)
+            buf_byte(e, ',');
+        buf_json_string(e, m->Attributes.v[i].key);
+        buf_byte(e, ':');
+        buf_json_string(e, m->Attributes.v[i].value);
+    }
+    buf_c(e, "},\"messageAttributes\":{");
+    for (uint32_t i = 0; i < m->MessageAttributes.n; i++) {
+        const struct sqs_MessageAttributeValue *v = &m->MessageAttributes.v[i].value;
+        if (i)
+            buf_byte(e, ',');
+        buf_json_string(e, m->MessageAttributes.v[i].key);
+        buf_c(e, ":{");
+        if (v->StringValue.p) {
+            buf_c(e, "\"stringValue\":");
+            buf_json_string(e, v->StringValue);
+            buf_byte(e, ',');
+        }
+        if (v->BinaryValue.p) {
+            buf_c(e, "\"binaryValue\":");
+            buf_json_string(e, base64_encode(e->arena, v->BinaryValue.p, v->BinaryValue.n));
+            buf_byte(e, ',');
+        }
+        buf_c(e, "\"stringListValues\":[],\"binaryListValues\":[],\"dataType\":");
+        buf_json_string(e, v->DataType);
+        buf_byte(e, '}');
+    }
+    buf_byte(e, '}');
+}
+
+/* https://docs.aws.amazon.com/lambda/latest/dg/with-sqs.html#example-standard-queue-message-event */
+static struct str event_of(struct batch *b)
+{
+    struct buf e;
+    buf_init(&e, b->arena, EVENT_BYTES_MAX);
+    buf_c(&e, "{\"Records\":[");
+    for (uint32_t i = 0; i < b->messages.n; i++) {
+        const struct sqs_Message *m = &b->messages.v[i];
+        buf_printf(&e, "%s{\"messageId\":", i ? "," : "");
+        buf_json_string(&e, m->MessageId);
+        buf_c(&e, ",\"receiptHandle\":");
+        buf_json_string(&e, m->ReceiptHandle);
+        buf_c(&e, ",\"body\":");
+        buf_json_string(&e, m->Body);
+        put_attributes(&e, m);
+        buf_c(&e, ",\"md5OfBody\":");
+        buf_json_string(&e, m->MD5OfBody);
+        buf_c(&e, ",\"eventSource\":\"aws:sqs\",\"eventSourceARN\":");
+        buf_json_string(&e, b->feed->mapping.EventSourceArn);
+        buf_c(&e, ",\"awsRegion\":");
+        buf_json_string(&e, b->feed->region);
+        buf_byte(&e, '}');
+    }
+    buf_c(&e, "]}");
+    return buf_done(&e);
+}
+
+/* ---- after the invocation ---- */
+
+/* {"batchItemFailures": [{"itemIdentifier": id}, ...]}; a malformed one, or an unknown id, fails the whole batch, as on AWS. */
+static void read_failures(struct batch *b, struct str payload)
+{
+    cJSON *tree = payload.n ? cJSON_ParseWithLength(payload.p, payload.n) : NULL;
+    const cJSON *list = cJSON_GetObjectItemCaseSensitive(tree, "batchItemFailures"), *item;
+    cJSON_ArrayForEach(item, list)
+    {
+        const cJSON *id = cJSON_GetObjectItemCaseSensitive(item, "itemIdentifier");
+        struct str text = cJSON_IsString(id) ? str_c(id->valuestring) : STR("");
+        bool known = false;
+        for (uint32_t i = 0; i < b->messages.n; i++)
+            known = known || str_eq(b->messages.v[i].MessageId, text);
+        b->all_failed = b->all_failed || !known;
+        str_list_add(b->arena, &b->failed, str_dup(b->arena, text));
+    }
+    cJSON_Delete(tree);
+}
+
+static int delete_done(struct op *op, void *ctx)
+{
+    struct batch *b = ctx;
+    struct principal who = function_principal(op->arena, b->feed->account, b->function.Role, b->function.Name);
+    struct op_failure why = { 0 };
+    for (uint32_t i = 0; i < b->messages.n; i++) {
+        if (str_list_has(&b->failed, b->messages.v[i].MessageId))
+            continue;
+        struct sqs_DeleteMessage_in in = { .QueueUrl = b->queue_url, .ReceiptHandle = b->messages.v[i].ReceiptHandle };
+        struct sqs_DeleteMessage_out out = { 0 };
+        int rc = cloud_call(op, "sqs", "DeleteMessage", &who, &in, &out, &why);
+        if (rc == E_AWS)
+            log_warn("event source mapping %.*s cannot delete: %.*s", STR_ARG(b->feed->mapping.UUID), STR_ARG(why.message));
+        else if (rc)
+            return rc;
+    }
+    return 0;
+}
+
+static void release(struct batch *b)
+{
+    struct feed *f = b->feed;
+    struct poller *p = f->h->poller;
+    arena_free(b->arena);
+    pthread_mutex_lock(&p->lock);
+    f->in_flight--;
+    pthread_cond_signal(&p->changed);
+    pthread_mutex_unlock(&p->lock);
+}
+
+static void deleted(struct cloud *cloud, void *ctx, int rc)
+{
+    release(ctx);
+}
+
+static void invoked(struct cloud *cloud, void *ctx, const struct lambda_result *r)
+{
+    struct batch *b = ctx;
+    b->all_failed = r->rc != 0 || r->error.p;
+    if (!b->all_failed && opt_bool(b->feed->mapping.ReportFailures, false))
+        read_failures(b, r->payload);
+    if (b->all_failed || cloud_run(cloud, b->feed->account, b->feed->region, delete_done, deleted, b))
+        release(b);
+}
+
+static void received(struct cloud *cloud, void *ctx, int rc)
+{
+    struct batch *b = ctx;
+    struct feed *f = b->feed;
+    struct poller *p = f->h->poller;
+    pthread_mutex_lock(&p->lock);
+    f->receiving = false;
+    if (rc && rc != E_NOT_FOUND)
+        f->pause_until_ms = clock_mono_ms() + RETRY_MS;
+    pthread_cond_signal(&p->changed);
+    pthread_mutex_unlock(&p->lock);
+    if (rc) {
+        release(b);
+        return;
+    }
+    b->payload = event_of(b);
+    rc = b->payload.p ? host_invoke(cloud, f->account, f->region, &b->function, b->payload, STR_NONE, invoked, b) : E_LIMIT;
+    if (rc) {
+        struct lambda_result r = { .rc = rc };
+        invoked(cloud, b, &r);
+    }
+}
+
+/* With the poller's lock held. */
+static void start_receive(struct feed *f)
+{
+    struct arena *a = arena_new();
+    struct batch *b = arena_one(a, struct batch);
+    b->arena = a;
+    b->feed = f;
+    f->receiving = true;
+    f->in_flight++;
+    if (cloud_run(f->h->cloud, f->account, f->region, receive, received, b)) {
+        f->receiving = false;
+        f->in_flight--;
+        f->pause_until_ms = clock_mono_ms() + RETRY_MS;
+        arena_free(a);
+    }
+}
+
+/* ---- which feeds there are ---- */
+
+static void add_feed(struct lambda_host *h, struct str value, struct str account, struct str region)
+{
+    struct arena *a = arena_new();
+    struct feed *f = arena_one(a, struct feed);
+    f->arena = a;
+    f->h = h;
+    f->account = str_dup(a, account);
+    f->region = str_dup(a, region);
+    f->in_flight_max = IN_FLIGHT_DEFAULT;
+    if (wire_record_decode(a, &lambda_rec_Mapping_shape, str_dup(a, value), &f->mapping) || !opt_bool(f->mapping.Enabled, true)) {
+        arena_free(a);
+        return;
+    }
+    if (f->mapping.MaximumConcurrency.set)
+        f->in_flight_max = (uint32_t)f->mapping.MaximumConcurrency.v;
+    f->next = h->poller->feeds;
+    h->poller->feeds = f;
+}
+
+/* Reads every mapping of every account and region; the feeds of before end when their batches have. */
+static int reload(struct op *op, void *ctx)
+{
+    struct lambda_host *h = ctx;
+    struct key from, to;
+    op_key_world(op, &from, "lambda", "mapping");
+    key_after_prefix(&from, &to);
+    for (struct feed *f = h->poller->feeds; f; f = f->next)
+        f->retired = true;
+    struct scan *s = txn_scan(op->txn, key_view(&from), key_view(&to), false);
+    struct str key, value, part[8];
+    while (scan_next(s, &key, &value)) {
+        struct key_reader r;
+        bool whole = true;
+        key_read_init(&r, key);
+        for (int i = 0; i < 8 && whole; i++) /* op, partition, "", "", service, kind, account, region */
+            whole = key_read_str(&r, op->arena, &part[i]) == 0;
+        if (whole)
+            add_feed(h, value, part[6], part[7]);
+    }
+    return scan_end(s);
+}
+
+static void drop_retired(struct poller *p)
+{
+    for (struct feed **at = &p->feeds; *at;) {
+        struct feed *f = *at;
+        if (f->retired && f->in_flight == 0) {
+            *at = f->next;
+            arena_free(f->arena);
+        } else {
+            at = &f->next;
+        }
+    }
+}
+
+static void *poller_loop(void *arg)
+{
+    struct lambda_host *h = arg;
+    struct poller *p = h->poller;
+    pthread_mutex_lock(&p->lock);
+    while (!p->stopping) {
+        if (p->reload) {
+            p->reload = false;
+            cloud_read(h->cloud, STR(""), STR(""), reload, h);
+        }
+        drop_retired(p);
+        int64_t now = clock_mono_ms(), soonest = now + IDLE_MS;
+        for (struct feed *f = p->feeds; f; f = f->next) {
+            if (f->retired || f->receiving || f->in_flight >= f->in_flight_max)
+                continue;
+            if (f->pause_until_ms > now)
+                soonest = f->pause_until_ms < soonest ? f->pause_until_ms : soonest;
+            else
+                start_receive(f);
+        }
+        struct timespec until = { .tv_sec = soonest / 1000, .tv_nsec = soonest % 1000 * 1000000 };
+        pthread_cond_timedwait(&p->changed, &p->lock, &until);
+    }
+    pthread_mutex_unlock(&p->lock);
+    return NULL;
+}
+
+static void ask_reload(struct cloud *cloud, void *arg)
+{
+    struct lambda_host *h = cloud->lambda;
+    if (!h)
+        return;
+    pthread_mutex_lock(&h->poller->lock);
+    h->poller->reload = true;
+    pthread_cond_signal(&h->poller->changed);
+    pthread_mutex_unlock(&h->poller->lock);
+}
+
+void lambda_mappings_changed(struct op *op)
+{
+    op_on_commit(op, ask_reload, NULL);
+}
+
+int poller_start(struct lambda_host *h)
+{
+    struct poller *p = xalloc(sizeof *p);
+    pthread_condattr_t attr;
+    h->poller = p;
+    p->reload = true;
+    pthread_mutex_init(&p->lock, NULL);
+    pthread_condattr_init(&attr);
+    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+    pthread_cond_init(&p->changed, &attr);
+    pthread_condattr_destroy(&attr);
+    return pthread_create(&p->thread, NULL, poller_loop, h) ? E_IO : 0;
+}
+
+void poller_stop(struct lambda_host *h)
+{
+    struct poller *p = h->poller;
+    pthread_mutex_lock(&p->lock);
+    p->stopping = true;
+    pthread_cond_signal(&p->changed);
+    pthread_mutex_unlock(&p->lock);
+    pthread_join(p->thread, NULL); /* the feeds' last receives end with the parking; the process follows them */
+}

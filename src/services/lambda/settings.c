@@ -1,0 +1,199 @@
+/* Tags, reserved concurrency, the configuration of asynchronous events, account settings. */
+#include "aws/arn.h"
+#include "aws/tags.h"
+#include "services/lambda/lambda.h"
+#include "services/lambda/mapping.h"
+
+struct str lambda_arn_tagged(struct op *op, struct str Resource)
+{
+    return Resource;
+}
+
+/* What an ARN of a tagged resource names: a function or an event source mapping. */
+struct tagged {
+    bool is_mapping;
+    struct lambda_rec_Function function;
+    struct lambda_rec_Mapping mapping;
+    struct str_map *tags;
+};
+
+static int tagged_get(struct op *op, struct str resource, struct tagged *ret)
+{
+    struct arn arn;
+    *ret = (struct tagged){ 0 };
+    if (arn_parse(resource, &arn) == 0 && str_starts(arn.resource, STR("event-source-mapping:"))) {
+        ret->is_mapping = true;
+        ret->tags = &ret->mapping.Tags;
+        return lambda_mapping_get(op, str_sub(arn.resource, 21, arn.resource.n), &ret->mapping);
+    }
+    ret->tags = &ret->function.Tags;
+    return lambda_function_get(op, resource, STR_NONE, &ret->function);
+}
+
+static int tagged_put(struct op *op, struct tagged *t)
+{
+    if (t->is_mapping)
+        return lambda_mapping_put(op, &t->mapping);
+    struct key k;
+    op_key(op, &k, "lambda", "function");
+    key_str(&k, t->function.Name);
+    return op_rec_put(op, &k, &lambda_rec_Function_shape, &t->function);
+}
+
+int lambda_ListTags(struct op *op, const struct lambda_ListTags_in *in, struct lambda_ListTags_out *out)
+{
+    struct tagged t;
+    int rc = tagged_get(op, in->Resource, &t);
+    if (rc)
+        return rc;
+    out->Tags = *t.tags;
+    out->Tags.set = true;
+    return 0;
+}
+
+int lambda_TagResource(struct op *op, const struct lambda_TagResource_in *in, struct lambda_TagResource_out *out)
+{
+    struct tagged t;
+    int rc = tagged_get(op, in->Resource, &t);
+    if (rc)
+        return rc;
+    tags_merge(op, t.tags, &in->Tags);
+    const char *wrong = tags_check(t.tags, &tag_rules_usual);
+    return wrong ? aws_fail(op, LAMBDA_InvalidParameterValueException, "%s", wrong) : tagged_put(op, &t);
+}
+
+int lambda_UntagResource(struct op *op, const struct lambda_UntagResource_in *in, struct lambda_UntagResource_out *out)
+{
+    struct tagged t;
+    int rc = tagged_get(op, in->Resource, &t);
+    if (rc)
+        return rc;
+    tags_remove(t.tags, &in->TagKeys);
+    return tagged_put(op, &t);
+}
+
+int lambda_PutFunctionConcurrency(struct op *op, const struct lambda_PutFunctionConcurrency_in *in, struct lambda_PutFunctionConcurrency_out *out)
+{
+    struct lambda_rec_Function f = { 0 };
+    int rc = lambda_function_get(op, in->FunctionName, STR_NONE, &f);
+    if (!rc && in->ReservedConcurrentExecutions.v > LAMBDA_CONCURRENCY - 100)
+        rc = aws_fail(op, LAMBDA_InvalidParameterValueException,
+                      "Specified ReservedConcurrentExecutions for function decreases account's UnreservedConcurrentExecution below its minimum value of "
+                      "[100].");
+    if (rc)
+        return rc;
+    f.Reserved = in->ReservedConcurrentExecutions;
+    out->ReservedConcurrentExecutions = f.Reserved;
+    return lambda_function_put(op, &f);
+}
+
+int lambda_GetFunctionConcurrency(struct op *op, const struct lambda_GetFunctionConcurrency_in *in, struct lambda_GetFunctionConcurrency_out *out)
+{
+    struct lambda_rec_Function f = { 0 };
+    int rc = lambda_function_get(op, in->FunctionName, STR_NONE, &f);
+    out->ReservedConcurrentExecutions = f.Reserved;
+    return rc;
+}
+
+int lambda_DeleteFunctionConcurrency(struct op *op, const struct lambda_DeleteFunctionConcurrency_in *in,
+                                     struct lambda_DeleteFunctionConcurrency_out *out)
+{
+    struct lambda_rec_Function f = { 0 };
+    int rc = lambda_function_get(op, in->FunctionName, STR_NONE, &f);
+    f.Reserved = (struct opt_i64){ 0 };
+    return rc ? rc : lambda_function_put(op, &f);
+}
+
+static void describe_events(struct op *op, const struct lambda_rec_Function *f, struct lambda_FunctionEventInvokeConfig *out)
+{
+    out->FunctionArn = str_printf(op->arena, "%.*s:$LATEST", STR_ARG(lambda_function_arn(op, f->Name)));
+    out->LastModified = f->EventConfigMs;
+    out->MaximumRetryAttempts = f->RetryAttempts;
+    out->MaximumEventAgeInSeconds = f->EventAgeSeconds;
+    out->DestinationConfig = arena_one(op->arena, struct lambda_DestinationConfig);
+    out->DestinationConfig->OnSuccess = arena_one(op->arena, struct lambda_OnSuccess);
+    out->DestinationConfig->OnFailure = arena_one(op->arena, struct lambda_OnFailure);
+    out->DestinationConfig->OnSuccess->Destination = f->OnSuccess;
+    out->DestinationConfig->OnFailure->Destination = f->OnFailure;
+}
+
+static int check_destination(struct op *op, struct str destination)
+{
+    struct arn arn;
+    if (!destination.n || (arn_parse(destination, &arn) == 0 && (str_is(arn.service, "sqs") || str_is(arn.service, "lambda"))))
+        return 0;
+    return aws_unsupported(op, "a DestinationConfig other than SQS or Lambda");
+}
+
+int lambda_PutFunctionEventInvokeConfig(struct op *op, const struct lambda_PutFunctionEventInvokeConfig_in *in,
+                                        struct lambda_PutFunctionEventInvokeConfig_out *out)
+{
+    struct lambda_rec_Function f = { 0 };
+    int rc = lambda_function_get(op, in->FunctionName, in->Qualifier, &f);
+    if (rc)
+        return rc;
+    const struct lambda_DestinationConfig *d = in->DestinationConfig;
+    f.RetryAttempts = in->MaximumRetryAttempts;
+    f.EventAgeSeconds = in->MaximumEventAgeInSeconds;
+    f.OnSuccess = d && d->OnSuccess ? d->OnSuccess->Destination : STR_NONE;
+    f.OnFailure = d && d->OnFailure ? d->OnFailure->Destination : STR_NONE;
+    f.EventConfigMs = SOME_I64(op_now_ms(op));
+    rc = check_destination(op, f.OnSuccess);
+    if (!rc)
+        rc = check_destination(op, f.OnFailure);
+    if (rc)
+        return rc;
+    describe_events(op, &f, out);
+    return lambda_function_put(op, &f);
+}
+
+int lambda_GetFunctionEventInvokeConfig(struct op *op, const struct lambda_GetFunctionEventInvokeConfig_in *in,
+                                        struct lambda_GetFunctionEventInvokeConfig_out *out)
+{
+    struct lambda_rec_Function f = { 0 };
+    int rc = lambda_function_get(op, in->FunctionName, in->Qualifier, &f);
+    if (!rc && !f.EventConfigMs.set)
+        rc = aws_fail(op, LAMBDA_ResourceNotFoundException, "The function %.*s:$LATEST doesn't have an EventInvokeConfig",
+                      STR_ARG(lambda_function_arn(op, f.Name)));
+    if (!rc)
+        describe_events(op, &f, out);
+    return rc;
+}
+
+int lambda_DeleteFunctionEventInvokeConfig(struct op *op, const struct lambda_DeleteFunctionEventInvokeConfig_in *in,
+                                           struct lambda_DeleteFunctionEventInvokeConfig_out *out)
+{
+    struct lambda_rec_Function f = { 0 };
+    int rc = lambda_function_get(op, in->FunctionName, in->Qualifier, &f);
+    if (rc)
+        return rc;
+    f.RetryAttempts = f.EventAgeSeconds = f.EventConfigMs = (struct opt_i64){ 0 };
+    f.OnSuccess = f.OnFailure = STR_NONE;
+    return lambda_function_put(op, &f);
+}
+
+int lambda_GetAccountSettings(struct op *op, const struct lambda_GetAccountSettings_in *in, struct lambda_GetAccountSettings_out *out)
+{
+    struct key from, to;
+    op_key(op, &from, "lambda", "function");
+    key_after_prefix(&from, &to);
+    struct scan *s = txn_scan(op->txn, key_view(&from), key_view(&to), false);
+    struct str key, value;
+    int64_t functions = 0, bytes = 0, reserved = 0;
+    while (scan_next(s, &key, &value)) {
+        struct lambda_rec_Function f = { 0 };
+        if (op_rec_decode(op, value, &lambda_rec_Function_shape, &f))
+            continue;
+        functions++;
+        bytes += opt_i64(f.CodeSize, 0);
+        reserved += opt_i64(f.Reserved, 0);
+    }
+    out->AccountLimit = arena_one(op->arena, struct lambda_AccountLimit);
+    *out->AccountLimit = (struct lambda_AccountLimit){
+        .TotalCodeSize = SOME_I64(80530636800), .CodeSizeUnzipped = SOME_I64(LAMBDA_UNZIPPED_BYTES_MAX), .CodeSizeZipped = SOME_I64(LAMBDA_ZIP_BYTES_MAX),
+        .ConcurrentExecutions = SOME_I64(LAMBDA_CONCURRENCY), .UnreservedConcurrentExecutions = SOME_I64(LAMBDA_CONCURRENCY - reserved),
+    };
+    out->AccountUsage = arena_one(op->arena, struct lambda_AccountUsage);
+    *out->AccountUsage = (struct lambda_AccountUsage){ .TotalCodeSize = SOME_I64(bytes), .FunctionCount = SOME_I64(functions) };
+    return scan_end(s);
+}
