@@ -58,6 +58,36 @@ int cloud_call_in(struct op *op, struct str account, struct str region, const ch
     return rc;
 }
 
+int cloud_forward(struct op *op, const char *service, const char *operation, const struct principal *as, const void *in, void *out,
+                  int64_t wait_ms_max, struct op_failure *ret_failure)
+{
+    const struct service_row *s = wire_service(service);
+    const struct op_row *row = s ? wire_op(s, str_c(operation)) : NULL;
+    if (!row || row->txn == OP_RW)
+        return E_UNSUPPORTED;
+    struct op callee;
+    struct str request_id = op->request_id;
+    op_init(&callee, op->cloud, op->arena, op->account, op->region);
+    callee.request_id = request_id; /* the callee may name what it waits for by it */
+    callee.parent = op;
+    callee.txn = op->txn;
+    callee.now_ms = op->now_ms;
+    callee.row = row;
+    callee.caller = as;
+    callee.wake_seq = op->wake_seq;
+    callee.state = op->state;
+    callee.tries = op->tries;
+    int rc = op->state ? row->run(&callee, in, out) : run_callee(&callee, in, out);
+    op->state = callee.state;
+    if (rc == E_PARKED)
+        op_park(op, callee.wait_key, callee.wait_ms < wait_ms_max ? callee.wait_ms : wait_ms_max);
+    if (rc == 0)
+        effects_splice(op, &callee);
+    if (ret_failure)
+        *ret_failure = callee.fail;
+    return rc;
+}
+
 int cloud_call(struct op *op, const char *service, const char *operation, const struct principal *as, const void *in, void *out,
                struct op_failure *ret_failure)
 {

@@ -20,6 +20,11 @@ int cloud_call(struct op *op, const char *service, const char *operation, const 
 int cloud_call_in(struct op *op, struct str account, struct str region, const char *service, const char *operation, const struct principal *as,
                   const void *in, void *out, struct op_failure *ret_failure);
 
+/* A call that may wait, for operations on a snapshot: E_PARKED is to be returned from the caller's own handler, which then runs again and calls
+ * again with equal arguments. wait_ms_max bounds the wait (op->timed_out then). op->state belongs to the callee meanwhile. */
+int cloud_forward(struct op *op, const char *service, const char *operation, const struct principal *as, const void *in, void *out,
+                  int64_t wait_ms_max, struct op_failure *ret_failure);
+
 struct principal principal_service(struct op *op, const char *service_name, struct str source_arn);
 
 /* Runs fn as an operation in the writer from any thread (event source pollers, completions of invocations), and then done (may be NULL),
@@ -27,7 +32,10 @@ struct principal principal_service(struct op *op, const char *service_name, stru
  * or timed out. E_BUSY, E_CLOSED, E_IO when it cannot be queued: done is then not called. */
 int cloud_run(struct cloud *cloud, struct str account, struct str region, int (*fn)(struct op *op, void *ctx),
               void (*done)(struct cloud *cloud, void *ctx, int rc), void *ctx);
-/* The same on a snapshot, here and now, in the calling thread. fn may not park. */
+/* Runs fn as an operation on a snapshot, in the calling thread; it may park. done follows, in whatever thread ran it last. For doors. */
+void cloud_ask(struct cloud *cloud, struct str account, struct str region, const struct exchange *http, int (*fn)(struct op *op, void *ctx),
+               void (*done)(struct cloud *cloud, void *ctx, int rc), void *ctx);
+/* The same here and now: fn may not park. */
 int cloud_read(struct cloud *cloud, struct str account, struct str region, int (*fn)(struct op *op, void *ctx), void *ctx);
 
 #endif

@@ -79,8 +79,8 @@ void cloud_stop(struct cloud *cloud)
         if (s->stop)
             s->stop(cloud);
     }
+    writer_stop(cloud->writer); /* before the parking: what it still commits wakes those who wait for it */
     parking_stop(cloud->parking);
-    writer_stop(cloud->writer);
     clock_free(cloud->clock);
     auth_state_free(cloud->auth);
     free(cloud->doors);

@@ -33,23 +33,39 @@ static void run_finish(struct task *t, int rc)
         done(cloud, ctx, rc);
 }
 
-int cloud_run(struct cloud *cloud, struct str account, struct str region, int (*fn)(struct op *op, void *ctx),
-              void (*done)(struct cloud *cloud, void *ctx, int rc), void *ctx)
+static struct run *run_new(struct cloud *cloud, struct str account, struct str region, int (*fn)(struct op *op, void *ctx),
+                           void (*done)(struct cloud *cloud, void *ctx, int rc), void *ctx)
 {
     struct arena *a = arena_new();
     struct run *r = arena_one(a, struct run);
     op_init(&r->task.op, cloud, a, str_dup(a, account), str_dup(a, region));
     r->task.op.caller = &internal;
-    r->task.txn = OP_RW;
     r->task.run = run_task;
     r->task.finish = run_finish;
     r->fn = fn;
     r->done = done;
     r->ctx = ctx;
+    return r;
+}
+
+int cloud_run(struct cloud *cloud, struct str account, struct str region, int (*fn)(struct op *op, void *ctx),
+              void (*done)(struct cloud *cloud, void *ctx, int rc), void *ctx)
+{
+    struct run *r = run_new(cloud, account, region, fn, done, ctx);
+    r->task.txn = OP_RW;
     int rc = task_start(&r->task);
     if (rc)
-        arena_free(a);
+        arena_free(r->task.op.arena);
     return rc;
+}
+
+void cloud_ask(struct cloud *cloud, struct str account, struct str region, const struct exchange *http, int (*fn)(struct op *op, void *ctx),
+               void (*done)(struct cloud *cloud, void *ctx, int rc), void *ctx)
+{
+    struct run *r = run_new(cloud, account, region, fn, done, ctx);
+    r->task.op.http = http;
+    r->task.txn = OP_RO;
+    task_start(&r->task);
 }
 
 int cloud_read(struct cloud *cloud, struct str account, struct str region, int (*fn)(struct op *op, void *ctx), void *ctx)

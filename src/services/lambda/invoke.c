@@ -22,17 +22,21 @@ static struct str wake_copy(char room[WAKE_KEY_BYTES], struct str key)
 
 /* ---- RequestResponse ---- */
 
-/* Between the runs of a parked Invoke. The host's thread fills it, then wakes; the arena of the operation is not touched meanwhile. */
+/* Between the runs of a parked Invoke. Two hold it, the operation and the host: whoever lets go last releases it (an operation may end
+ * first: API Gateway waits 30 s at most). */
 struct wait {
-    struct arena *arena;      /* its own: released with the operation's */
+    struct arena *arena;      /* its own */
     struct str wake_key;
     struct lambda_result result;
     _Atomic bool done;
+    _Atomic int holders;
 };
 
-static void free_wait(void *arg)
+static void let_go(void *arg)
 {
-    arena_free(((struct wait *)arg)->arena);
+    struct wait *w = arg;
+    if (--w->holders == 0)
+        arena_free(w->arena);
 }
 
 static void answered(struct cloud *cloud, void *ctx, const struct lambda_result *r)
@@ -43,6 +47,7 @@ static void answered(struct cloud *cloud, void *ctx, const struct lambda_result 
     char key[WAKE_KEY_BYTES]; /* once done is set, w may be gone */
     struct str wake = wake_copy(key, w->wake_key);
     w->done = true;
+    let_go(w);
     cloud_wake(cloud, wake);
 }
 
@@ -74,10 +79,13 @@ static int invoke_and_wait(struct op *op, const struct lambda_Invoke_in *in, con
     struct wait *w = arena_one(a, struct wait);
     w->arena = a;
     w->wake_key = str_printf(a, "lambda/invoke/%.*s", STR_ARG(op->request_id));
-    arena_defer(op->arena, free_wait, w);
+    w->holders = 2;
+    arena_defer(op->arena, let_go, w);
     op->state = w;
     struct str key = str_dup(op->arena, w->wake_key);
     int rc = host_invoke(op->cloud, op->account, op->region, f, in->Payload, context, answered, w);
+    if (rc)
+        let_go(w);
     return rc ? throttled(op, rc) : op_park(op, key, WAIT_MS);
 }
 
