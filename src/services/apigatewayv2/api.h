@@ -1,0 +1,47 @@
+/* What the files of the apigatewayv2 room share.
+ *
+ * APIs, integrations, routes, stages and deployments are kept in the model's own shapes (Api, Integration, Route, Stage, Deployment), under
+ * (api id) or (api id, id). control.c and its neighbours keep them; door.c answers requests to an API's host: route.c finds the route, event.c
+ * makes the function's event, reply.c reads what it answered. */
+#ifndef STRATA_SERVICES_APIGATEWAYV2_API_H
+#define STRATA_SERVICES_APIGATEWAYV2_API_H
+
+#include "aws/error.h"
+#include "gen/apigatewayv2.h"
+
+enum { APIGW_TIMEOUT_MS = 30000, APIGW_BODY_BYTES_MAX = 10 * 1024 * 1024, APIGW_PAGE_MAX = 500 };
+
+void api_key(struct op *op, struct key *k, const char *kind, struct str api_id); /* kind "api", or the prefix of a part's kind */
+int api_get(struct op *op, struct str api_id, struct apigatewayv2_Api *ret);      /* E_AWS NotFoundException */
+/* A part of an API: kind "integration", "route", "stage", "deployment". */
+int part_get(struct op *op, const char *kind, struct str api_id, struct str id, const struct shape *shape, void *ret);
+int part_put(struct op *op, const char *kind, struct str api_id, struct str id, const struct shape *shape, const void *part);
+int part_delete(struct op *op, const char *kind, struct str api_id, struct str id);
+/* Every part of a kind: fn is called with the stored bytes until it answers <0. */
+int part_each(struct op *op, const char *kind, struct str api_id, int (*fn)(struct op *op, void *ctx, struct str value), void *ctx);
+
+/* ---- the door's half ---- */
+
+struct api_request {
+    struct exchange *x;
+    struct str api_id, path;       /* decoded path behind the stage: "/users/7" */
+    struct str raw_path;           /* as the event shows it: with the stage, when it has a name */
+    struct str domain;
+    struct apigatewayv2_Api api;
+    struct apigatewayv2_Stage stage;
+    struct apigatewayv2_Route route;
+    struct apigatewayv2_Integration integration;
+    struct str_map path_parameters;
+};
+
+/* The route for method and path: the most specific one. E_NOT_FOUND. */
+int route_find(struct op *op, struct api_request *r);
+struct str event_v2(struct op *op, const struct api_request *r);
+struct str event_v1(struct op *op, const struct api_request *r);
+/* The function's answer as HTTP. version: payload format "1.0" or "2.0". A malformed one is 500, as on AWS. */
+void reply_from(struct op *op, struct exchange *x, struct str version, struct str payload, struct answer *ret);
+void reply_message(struct exchange *x, int status, const char *message, struct answer *ret); /* {"message":"..."} */
+/* CORS of the API's configuration: headers for an actual request; true when x was a preflight and *ret answers it. */
+bool cors_apply(const struct apigatewayv2_Api *api, struct exchange *x, struct answer *ret);
+
+#endif

@@ -1,0 +1,237 @@
+/* Requests to an API: <api-id>.execute-api.<region>.{localhost,amazonaws.com} and /_aws/execute-api/<api-id>/... On an API's host no path is
+ * reserved. The function is invoked as apigateway.amazonaws.com, so its policy decides. */
+#include <string.h>
+
+#include "api.h"
+#include "base/code.h"
+#include "base/limits.h"
+#include "cloud/call.h"
+#include "cloud/cloud.h"
+#include "cloud/door.h"
+#include "gen/lambda.h"
+
+extern const struct door apigatewayv2_door;
+
+static const char path_prefix[] = "/_aws/execute-api/";
+
+/* The API id that a request names, and the path it asks for; false when it names none. */
+static bool split(const struct exchange *x, struct str *ret_id, struct str *ret_path)
+{
+    struct str host, port, rest;
+    str_cut(x->host, ':', &host, &port);
+    if (str_cut(host, '.', ret_id, &rest) && str_starts(rest, STR("execute-api.")) &&
+        (str_ends(rest, STR(".localhost")) || str_ends(rest, STR(".amazonaws.com")))) {
+        *ret_path = x->target;
+        return true;
+    }
+    if (!str_starts(x->target, str_c(path_prefix)))
+        return false;
+    rest = str_sub(x->target, sizeof path_prefix - 1, x->target.n);
+    str_cut(rest, '/', ret_id, ret_path);
+    *ret_path = str_sub(rest, ret_id->n, rest.n);
+    return ret_id->n > 0;
+}
+
+static bool matches(struct cloud *cloud, const struct exchange *x)
+{
+    struct str id, path;
+    return split(x, &id, &path);
+}
+
+static enum body_mode begin(void *ctx, struct exchange *x, size_t *max_bytes, struct body_sink *sink)
+{
+    *max_bytes = APIGW_BODY_BYTES_MAX;
+    return BODY_WHOLE;
+}
+
+/* One request, from the door to its answer; in the exchange's arena. */
+struct visit {
+    struct api_request r;
+    struct answer answer;
+    bool prepared;
+    struct lambda_Invoke_in invoke;
+    struct principal gateway;
+};
+
+struct owner {
+    struct str id;
+    struct apigatewayv2_rec_Owner rec;
+    struct arena *arena;
+    bool found;
+};
+
+static int find_owner(struct op *op, void *ctx)
+{
+    struct owner *o = ctx;
+    struct apigatewayv2_rec_Owner rec = { 0 };
+    struct key k;
+    op_key_world(op, &k, "apigatewayv2", "owner");
+    key_str(&k, o->id);
+    int rc = op_rec_get(op, &k, &apigatewayv2_rec_Owner_shape, &rec);
+    o->found = rc == 0;
+    o->rec.Account = str_dup(o->arena, rec.Account);
+    o->rec.Region = str_dup(o->arena, rec.Region);
+    return rc;
+}
+
+/* The stage: the first segment when a stage has that name, else $default. */
+static int find_stage(struct op *op, struct api_request *r, struct str path)
+{
+    struct str first, rest;
+    str_cut(str_sub(path, 1, path.n), '/', &first, &rest);
+    struct key k;
+    api_key(op, &k, "stage", r->api_id);
+    key_str(&k, first);
+    int rc = first.n ? op_rec_get(op, &k, &apigatewayv2_Stage_shape, &r->stage) : E_NOT_FOUND;
+    r->raw_path = path;
+    r->path = path;
+    if (rc == 0) {
+        r->path = str_sub(path, 1 + first.n, path.n);
+        if (!r->path.n)
+            r->path = STR("/");
+        return 0;
+    }
+    if (rc != E_NOT_FOUND)
+        return rc;
+    api_key(op, &k, "stage", r->api_id);
+    key_c(&k, "$default");
+    return op_rec_get(op, &k, &apigatewayv2_Stage_shape, &r->stage);
+}
+
+static int find_integration(struct op *op, struct api_request *r)
+{
+    struct str kind, id;
+    struct key k;
+    if (!str_cut(r->route.Target, '/', &kind, &id))
+        return E_NOT_FOUND;
+    api_key(op, &k, "integration", r->api_id);
+    key_str(&k, id);
+    return op_rec_get(op, &k, &apigatewayv2_Integration_shape, &r->integration);
+}
+
+/* The function of an integration URI: its ARN itself, or arn:aws:apigateway:...:lambda:path/2015-03-31/functions/ARN/invocations. */
+static struct str function_of(struct op *op, struct str uri)
+{
+    const char *mark = "/functions/";
+    const char *at = memmem(uri.p, uri.n, mark, strlen(mark));
+    if (!at)
+        return uri;
+    struct str arn = str_sub(uri, (size_t)(at - uri.p) + strlen(mark), uri.n);
+    if (str_ends(arn, STR("/invocations")))
+        arn.n -= strlen("/invocations");
+    return str_dup(op->arena, arn);
+}
+
+/* arn:aws:execute-api:region:account:api/stage/METHOD/path-of-the-route, against which the function's policy is written. */
+static struct str source_arn(struct op *op, const struct api_request *r)
+{
+    struct str method, path;
+    if (!str_cut(r->route.RouteKey, ' ', &method, &path))
+        return str_printf(op->arena, "arn:aws:execute-api:%.*s:%.*s:%.*s/%.*s/$default", STR_ARG(op->region), STR_ARG(op->account), STR_ARG(r->api_id),
+                          STR_ARG(r->stage.StageName));
+    if (str_is(method, "ANY"))
+        method = STR("*");
+    return str_printf(op->arena, "arn:aws:execute-api:%.*s:%.*s:%.*s/%.*s/%.*s%.*s", STR_ARG(op->region), STR_ARG(op->account), STR_ARG(r->api_id),
+                      STR_ARG(r->stage.StageName), STR_ARG(method), STR_ARG(path));
+}
+
+/* Everything up to the invocation. E_NOT_FOUND: no such route. E_EXISTS: *answer stands already (CORS preflight). */
+static int prepare(struct op *op, struct visit *v)
+{
+    struct api_request *r = &v->r;
+    struct str id, path;
+    split(r->x, &id, &path);
+    if (uri_decode(op->arena, path.n ? path : STR("/"), false, &path))
+        return E_NOT_FOUND;
+    r->api_id = id;
+    int rc = api_get(op, id, &r->api);
+    if (rc)
+        return E_NOT_FOUND;
+    if (cors_apply(&r->api, r->x, &v->answer))
+        return E_EXISTS;
+    rc = find_stage(op, r, path);
+    if (!rc)
+        rc = route_find(op, r);
+    if (!rc)
+        rc = find_integration(op, r);
+    if (rc)
+        return rc;
+    struct str host, port;
+    str_cut(r->x->host, ':', &host, &port);
+    r->domain = host;
+    bool v1 = str_is(r->integration.PayloadFormatVersion, "1.0");
+    v->invoke.FunctionName = function_of(op, r->integration.IntegrationUri);
+    v->invoke.Payload = v1 ? event_v1(op, r) : event_v2(op, r);
+    v->gateway = principal_service(op, "apigateway.amazonaws.com", source_arn(op, r));
+    return v->invoke.Payload.p ? 0 : E_LIMIT;
+}
+
+static void answer_with(struct op *op, struct visit *v, const struct lambda_Invoke_out *out)
+{
+    struct api_request *r = &v->r;
+    if (out->FunctionError.p)
+        reply_message(r->x, 500, "Internal Server Error", &v->answer);
+    else
+        reply_from(op, r->x, r->integration.PayloadFormatVersion, out->Payload, &v->answer);
+    cors_apply(&r->api, r->x, &v->answer);
+    answer_header(r->x->arena, &v->answer, "Apigw-Requestid", str_dup(r->x->arena, op->request_id));
+}
+
+static int handle(struct op *op, void *ctx)
+{
+    struct visit *v = ctx;
+    struct lambda_Invoke_out out = { 0 };
+    int rc = v->prepared ? 0 : prepare(op, v);
+    v->prepared = true;
+    if (rc == E_EXISTS)
+        return 0;
+    if (rc == E_NOT_FOUND) {
+        reply_message(v->r.x, 404, "Not Found", &v->answer);
+        return 0;
+    }
+    if (!rc && op->timed_out) {
+        reply_message(v->r.x, 503, "Service Unavailable", &v->answer);
+        return 0;
+    }
+    struct op_failure why = { 0 };
+    int64_t wait_ms = opt_i64(v->r.integration.TimeoutInMillis, APIGW_TIMEOUT_MS);
+    if (!rc)
+        rc = cloud_forward(op, "lambda", "Invoke", &v->gateway, &v->invoke, &out, wait_ms, &why);
+    if (rc == E_PARKED)
+        return rc;
+    if (rc == 0)
+        answer_with(op, v, &out);
+    else if (rc == E_AWS && str_is(str_c(why.error->name), "TooManyRequestsException"))
+        reply_message(v->r.x, 503, "Service Unavailable", &v->answer);
+    else
+        reply_message(v->r.x, 500, "Internal Server Error", &v->answer);
+    return 0;
+}
+
+static void reply(struct cloud *cloud, void *ctx, int rc)
+{
+    struct visit *v = ctx;
+    if (rc)
+        reply_message(v->r.x, rc == E_CLOSED ? 503 : 500, rc == E_CLOSED ? "Service Unavailable" : "Internal Server Error", &v->answer);
+    exchange_reply(v->r.x, &v->answer);
+}
+
+static void run(void *ctx, struct exchange *x)
+{
+    struct cloud *cloud = ctx;
+    struct visit *v = arena_one(x->arena, struct visit);
+    struct owner o = { .arena = x->arena };
+    struct str path;
+    v->r.x = x;
+    answer_init(&v->answer, 200);
+    split(x, &o.id, &path);
+    cloud_read(cloud, STR(""), STR(""), find_owner, &o);
+    if (x->body_failed || !o.found) {
+        reply_message(x, x->body_failed ? 400 : 404, x->body_failed ? "Bad Request" : "Not Found", &v->answer);
+        exchange_reply(x, &v->answer);
+        return;
+    }
+    cloud_ask(cloud, o.rec.Account, o.rec.Region, x, handle, reply, v);
+}
+
+const struct door apigatewayv2_door = { .name = "execute-api", .matches = matches, .handler = { .begin = begin, .run = run } };

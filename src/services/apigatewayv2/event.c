@@ -1,0 +1,285 @@
+/* The events of the Lambda proxy integration:
+ * https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html */
+#include <stdio.h>
+
+#include "api.h"
+#include "base/buf.h"
+#include "base/code.h"
+
+enum { EVENT_BYTES_MAX = 32 * 1024 * 1024 };
+
+static void put(struct buf *b, const char *name, struct str value)
+{
+    buf_json_string(b, str_c(name));
+    buf_byte(b, ':');
+    if (value.p)
+        buf_json_string(b, value);
+    else
+        buf_c(b, "null");
+}
+
+/* A map of name to values, in order of first appearance. */
+struct multi {
+    struct str name;
+    struct str_list values;
+};
+struct multi_list {
+    struct multi *v;
+    uint32_t n, cap;
+    bool set;
+};
+
+static void add(struct arena *a, struct multi_list *m, struct str name, struct str value)
+{
+    for (uint32_t i = 0; i < m->n; i++) {
+        if (str_eq(m->v[i].name, name)) {
+            str_list_add(a, &m->v[i].values, value);
+            return;
+        }
+    }
+    struct multi *e = list_push(a, m);
+    e->name = name;
+    str_list_add(a, &e->values, value);
+}
+
+static void put_joined(struct buf *b, const struct multi_list *m)
+{
+    buf_byte(b, '{');
+    for (uint32_t i = 0; i < m->n; i++) {
+        struct str joined = m->v[i].values.v[0];
+        for (uint32_t k = 1; k < m->v[i].values.n; k++)
+            joined = str_printf(b->arena, "%.*s,%.*s", STR_ARG(joined), STR_ARG(m->v[i].values.v[k]));
+        if (i)
+            buf_byte(b, ',');
+        buf_json_string(b, m->v[i].name);
+        buf_byte(b, ':');
+        buf_json_string(b, joined);
+    }
+    buf_byte(b, '}');
+}
+
+static void put_last(struct buf *b, const struct multi_list *m)
+{
+    buf_byte(b, '{');
+    for (uint32_t i = 0; i < m->n; i++) {
+        if (i)
+            buf_byte(b, ',');
+        buf_json_string(b, m->v[i].name);
+        buf_byte(b, ':');
+        buf_json_string(b, m->v[i].values.v[m->v[i].values.n - 1]);
+    }
+    buf_byte(b, '}');
+}
+
+static void put_lists(struct buf *b, const struct multi_list *m)
+{
+    buf_byte(b, '{');
+    for (uint32_t i = 0; i < m->n; i++) {
+        if (i)
+            buf_byte(b, ',');
+        buf_json_string(b, m->v[i].name);
+        buf_c(b, ":[");
+        for (uint32_t k = 0; k < m->v[i].values.n; k++) {
+            if (k)
+                buf_byte(b, ',');
+            buf_json_string(b, m->v[i].values.v[k]);
+        }
+        buf_byte(b, ']');
+    }
+    buf_byte(b, '}');
+}
+
+static void put_map(struct buf *b, const struct str_map *m)
+{
+    buf_byte(b, '{');
+    for (uint32_t i = 0; i < m->n; i++) {
+        if (i)
+            buf_byte(b, ',');
+        buf_json_string(b, m->v[i].key);
+        buf_byte(b, ':');
+        buf_json_string(b, m->v[i].value);
+    }
+    buf_byte(b, '}');
+}
+
+static void read_query(struct op *op, struct str query, struct multi_list *ret)
+{
+    for (struct str rest = query, pair; rest.n;) {
+        str_cut(rest, '&', &pair, &rest);
+        struct str name, value;
+        str_cut(pair, '=', &name, &value);
+        if (!pair.n || uri_decode(op->arena, name, true, &name) || uri_decode(op->arena, value.p ? value : STR(""), true, &value))
+            continue;
+        add(op->arena, ret, name, value);
+    }
+}
+
+static void read_headers(struct op *op, const struct api_request *r, bool keep_cookies, struct multi_list *ret)
+{
+    for (uint32_t i = 0; i < r->x->headers.n; i++) {
+        struct str name = str_lower(op->arena, r->x->headers.v[i].name);
+        if (keep_cookies || !str_is(name, "cookie"))
+            add(op->arena, ret, name, r->x->headers.v[i].value);
+    }
+    struct str port = STR("443");
+    add(op->arena, ret, STR("x-forwarded-for"), r->x->peer);
+    add(op->arena, ret, STR("x-forwarded-port"), port);
+    add(op->arena, ret, STR("x-forwarded-proto"), r->x->tls ? STR("https") : STR("http"));
+}
+
+/* Text goes as it is, everything else in base64. */
+static bool is_text(const struct api_request *r)
+{
+    struct str type = exchange_header(r->x, "content-type"), rest;
+    str_cut(type, ';', &type, &rest);
+    type = str_trim(type);
+    bool named = !type.n || str_starts(type, STR("text/")) || str_is(type, "application/json") || str_is(type, "application/xml") ||
+                 str_is(type, "application/javascript") || str_ends(type, STR("+json")) || str_ends(type, STR("+xml"));
+    return named && str_is_utf8(r->x->body) && !exchange_header(r->x, "content-encoding").p;
+}
+
+static void put_body(struct op *op, struct buf *b, const struct api_request *r, bool null_when_empty)
+{
+    bool text = is_text(r);
+    struct str body = r->x->body;
+    if (!body.n)
+        buf_c(b, null_when_empty ? ",\"body\":null" : "");
+    else {
+        buf_c(b, ",\"body\":");
+        buf_json_string(b, text ? body : base64_encode(op->arena, body.p, body.n));
+    }
+    buf_printf(b, ",\"isBase64Encoded\":%s}", body.n && !text ? "true" : "false");
+}
+
+/* 12/Mar/2020:19:03:58 +0000 */
+static struct str request_time(struct op *op)
+{
+    struct str http = time_http(op->arena, op_now_ms(op)); /* Sun, 30 Aug 2015 12:36:00 GMT */
+    return str_printf(op->arena, "%.2s/%.3s/%.4s:%.8s +0000", http.p + 5, http.p + 8, http.p + 12, http.p + 17);
+}
+
+struct str event_v2(struct op *op, const struct api_request *r)
+{
+    struct buf b;
+    struct multi_list headers = { 0 }, query = { 0 };
+    struct str cookies = exchange_header(r->x, "cookie");
+    buf_init(&b, op->arena, EVENT_BYTES_MAX);
+    read_headers(op, r, false, &headers);
+    read_query(op, r->x->query, &query);
+    buf_c(&b, "{\"version\":\"2.0\",");
+    put(&b, "routeKey", r->route.RouteKey);
+    buf_byte(&b, ',');
+    put(&b, "rawPath", r->raw_path);
+    buf_byte(&b, ',');
+    put(&b, "rawQueryString", r->x->query.p ? r->x->query : STR(""));
+    if (cookies.n) {
+        buf_c(&b, ",\"cookies\":[");
+        for (struct str rest = cookies, one; rest.n;) {
+            str_cut(rest, ';', &one, &rest);
+            buf_json_string(&b, str_trim(one));
+            if (rest.n)
+                buf_byte(&b, ',');
+        }
+        buf_byte(&b, ']');
+    }
+    buf_c(&b, ",\"headers\":");
+    put_joined(&b, &headers);
+    if (query.n) {
+        buf_c(&b, ",\"queryStringParameters\":");
+        put_joined(&b, &query);
+    }
+    buf_c(&b, ",\"requestContext\":{");
+    put(&b, "accountId", op->account);
+    buf_byte(&b, ',');
+    put(&b, "apiId", r->api_id);
+    buf_byte(&b, ',');
+    put(&b, "domainName", r->domain);
+    buf_byte(&b, ',');
+    put(&b, "domainPrefix", r->api_id);
+    buf_c(&b, ",\"http\":{");
+    put(&b, "method", r->x->method);
+    buf_byte(&b, ',');
+    put(&b, "path", r->raw_path);
+    buf_c(&b, ",\"protocol\":\"HTTP/1.1\",");
+    put(&b, "sourceIp", r->x->peer);
+    buf_byte(&b, ',');
+    put(&b, "userAgent", opt_str(exchange_header(r->x, "user-agent"), STR("")));
+    buf_c(&b, "},");
+    put(&b, "requestId", op->request_id);
+    buf_byte(&b, ',');
+    put(&b, "routeKey", r->route.RouteKey);
+    buf_byte(&b, ',');
+    put(&b, "stage", r->stage.StageName);
+    buf_byte(&b, ',');
+    put(&b, "time", request_time(op));
+    buf_printf(&b, ",\"timeEpoch\":%lld}", (long long)op_now_ms(op));
+    if (r->path_parameters.n) {
+        buf_c(&b, ",\"pathParameters\":");
+        put_map(&b, &r->path_parameters);
+    }
+    if (r->stage.StageVariables.n) {
+        buf_c(&b, ",\"stageVariables\":");
+        put_map(&b, &r->stage.StageVariables);
+    }
+    put_body(op, &b, r, false);
+    return buf_done(&b);
+}
+
+struct str event_v1(struct op *op, const struct api_request *r)
+{
+    struct buf b;
+    struct multi_list headers = { 0 }, query = { 0 };
+    struct str method, resource;
+    if (!str_cut(r->route.RouteKey, ' ', &method, &resource))
+        resource = r->route.RouteKey;
+    buf_init(&b, op->arena, EVENT_BYTES_MAX);
+    read_headers(op, r, true, &headers);
+    read_query(op, r->x->query, &query);
+    buf_c(&b, "{\"version\":\"1.0\",");
+    put(&b, "resource", resource);
+    buf_byte(&b, ',');
+    put(&b, "path", r->raw_path);
+    buf_byte(&b, ',');
+    put(&b, "httpMethod", r->x->method);
+    buf_c(&b, ",\"headers\":");
+    put_last(&b, &headers);
+    buf_c(&b, ",\"multiValueHeaders\":");
+    put_lists(&b, &headers);
+    buf_c(&b, ",\"queryStringParameters\":");
+    query.n ? put_last(&b, &query) : buf_c(&b, "null");
+    buf_c(&b, ",\"multiValueQueryStringParameters\":");
+    query.n ? put_lists(&b, &query) : buf_c(&b, "null");
+    buf_c(&b, ",\"requestContext\":{");
+    put(&b, "accountId", op->account);
+    buf_byte(&b, ',');
+    put(&b, "apiId", r->api_id);
+    buf_byte(&b, ',');
+    put(&b, "domainName", r->domain);
+    buf_byte(&b, ',');
+    put(&b, "domainPrefix", r->api_id);
+    buf_byte(&b, ',');
+    put(&b, "extendedRequestId", op->request_id);
+    buf_byte(&b, ',');
+    put(&b, "httpMethod", r->x->method);
+    buf_c(&b, ",\"identity\":{\"accessKey\":null,\"accountId\":null,\"caller\":null,\"cognitoAmr\":null,\"cognitoAuthenticationProvider\":null,"
+              "\"cognitoAuthenticationType\":null,\"cognitoIdentityId\":null,\"cognitoIdentityPoolId\":null,\"principalOrgId\":null,");
+    put(&b, "sourceIp", r->x->peer);
+    buf_c(&b, ",\"user\":null,");
+    put(&b, "userAgent", opt_str(exchange_header(r->x, "user-agent"), STR("")));
+    buf_c(&b, ",\"userArn\":null},");
+    put(&b, "path", r->raw_path);
+    buf_c(&b, ",\"protocol\":\"HTTP/1.1\",");
+    put(&b, "requestId", op->request_id);
+    buf_byte(&b, ',');
+    put(&b, "requestTime", request_time(op));
+    buf_printf(&b, ",\"requestTimeEpoch\":%lld,\"resourceId\":null,", (long long)op_now_ms(op));
+    put(&b, "resourcePath", resource);
+    buf_byte(&b, ',');
+    put(&b, "stage", r->stage.StageName);
+    buf_c(&b, "},\"pathParameters\":");
+    r->path_parameters.n ? put_map(&b, &r->path_parameters) : buf_c(&b, "null");
+    buf_c(&b, ",\"stageVariables\":");
+    r->stage.StageVariables.n ? put_map(&b, &r->stage.StageVariables) : buf_c(&b, "null");
+    put_body(op, &b, r, true);
+    return buf_done(&b);
+}
