@@ -339,6 +339,28 @@ int blob_read(struct blobs *b, struct arena *a, const struct blob *blob, size_t 
     return rc;
 }
 
+int blob_link(struct blobs *b, struct arena *a, struct str id, struct str *ret_id)
+{
+    struct place from, to;
+    if (!place_of(id, &from))
+        return E_NOT_FOUND;
+    /* The same two first digits, hence the same folder, which is there. */
+    struct str fresh = str_printf(a, "%.2s%.*s", id.p, STR_ARG(random_hex(a, BLOB_ID_CHARS - 2)));
+    place_of(fresh, &to);
+    if (linkat(b->dir_fd, from.path, b->dir_fd, to.path, 0) < 0)
+        return errno_error();
+    int folder_fd = -1;
+    char folder[3] = { id.p[0], id.p[1], 0 };
+    int rc = dir_open(b->dir_fd, folder, &folder_fd);
+    if (rc == 0 && fsync(folder_fd) < 0)
+        rc = errno_error();
+    if (folder_fd >= 0)
+        close(folder_fd);
+    if (rc == 0)
+        *ret_id = fresh;
+    return rc;
+}
+
 void blob_remove(struct blobs *b, struct str id)
 {
     struct place place;

@@ -46,6 +46,8 @@ void blob_abort(struct blob_writer *w); /* NULL-safe */
 
 int blob_open(struct blobs *b, struct str id);       /* a file descriptor, O_CLOEXEC, or E_NOT_FOUND, E_IO */
 int blob_read(struct blobs *b, struct arena *a, const struct blob *blob, size_t max_bytes, struct str *ret); /* whole, into memory */
+/* Another name for the same body (a hard link, durably): bodies never change. ret_id in the arena. E_NOT_FOUND, E_IO, E_NO_SPACE. */
+int blob_link(struct blobs *b, struct arena *a, struct str id, struct str *ret_id);
 void blob_remove(struct blobs *b, struct str id);
 struct str blob_path(struct blobs *b, struct arena *a, struct str id);
 
