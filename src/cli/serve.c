@@ -116,6 +116,9 @@ static int open_cloud(struct serve *s, struct sandboxes *sandboxes)
     int rc = cloud_start(&config, s->store, s->blobs, &s->cloud);
     if (rc)
         return complain("cannot start", err_name(rc));
+    int orphans = cloud_sweep_blobs(s->cloud);
+    if (orphans > 0)
+        log_info("removed %d body files that no record names", orphans);
     s->cloud->sandboxes = caps.available ? sandboxes : NULL;
     struct http_config http = {
         .handler = { .ctx = s, .begin = begin, .run = run }, .certificate = certificate, .connect_allowed = connect_allowed, .ctx = s,

@@ -11,8 +11,8 @@
 #include "cloud/call.h"
 #include "http/http.h"
 #include "sandbox/dns.h"
-#include "sandbox/runtime.h"
 #include "services/lambda/host.h"
+#include "services/lambda/runtime.h"
 
 enum { CREDENTIALS_S = 12 * 3600, PORTS = 3 };
 
@@ -33,7 +33,7 @@ struct principal function_principal(struct arena *a, struct str account, struct 
 
 struct ask {
     struct environment *env;
-    struct auth_credentials credentials;
+    struct session_credentials credentials;
     struct str why;
     pthread_mutex_t lock;
     pthread_cond_t done;
@@ -45,13 +45,13 @@ static int assume(struct op *op, void *ctx)
 {
     struct ask *ask = ctx;
     struct pool *p = ask->env->pool;
-    struct auth_credentials c = { 0 };
+    struct session_credentials c = { 0 };
     int rc = auth_assume_role(op, p->function.Role, p->function.Name, "lambda.amazonaws.com", CREDENTIALS_S, &c);
     struct arena *a = ask->env->arena;
     if (rc == E_AWS)
         ask->why = str_dup(a, op->fail.message);
-    ask->credentials = (struct auth_credentials){
-        .access_key_id = str_dup(a, c.access_key_id), .secret_access_key = str_dup(a, c.secret_access_key),
+    ask->credentials = (struct session_credentials){
+        .access_key_id = str_dup(a, c.access_key_id), .secret = str_dup(a, c.secret),
         .session_token = str_dup(a, c.session_token), .expires_ms = c.expires_ms,
     };
     return rc;
@@ -135,7 +135,7 @@ static void set(struct environment *env, struct str_list *vars, const char *name
     str_list_add(env->arena, vars, str_printf(env->arena, "%s=%.*s", name, STR_ARG(value)));
 }
 
-static void variables(struct environment *env, const struct auth_credentials *c, struct str_list *vars)
+static void variables(struct environment *env, const struct session_credentials *c, struct str_list *vars)
 {
     const struct lambda_rec_Function *f = &env->pool->function;
     struct arena *a = env->arena;
@@ -144,7 +144,7 @@ static void variables(struct environment *env, const struct auth_credentials *c,
     set(env, vars, "AWS_REGION", env->pool->region);
     set(env, vars, "AWS_DEFAULT_REGION", env->pool->region);
     set(env, vars, "AWS_ACCESS_KEY_ID", c->access_key_id);
-    set(env, vars, "AWS_SECRET_ACCESS_KEY", c->secret_access_key);
+    set(env, vars, "AWS_SECRET_ACCESS_KEY", c->secret);
     set(env, vars, "AWS_SESSION_TOKEN", c->session_token);
     set(env, vars, "AWS_LAMBDA_FUNCTION_NAME", f->Name);
     set(env, vars, "AWS_LAMBDA_FUNCTION_VERSION", STR("$LATEST"));
@@ -175,7 +175,9 @@ static int attach(struct lambda_host *h, struct environment *env, const int fds[
     for (int i = 0; i < PORTS; i++)
         if (http_listen_fd(h->cloud->http, fds[i], env, ports[i] == 9001))
             return E_IO;
-    dns_server_add(fds[PORTS]);
+    env->dns_fd = fds[PORTS];
+    if (dns_server_add(h->dns, env->dns_fd))
+        return E_IO;
     struct epoll_event e = { .events = EPOLLIN, .data.ptr = env };
     fcntl(env->output_fd, F_SETFL, fcntl(env->output_fd, F_GETFL) | O_NONBLOCK);
     return epoll_ctl(h->output_epoll, EPOLL_CTL_ADD, env->output_fd, &e) ? E_IO : 0;
@@ -231,8 +233,6 @@ int environment_start(struct lambda_host *h, struct environment *env)
     rc = trees(h, env, mounts, &n_mounts);
     if (rc)
         return fail(env, "InvalidZipFileException", str_printf(env->arena, "Lambda could not unpack the function's code (%s)", err_name(rc)));
-    for (uint32_t i = 0; i < image.n_mounts; i++)
-        mounts[n_mounts++] = image.mounts[i];
     variables(env, &ask.credentials, &vars);
     return launch(h, env, &image, mounts, n_mounts, &vars);
 }

@@ -8,6 +8,7 @@
 #include "base/code.h"
 #include "base/log.h"
 #include "http/http.h"
+#include "sandbox/dns.h"
 #include "wire/wire.h"
 
 /* ---- pools ---- */
@@ -268,6 +269,8 @@ static void bury(struct lambda_host *h, struct environment *env)
     }
     if (h->cloud->http)
         http_unlisten(h->cloud->http, env);
+    if (env->dns_fd >= 0)
+        dns_server_remove(h->dns, env->dns_fd);
     if (env->output_fd >= 0)
         close(env->output_fd);
     sandbox_free(env->box);
@@ -284,7 +287,7 @@ static struct environment *environment_new(struct lambda_host *h, struct pool *p
     env->arena = a;
     env->log_arena = arena_new();
     env->pool = p;
-    env->output_fd = -1;
+    env->output_fd = env->dns_fd = -1;
     env->state = ENV_STARTING;
     env->since_ms = clock_mono_ms();
     env->log_stream = str_printf(a, "%.*s/[$LATEST]%.*s", STR_ARG(str_replace(a, str_sub(time_iso8601(a, clock_now_ms(h->cloud->clock)), 0, 10), STR("-"), STR("/"))),
@@ -453,7 +456,7 @@ int lambda_start(struct cloud *cloud)
     pthread_cond_init(&h->start_wanted, &attr);
     pthread_condattr_destroy(&attr);
     h->output_epoll = epoll_create1(EPOLL_CLOEXEC);
-    if (h->output_epoll < 0)
+    if (h->output_epoll < 0 || dns_server_start(&h->dns))
         return E_IO;
     int rc = cloud->sandboxes ? sandboxes_start(cloud->sandboxes, on_exit_of, h) : 0;
     if (rc) {
@@ -506,6 +509,7 @@ void lambda_stop(struct cloud *cloud)
     pthread_mutex_unlock(&h->lock);
     cloud->lambda = NULL;
     close(h->output_epoll);
+    dns_server_stop(h->dns);
     while (h->pools) {
         struct pool *p = h->pools;
         h->pools = p->next;

@@ -54,7 +54,7 @@ struct environment {
     struct pool *pool;
     enum { ENV_STARTING, ENV_IDLE, ENV_BUSY, ENV_DEAD } state;
     struct sandbox *box;
-    int output_fd;
+    int output_fd, dns_fd;
     struct exchange *waiting;   /* its parked GET next */
     struct invocation *current;
     bool frozen, timed_out, exited, initialized, in_starter;
@@ -92,6 +92,7 @@ struct lambda_host {
     struct pool *pools;
     uint32_t environments;
     int output_epoll;
+    struct dns_server *dns;
     bool stopping;
     struct poller *poller;
 };

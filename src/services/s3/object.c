@@ -246,7 +246,7 @@ static int read_object(struct op *op, const struct s3_GetObject_in *in, struct s
 {
     struct s3_rec_Bucket b = { 0 };
     struct s3_rec_Object o = { 0 };
-    struct range range;
+    struct range range = { 0 };
     int rc = find_readable(op, in, &b, &o);
     if (!rc)
         rc = read_conditions(op, &o, in);
