@@ -1,0 +1,44 @@
+/* The room of CloudWatch Logs.
+ *
+ *   group  (name)                       Group record;  live (id): bytes, timers
+ *   stream (group id, name)             Stream record; sid (group id, stream id) -> name
+ *   event  (group id, stream id, timestamp, number)   Event record
+ *   time   (group id, timestamp, stream id, number)   the same events in the order of the whole group, without value
+ *
+ * Ids are never used twice, so that deleting a group or stream only drops its record; a job sweeps what it left. Retention hides events at
+ * once and deletes them by a timer a group, from the oldest on. */
+#ifndef STRATA_SERVICES_LOGS_LOGS_H
+#define STRATA_SERVICES_LOGS_LOGS_H
+
+#include "aws/op.h"
+#include "gen/logs.h"
+
+enum {
+    LOGS_BATCH_EVENTS_MAX = 10000,
+    LOGS_BATCH_BYTES_MAX = 1048576,
+    LOGS_EVENT_OVERHEAD = 26, /* counted for each event, as AWS does */
+    LOGS_ANSWER_BYTES_MAX = 1048576,
+    LOGS_PAGE_MAX = 50,
+};
+#define LOGS_DAY_MS (24LL * 60 * 60 * 1000)
+
+void logs_key(struct op *op, struct key *k, const char *kind, int64_t group_id);
+
+/* ---- group.c ---- */
+
+/* Name of a group given by name or ARN (with or without :*), in either parameter; fails when neither or both are given. */
+int group_name(struct op *op, struct str name, struct str identifier, struct str *ret);
+int group_find(struct op *op, struct str name, struct logs_rec_Group *ret); /* fails: The specified log group does not exist. */
+int group_live(struct op *op, int64_t id, struct logs_rec_Live *ret);
+int group_live_put(struct op *op, int64_t id, const struct logs_rec_Live *live);
+int group_arm(struct op *op, const struct logs_rec_Group *g, struct logs_rec_Live *live, int64_t due_ms); /* the retention timer; caller puts live */
+int64_t group_oldest_ms(struct op *op, const struct logs_rec_Group *g); /* events before are over their retention */
+int logs_page_limit(struct op *op, struct opt_i64 limit, int64_t max, int64_t *ret);
+int logs_page_from(struct op *op, struct str token, struct str *ret_key); /* fails: The specified nextToken is invalid. */
+
+/* ---- stream.c ---- */
+
+int stream_find(struct op *op, const struct logs_rec_Group *g, struct str name, struct logs_rec_Stream *ret);
+int stream_put(struct op *op, const struct logs_rec_Group *g, const struct logs_rec_Stream *s);
+
+#endif
