@@ -46,7 +46,7 @@ static int assume(struct op *op, void *ctx)
     struct ask *ask = ctx;
     struct pool *p = ask->env->pool;
     struct session_credentials c = { 0 };
-    int rc = auth_assume_role(op, p->function.Role, p->function.Name, "lambda.amazonaws.com", CREDENTIALS_S, &c);
+    int rc = auth_assume_role(op, p->function.Role, p->function.Name, "lambda.amazonaws.com", STR_NONE, CREDENTIALS_S, &c);
     struct arena *a = ask->env->arena;
     if (rc == E_AWS)
         ask->why = str_dup(a, op->fail.message);
