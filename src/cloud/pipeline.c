@@ -142,6 +142,19 @@ static int attach_stream(struct request *r)
     return 0;
 }
 
+/* http writes Content-Length itself; what an operation says (HeadObject) tells it. */
+static void lift_length(struct answer *a)
+{
+    for (uint32_t i = 0; i < a->headers.n; i++) {
+        if (!str_eq_nocase(a->headers.v[i].name, STR("content-length")))
+            continue;
+        if (a->content_length < 0)
+            str_to_i64(a->headers.v[i].value, &a->content_length);
+        a->headers.v[i] = a->headers.v[--a->headers.n];
+        return;
+    }
+}
+
 static int execute(struct task *t)
 {
     struct request *r = (struct request *)t;
@@ -161,6 +174,7 @@ static int execute(struct task *t)
     rc = wire_encode(op->arena, op->protocol, op->row, r->out, op->request_id, &r->answer);
     if (rc == 0)
         rc = attach_stream(r);
+    lift_length(&r->answer);
     for (uint32_t i = 0; rc == 0 && i < op->reply_headers.n; i++)
         *list_push(op->arena, &r->answer.headers) = op->reply_headers.v[i];
     if (op->reply_status)
