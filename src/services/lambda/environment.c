@@ -11,8 +11,8 @@
 #include "cloud/call.h"
 #include "http/http.h"
 #include "sandbox/dns.h"
+#include "sandbox/runtime.h"
 #include "services/lambda/host.h"
-#include "services/lambda/runtime.h"
 
 enum { CREDENTIALS_S = 12 * 3600, PORTS = 3 };
 
@@ -233,6 +233,8 @@ int environment_start(struct lambda_host *h, struct environment *env)
     rc = trees(h, env, mounts, &n_mounts);
     if (rc)
         return fail(env, "InvalidZipFileException", str_printf(env->arena, "Lambda could not unpack the function's code (%s)", err_name(rc)));
+    for (uint32_t i = 0; i < image.n_mounts && n_mounts < sizeof mounts / sizeof *mounts; i++)
+        mounts[n_mounts++] = image.mounts[i];
     variables(env, &ask.credentials, &vars);
     return launch(h, env, &image, mounts, n_mounts, &vars);
 }
