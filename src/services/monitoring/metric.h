@@ -1,0 +1,29 @@
+/* Metrics and their data.
+ *
+ *   metric (namespace, name, dimensions)                     Metric record: for ListMetrics
+ *   data   (namespace, name, dimensions, start_ms, unit)     Bucket: a minute, or a second when StorageResolution is 1
+ * dimensions is one string: name, 1D, value, each closed by 1E, sorted by name, so that their order does not matter. */
+#ifndef STRATA_SERVICES_MONITORING_METRIC_H
+#define STRATA_SERVICES_MONITORING_METRIC_H
+
+#include "aws/op.h"
+#include "services/monitoring/series.h"
+
+struct str dimensions_key(struct op *op, const struct monitoring_Dimensions *d);
+void data_key(struct op *op, struct key *k, struct str space, struct str name, struct str dimensions);
+
+struct point {
+    int64_t start_ms;
+    struct str unit;
+    struct monitoring_rec_Bucket bucket;
+};
+struct points {
+    struct point *v;
+    uint32_t n, cap;
+    bool set;
+};
+/* The data of [from_ms, to_ms) summed up by period, oldest first; unit absent: of every unit. */
+int read_points(struct op *op, struct str space, struct str name, const struct monitoring_Dimensions *d, struct str unit, int64_t from_ms,
+                int64_t to_ms, int64_t period_ms, struct points *ret);
+
+#endif
