@@ -78,7 +78,7 @@ static int put_datum(struct op *op, struct str space, const struct monitoring_Me
     struct str dimensions = dimensions_key(op, &d->Dimensions);
     struct monitoring_rec_Bucket b = { 0 };
     struct monitoring_Metric m = { .Namespace = space, .MetricName = d->MetricName, .Dimensions = d->Dimensions };
-    struct monitoring_rec_Metric known = { 0 };
+    struct monitoring_rec_Known known = { 0 };
     struct key k;
     int rc;
 
@@ -97,11 +97,11 @@ static int put_datum(struct op *op, struct str space, const struct monitoring_Me
     if ((rc = op_rec_put(op, &k, &monitoring_rec_Bucket_shape, &b)))
         return rc;
     metric_key(op, &k, "metric", space, d->MetricName, dimensions);
-    rc = op_rec_get(op, &k, &monitoring_rec_Metric_shape, &known);
+    rc = op_rec_get(op, &k, &monitoring_rec_Known_shape, &known);
     if (rc == 0 && known.LastMs.v >= ms - 60 * 1000) /* fresh enough for RecentlyActive */
         return 0;
-    known = (struct monitoring_rec_Metric){ .Metric = &m, .LastMs = SOME_I64(ms) };
-    return op_rec_put(op, &k, &monitoring_rec_Metric_shape, &known);
+    known = (struct monitoring_rec_Known){ .Metric = &m, .LastMs = SOME_I64(ms) };
+    return op_rec_put(op, &k, &monitoring_rec_Known_shape, &known);
 }
 
 int monitoring_PutMetricData(struct op *op, const struct monitoring_PutMetricData_in *in, struct monitoring_PutMetricData_out *out)
@@ -192,8 +192,8 @@ int monitoring_ListMetrics(struct op *op, const struct monitoring_ListMetrics_in
     out->Metrics.set = true;
     struct scan *s = txn_scan(op->txn, key_view(&from), key_view(&to), false);
     while (scan_next(s, &key, &value)) {
-        struct monitoring_rec_Metric m = { 0 };
-        if ((rc = op_rec_decode(op, str_dup(op->arena, value), &monitoring_rec_Metric_shape, &m)))
+        struct monitoring_rec_Known m = { 0 };
+        if ((rc = op_rec_decode(op, str_dup(op->arena, value), &monitoring_rec_Known_shape, &m)))
             break;
         if (!m.Metric || (str_set(in->MetricName) && !str_eq(m.Metric->MetricName, in->MetricName)) || !has_dimensions(m.Metric, &in->Dimensions) ||
             (str_set(in->RecentlyActive) && m.LastMs.v < op_now_ms(op) - RECENT_MS))

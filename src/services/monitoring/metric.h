@@ -1,6 +1,6 @@
 /* Metrics and their data.
  *
- *   metric (namespace, name, dimensions)                     Metric record: for ListMetrics
+ *   metric (namespace, name, dimensions)                     Known record: for ListMetrics
  *   data   (namespace, name, dimensions, start_ms, unit)     Bucket: a minute, or a second when StorageResolution is 1
  * dimensions is one string: name, 1D, value, each closed by 1E, sorted by name, so that their order does not matter. */
 #ifndef STRATA_SERVICES_MONITORING_METRIC_H

@@ -1,0 +1,309 @@
+"""SQS through boto3 and through raw query-protocol requests."""
+import hashlib
+import json
+import urllib.parse
+import uuid
+
+import pytest
+import requests
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials
+from botocore.exceptions import ClientError
+
+
+@pytest.fixture
+def sqs(strata):
+    return strata.client('sqs')
+
+
+@pytest.fixture
+def queue(sqs):
+    url = sqs.create_queue(QueueName='q-' + uuid.uuid4().hex[:12])['QueueUrl']
+    yield url
+    try:
+        sqs.delete_queue(QueueUrl=url)
+    except ClientError:
+        pass
+
+
+def arn_of(sqs, url):
+    return sqs.get_queue_attributes(QueueUrl=url, AttributeNames=['QueueArn'])['Attributes']['QueueArn']
+
+
+def counts(sqs, url):
+    a = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=['All'])['Attributes']
+    return tuple(int(a['ApproximateNumberOfMessages' + s]) for s in ('', 'NotVisible', 'Delayed'))
+
+
+def receive(sqs, url, **kw):
+    return sqs.receive_message(QueueUrl=url, **kw).get('Messages', [])
+
+
+def error(call, **kw):
+    with pytest.raises(ClientError) as e:
+        call(**kw)
+    return e.value.response['Error']['Code'], e.value.response['Error']['Message']
+
+
+def test_round_trip(sqs, queue):
+    sent = sqs.send_message(QueueUrl=queue, MessageBody='hello',
+                            MessageAttributes={'n': {'DataType': 'Number', 'StringValue': '5'}, 'b': {'DataType': 'Binary', 'BinaryValue': b'\1\2'}})
+    assert sent['MD5OfMessageBody'] == hashlib.md5(b'hello').hexdigest()
+    (m,) = receive(sqs, queue, MessageSystemAttributeNames=['All'], MessageAttributeNames=['All'])
+    assert m['Body'] == 'hello' and m['MessageId'] == sent['MessageId']
+    assert m['MD5OfMessageAttributes'] == sent['MD5OfMessageAttributes']
+    assert m['MessageAttributes']['b']['BinaryValue'] == b'\1\2'
+    assert m['Attributes']['ApproximateReceiveCount'] == '1'
+    assert counts(sqs, queue) == (0, 1, 0)
+    sqs.delete_message(QueueUrl=queue, ReceiptHandle=m['ReceiptHandle'])
+    sqs.delete_message(QueueUrl=queue, ReceiptHandle=m['ReceiptHandle'])
+    assert counts(sqs, queue) == (0, 0, 0)
+
+
+def test_attribute_name_filters(sqs, queue):
+    a = {k: {'DataType': 'String', 'StringValue': k} for k in ('foo.one', 'foo.two', 'bar')}
+    sqs.send_message(QueueUrl=queue, MessageBody='x', MessageAttributes=a)
+    (m,) = receive(sqs, queue, MessageAttributeNames=['foo.*'], VisibilityTimeout=0)
+    assert set(m['MessageAttributes']) == {'foo.one', 'foo.two'}
+    (m,) = receive(sqs, queue, MessageAttributeNames=['bar'], VisibilityTimeout=0)
+    assert set(m['MessageAttributes']) == {'bar'}
+    (m,) = receive(sqs, queue)
+    assert 'MessageAttributes' not in m and 'MD5OfMessageAttributes' not in m and 'Attributes' not in m
+
+
+def test_create_is_idempotent_and_names_are_checked(sqs, queue):
+    name = queue.rsplit('/', 1)[1]
+    assert sqs.create_queue(QueueName=name)['QueueUrl'] == queue
+    assert sqs.create_queue(QueueName=name, Attributes={'VisibilityTimeout': '30'})['QueueUrl'] == queue
+    assert error(sqs.create_queue, QueueName=name, Attributes={'VisibilityTimeout': '31'}) == (
+        'QueueAlreadyExists', 'A queue already exists with the same name and a different value for attribute VisibilityTimeout')
+    assert error(sqs.create_queue, QueueName='a b')[0] == 'InvalidParameterValue'
+    assert error(sqs.create_queue, QueueName='x', Attributes={'VisibilityTimeout': '43201'}) == (
+        'InvalidAttributeValue', 'Invalid value for the parameter VisibilityTimeout.')
+    assert error(sqs.create_queue, QueueName='x', Attributes={'QueueArn': 'x'}) == ('InvalidAttributeName', 'Unknown Attribute QueueArn.')
+    assert sqs.get_queue_url(QueueName=name)['QueueUrl'] == queue
+    assert error(sqs.get_queue_url, QueueName='nowhere') == (
+        'AWS.SimpleQueueService.NonExistentQueue', 'The specified queue does not exist.')
+    with pytest.raises(sqs.exceptions.QueueDoesNotExist):
+        sqs.get_queue_url(QueueName='nowhere')
+
+
+def test_attributes_come_back_as_sent(sqs, queue):
+    arn = arn_of(sqs, queue)
+    policy = '{ "Version":"2012-10-17", "Statement":[{"Effect":"Allow","Principal":"*","Action":"sqs:SendMessage","Resource":"%s"}] }' % arn
+    sqs.set_queue_attributes(QueueUrl=queue, Attributes={'Policy': policy, 'MaximumMessageSize': '2048', 'KmsMasterKeyId': 'alias/x'})
+    a = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=['All'])['Attributes']
+    assert a['Policy'] == policy and a['MaximumMessageSize'] == '2048' and a['SqsManagedSseEnabled'] == 'false'
+    assert a['MessageRetentionPeriod'] == '345600' and a['QueueArn'] == arn and a['KmsDataKeyReusePeriodSeconds'] == '300'
+    sqs.set_queue_attributes(QueueUrl=queue, Attributes={'Policy': '', 'KmsMasterKeyId': ''})
+    assert 'Policy' not in sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=['Policy']).get('Attributes', {})
+    assert error(sqs.set_queue_attributes, QueueUrl=queue, Attributes={'Policy': '{'})[0] == 'InvalidAttributeValue'
+
+
+def test_list_queues_pages(sqs):
+    prefix = 'page-' + uuid.uuid4().hex[:6]
+    urls = [sqs.create_queue(QueueName=f'{prefix}-{i}')['QueueUrl'] for i in range(5)]
+    got, token = [], {}
+    while True:
+        r = sqs.list_queues(QueueNamePrefix=prefix, MaxResults=2, **token)
+        got += r['QueueUrls']
+        if 'NextToken' not in r:
+            break
+        token = {'NextToken': r['NextToken']}
+    assert got == urls
+    for u in urls:
+        sqs.delete_queue(QueueUrl=u)
+    assert 'QueueUrls' not in sqs.list_queues(QueueNamePrefix=prefix)
+
+
+def test_visibility(sqs, queue, strata):
+    sqs.send_message(QueueUrl=queue, MessageBody='x')
+    (m,) = receive(sqs, queue, VisibilityTimeout=30)
+    assert receive(sqs, queue) == []
+    sqs.change_message_visibility(QueueUrl=queue, ReceiptHandle=m['ReceiptHandle'], VisibilityTimeout=0)
+    (again,) = receive(sqs, queue, VisibilityTimeout=60)
+    code, message = error(sqs.change_message_visibility, QueueUrl=queue, ReceiptHandle=m['ReceiptHandle'], VisibilityTimeout=1)
+    assert code == 'InvalidParameterValue' and 'Message does not exist or is not available for visibility timeout change.' in message
+    sqs.delete_message(QueueUrl=queue, ReceiptHandle=m['ReceiptHandle'])
+    assert counts(sqs, queue) == (0, 1, 0), 'an old handle deletes nothing'
+    assert error(sqs.change_message_visibility, QueueUrl=queue, ReceiptHandle=again['ReceiptHandle'], VisibilityTimeout=43201)[0] == 'InvalidParameterValue'
+    strata.advance_clock(61)
+    assert counts(sqs, queue) == (1, 0, 0)
+    assert error(sqs.change_message_visibility, QueueUrl=queue, ReceiptHandle=again['ReceiptHandle'], VisibilityTimeout=1)[0] == (
+        'AWS.SimpleQueueService.MessageNotInflight')
+    sqs.delete_message(QueueUrl=queue, ReceiptHandle=again['ReceiptHandle'])
+    assert counts(sqs, queue) == (0, 0, 0), 'not received again since: the handle still deletes'
+    assert error(sqs.delete_message, QueueUrl=queue, ReceiptHandle='nonsense') == (
+        'ReceiptHandleIsInvalid', 'The input receipt handle "nonsense" is not a valid receipt handle.')
+
+
+def test_delay_and_retention(sqs, queue, strata):
+    sqs.send_message(QueueUrl=queue, MessageBody='x', DelaySeconds=100)
+    assert receive(sqs, queue) == [] and counts(sqs, queue) == (0, 0, 1)
+    strata.advance_clock(101)
+    (m,) = receive(sqs, queue, VisibilityTimeout=0)
+    assert m['Body'] == 'x'
+    strata.advance_clock(345600)
+    assert receive(sqs, queue) == [] and counts(sqs, queue) == (0, 0, 0)
+
+
+def test_long_poll_is_woken(sqs, queue, strata):
+    import threading
+    got = []
+    t = threading.Thread(target=lambda: got.extend(receive(strata.client('sqs'), queue, WaitTimeSeconds=20)))
+    t.start()
+    sqs.send_message(QueueUrl=queue, MessageBody='woken')
+    t.join(15)
+    assert [m['Body'] for m in got] == ['woken']
+    assert receive(sqs, queue, WaitTimeSeconds=1) == []
+
+
+def test_batches(sqs, queue):
+    r = sqs.send_message_batch(QueueUrl=queue, Entries=[{'Id': str(i), 'MessageBody': f'm{i}'} for i in range(9)] + [
+        {'Id': 'bad', 'MessageBody': 'x', 'DelaySeconds': 901}])
+    assert len(r['Successful']) == 9 and r['Failed'][0]['Id'] == 'bad' and r['Failed'][0]['Code'] == 'InvalidParameterValue'
+    messages = receive(sqs, queue, MaxNumberOfMessages=10)
+    assert [m['Body'] for m in messages] == [f'm{i}' for i in range(9)]
+    r = sqs.change_message_visibility_batch(QueueUrl=queue, Entries=[
+        {'Id': str(i), 'ReceiptHandle': m['ReceiptHandle'], 'VisibilityTimeout': 100} for i, m in enumerate(messages)])
+    assert len(r['Successful']) == 9
+    r = sqs.delete_message_batch(QueueUrl=queue, Entries=[
+        {'Id': str(i), 'ReceiptHandle': m['ReceiptHandle']} for i, m in enumerate(messages)] + [{'Id': 'x', 'ReceiptHandle': 'bad'}])
+    assert len(r['Successful']) == 9 and r['Failed'][0]['Code'] == 'ReceiptHandleIsInvalid'
+    assert counts(sqs, queue) == (0, 0, 0)
+    assert error(sqs.send_message_batch, QueueUrl=queue, Entries=[{'Id': 'a', 'MessageBody': 'x'}] * 2) == (
+        'AWS.SimpleQueueService.BatchEntryIdsNotDistinct', 'Id a repeated.')
+    assert error(sqs.send_message_batch, QueueUrl=queue, Entries=[]) == (
+        'AWS.SimpleQueueService.EmptyBatchRequest', 'There should be at least one SendMessageBatchRequestEntry in the request.')
+    assert error(sqs.send_message_batch, QueueUrl=queue, Entries=[{'Id': str(i), 'MessageBody': 'x'} for i in range(11)]) == (
+        'AWS.SimpleQueueService.TooManyEntriesInBatchRequest', 'Maximum number of entries per request are 10. You have sent 11.')
+    assert error(sqs.send_message_batch, QueueUrl=queue, Entries=[{'Id': 'a b', 'MessageBody': 'x'}])[0] == 'AWS.SimpleQueueService.InvalidBatchEntryId'
+    assert error(sqs.send_message_batch, QueueUrl=queue, Entries=[{'Id': str(i), 'MessageBody': 'x' * 600000} for i in range(2)])[0] == (
+        'AWS.SimpleQueueService.BatchRequestTooLong')
+
+
+def test_message_checks(sqs, queue):
+    assert error(sqs.send_message, QueueUrl=queue, MessageBody='')[0] == 'MissingParameter'
+    assert error(sqs.send_message, QueueUrl=queue, MessageBody='a\x0bb')[0] == 'InvalidMessageContents'
+    assert error(sqs.send_message, QueueUrl=queue, MessageBody='x' * 1048577) == (
+        'InvalidParameterValue', 'One or more parameters are invalid. Reason: Message must be shorter than 1048576 bytes.')
+    assert error(sqs.receive_message, QueueUrl=queue, MaxNumberOfMessages=11) == (
+        'InvalidParameterValue', 'Value 11 for parameter MaxNumberOfMessages is invalid. Reason: Must be between 1 and 10, if provided.')
+    assert error(sqs.receive_message, QueueUrl=queue, WaitTimeSeconds=21)[0] == 'InvalidParameterValue'
+    assert error(sqs.send_message, QueueUrl=queue, MessageBody='x', MessageAttributes={'AWS.x': {'DataType': 'String', 'StringValue': 'y'}})[0] == (
+        'InvalidParameterValue')
+    assert error(sqs.send_message, QueueUrl=queue, MessageBody='x', MessageAttributes={'n': {'DataType': 'Number', 'StringValue': 'y'}}) == (
+        'InvalidParameterValue', "Can't cast the value of message attribute 'n' to a number.")
+    sqs.send_message(QueueUrl=queue, MessageBody='x' * 1048576)
+    assert len(receive(sqs, queue)[0]['Body']) == 1048576
+
+
+def test_dead_letters_and_move_task(sqs, queue, strata):
+    dlq = sqs.create_queue(QueueName='dlq-' + uuid.uuid4().hex[:8])['QueueUrl']
+    policy = json.dumps({'deadLetterTargetArn': arn_of(sqs, dlq), 'maxReceiveCount': 2})
+    assert error(sqs.set_queue_attributes, QueueUrl=queue, Attributes={'RedrivePolicy': policy.replace(':dlq', ':no')})[1].endswith(
+        'Reason: Dead letter target does not exist.')
+    sqs.set_queue_attributes(QueueUrl=queue, Attributes={'RedrivePolicy': policy})
+    assert sqs.list_dead_letter_source_queues(QueueUrl=dlq)['queueUrls'] == [queue]
+    sent = sqs.send_message(QueueUrl=queue, MessageBody='poison')
+    for _ in range(2):
+        assert len(receive(sqs, queue, VisibilityTimeout=0)) == 1
+    assert receive(sqs, queue) == []
+    (m,) = receive(sqs, dlq, MessageSystemAttributeNames=['All'], VisibilityTimeout=0)
+    assert m['MessageId'] == sent['MessageId'] and m['Attributes']['DeadLetterQueueSourceArn'] == arn_of(sqs, queue)
+    assert counts(sqs, queue) == (0, 0, 0) and counts(sqs, dlq) == (1, 0, 0)
+    assert error(sqs.start_message_move_task, SourceArn=arn_of(sqs, queue))[0] == 'InvalidParameterValue'
+    sqs.start_message_move_task(SourceArn=arn_of(sqs, dlq))
+    strata.advance_clock(1)
+    (task,) = sqs.list_message_move_tasks(SourceArn=arn_of(sqs, dlq))['Results']
+    assert task['Status'] == 'COMPLETED' and task['ApproximateNumberOfMessagesMoved'] == 1
+    assert [x['Body'] for x in receive(sqs, queue)] == ['poison'] and counts(sqs, dlq) == (0, 0, 0)
+    sqs.delete_queue(QueueUrl=dlq)
+
+
+def test_purge(sqs, queue):
+    for i in range(3):
+        sqs.send_message(QueueUrl=queue, MessageBody=str(i))
+    (m,) = receive(sqs, queue)
+    sqs.purge_queue(QueueUrl=queue)
+    assert receive(sqs, queue) == [] and counts(sqs, queue) == (0, 0, 0)
+    sqs.delete_message(QueueUrl=queue, ReceiptHandle=m['ReceiptHandle'])
+    assert error(sqs.purge_queue, QueueUrl=queue)[0] == 'AWS.SimpleQueueService.PurgeQueueInProgress'
+
+
+def test_tags_and_permissions(sqs, queue):
+    sqs.tag_queue(QueueUrl=queue, Tags={'a': '1', 'b': '2'})
+    sqs.untag_queue(QueueUrl=queue, TagKeys=['a'])
+    assert sqs.list_queue_tags(QueueUrl=queue)['Tags'] == {'b': '2'}
+    sqs.add_permission(QueueUrl=queue, Label='l', AWSAccountIds=['111111111111'], Actions=['SendMessage'])
+    policy = json.loads(sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=['Policy'])['Attributes']['Policy'])
+    assert policy['Statement'][0]['Principal'] == {'AWS': 'arn:aws:iam::111111111111:root'} and policy['Statement'][0]['Action'] == 'SQS:SendMessage'
+    assert error(sqs.add_permission, QueueUrl=queue, Label='l', AWSAccountIds=['111111111111'], Actions=['SendMessage'])[0] == 'InvalidParameterValue'
+    sqs.remove_permission(QueueUrl=queue, Label='l')
+    assert error(sqs.remove_permission, QueueUrl=queue, Label='l')[0] == 'InvalidParameterValue'
+
+
+def test_queue_policy_lets_another_account_in(sqs, queue, strata):
+    other = strata.client('sqs', account='111111111111')
+    assert error(other.send_message, QueueUrl=queue, MessageBody='x')[0] in ('AccessDenied', 'AccessDeniedException')
+    sqs.add_permission(QueueUrl=queue, Label='l', AWSAccountIds=['111111111111'], Actions=['SendMessage'])
+    other.send_message(QueueUrl=queue, MessageBody='from afar')
+    assert error(other.receive_message, QueueUrl=queue)[0] in ('AccessDenied', 'AccessDeniedException')
+    assert [m['Body'] for m in receive(sqs, queue)] == ['from afar']
+
+
+def test_users_are_denied_by_default_and_allowed_by_policy(sqs, queue, strata):
+    user, iam, name = strata.user('sqs')
+    assert error(user.send_message, QueueUrl=queue, MessageBody='x')[0] in ('AccessDenied', 'AccessDeniedException')
+    iam.put_user_policy(UserName=name, PolicyName='p', PolicyDocument=json.dumps({'Version': '2012-10-17', 'Statement': [
+        {'Effect': 'Allow', 'Action': 'sqs:SendMessage', 'Resource': arn_of(sqs, queue)}]}))
+    user.send_message(QueueUrl=queue, MessageBody='x')
+    assert error(user.receive_message, QueueUrl=queue)[0] in ('AccessDenied', 'AccessDeniedException')
+
+
+def test_fifo_order_groups_and_deduplication(sqs, strata):
+    url = sqs.create_queue(QueueName=f'f{uuid.uuid4().hex[:8]}.fifo', Attributes={'FifoQueue': 'true', 'ContentBasedDeduplication': 'true'})['QueueUrl']
+    first = sqs.send_message(QueueUrl=url, MessageBody='a1', MessageGroupId='a')
+    again = sqs.send_message(QueueUrl=url, MessageBody='a1', MessageGroupId='a')
+    assert first['MessageId'] == again['MessageId'] and first['SequenceNumber'] == again['SequenceNumber']
+    sqs.send_message(QueueUrl=url, MessageBody='a2', MessageGroupId='a')
+    sqs.send_message(QueueUrl=url, MessageBody='b1', MessageGroupId='b')
+    (m,) = receive(sqs, url, MessageSystemAttributeNames=['All'])
+    assert m['Body'] == 'a1' and m['Attributes']['MessageGroupId'] == 'a'
+    (b,) = receive(sqs, url, MaxNumberOfMessages=10)
+    assert b['Body'] == 'b1', 'group a is locked'
+    sqs.change_message_visibility(QueueUrl=url, ReceiptHandle=m['ReceiptHandle'], VisibilityTimeout=0)
+    both = receive(sqs, url, MaxNumberOfMessages=10)
+    assert [x['Body'] for x in both] == ['a1', 'a2']
+    for x in both:
+        sqs.delete_message(QueueUrl=url, ReceiptHandle=x['ReceiptHandle'])
+    sqs.send_message(QueueUrl=url, MessageBody='a3', MessageGroupId='a')
+    assert [x['Body'] for x in receive(sqs, url)] == ['a3']
+    assert error(sqs.send_message, QueueUrl=url, MessageBody='x')[0] == 'MissingParameter'
+    strata.advance_clock(301)
+    sqs.send_message(QueueUrl=url, MessageBody='a1', MessageGroupId='c')
+    bodies = [x['Body'] for x in receive(sqs, url, MaxNumberOfMessages=10)]
+    assert 'a1' in bodies
+    sqs.delete_queue(QueueUrl=url)
+    assert error(sqs.create_queue, QueueName='nofifo', Attributes={'FifoQueue': 'true'})[0] == 'InvalidParameterValue'
+
+
+def query(strata, path='/', **params):
+    body = urllib.parse.urlencode({'Version': '2012-11-05', **params})
+    r = AWSRequest('POST', strata.url + path, data=body, headers={'Content-Type': 'application/x-www-form-urlencoded'})
+    SigV4Auth(Credentials('test', 'test'), 'sqs', 'us-east-1').add_auth(r)
+    return requests.post(strata.url + path, data=body, headers=dict(r.headers), timeout=30)
+
+
+def test_query_protocol(sqs, queue, strata):
+    r = query(strata, Action='GetQueueUrl', QueueName=queue.rsplit('/', 1)[1])
+    assert r.status_code == 200 and f'<QueueUrl>{queue}</QueueUrl>' in r.text and '<GetQueueUrlResult>' in r.text
+    r = query(strata, urllib.parse.urlparse(queue).path, Action='SendMessage', MessageBody='by path', **{
+        'MessageAttribute.1.Name': 'k', 'MessageAttribute.1.Value.DataType': 'String', 'MessageAttribute.1.Value.StringValue': 'v'})
+    assert r.status_code == 200 and hashlib.md5(b'by path').hexdigest() in r.text
+    r = query(strata, urllib.parse.urlparse(queue).path, Action='ReceiveMessage', QueueUrl=queue, **{
+        'AttributeName.1': 'All', 'MessageAttributeName.1': 'All'})
+    assert '<Body>by path</Body>' in r.text and '<StringValue>v</StringValue>' in r.text
+    r = query(strata, Action='GetQueueUrl', QueueName='nowhere')
+    assert r.status_code == 400 and '<Code>AWS.SimpleQueueService.NonExistentQueue</Code>' in r.text
