@@ -7,9 +7,11 @@ import signal
 import subprocess
 import sys
 import time
+import uuid
 
 import boto3
 import pytest
+import requests
 from botocore.config import Config
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -81,6 +83,21 @@ class Strata:
     def client(self, service, region='us-east-1', key='test', secret='test', token=None, **config):
         return boto3.client(service, region_name=region, endpoint_url=self.url, aws_access_key_id=key, aws_secret_access_key=secret,
                             aws_session_token=token, config=Config(retries={'total_max_attempts': 1}, **config))
+
+    def now_ms(self):
+        """The clock's time."""
+        return requests.get(self.url + '/_strata/clock', timeout=30).json()['now_ms']
+
+    def advance_clock(self, seconds):
+        """Moves the clock and returns when everything that became due has run."""
+        requests.post(self.url + '/_strata/clock', json={'advance_ms': seconds * 1000}, timeout=60).raise_for_status()
+
+    def user(self, service):
+        """A client of a new IAM user who may do nothing yet, with the root's IAM client and the user's name."""
+        iam, name = self.client('iam'), 'u-' + uuid.uuid4().hex[:12]
+        iam.create_user(UserName=name)
+        key = iam.create_access_key(UserName=name)['AccessKey']
+        return self.client(service, key=key['AccessKeyId'], secret=key['SecretAccessKey']), iam, name
 
 
 @pytest.fixture(scope='session')

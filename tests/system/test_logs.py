@@ -5,6 +5,17 @@ import uuid
 import pytest
 from botocore.exceptions import ClientError
 
+from conftest import Strata
+
+
+@pytest.fixture(scope='module')
+def strata(tmp_path_factory):
+    """Of this file alone: the tests move its clock."""
+    running = Strata(tmp_path_factory.mktemp('strata') / 'data').start()
+    yield running
+    assert running.stop() == 0
+
+
 
 @pytest.fixture
 def logs(strata):

@@ -11,6 +11,17 @@ from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 from botocore.exceptions import ClientError
 
+from conftest import Strata
+
+
+@pytest.fixture(scope='module')
+def strata(tmp_path_factory):
+    """Of this file alone: the tests move its clock."""
+    running = Strata(tmp_path_factory.mktemp('strata') / 'data').start()
+    yield running
+    assert running.stop() == 0
+
+
 
 @pytest.fixture
 def sqs(strata):
@@ -245,7 +256,7 @@ def test_tags_and_permissions(sqs, queue):
 
 
 def test_queue_policy_lets_another_account_in(sqs, queue, strata):
-    other = strata.client('sqs', account='111111111111')
+    other = strata.client('sqs', key='111111111111')
     assert error(other.send_message, QueueUrl=queue, MessageBody='x')[0] in ('AccessDenied', 'AccessDeniedException')
     sqs.add_permission(QueueUrl=queue, Label='l', AWSAccountIds=['111111111111'], Actions=['SendMessage'])
     other.send_message(QueueUrl=queue, MessageBody='from afar')
