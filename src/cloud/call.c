@@ -20,7 +20,7 @@ struct principal principal_service(struct op *op, const char *service_name, stru
 static int run_callee(struct op *callee, const void *in, void *out)
 {
     struct str why;
-    if (callee->row->in && wire_validate(callee->arena, callee->row->in, in, &why))
+    if (callee->row->in && callee->row->service->validates && wire_validate(callee->arena, callee->row->in, in, &why))
         return aws_fail(callee, AWS_ValidationError, "%.*s", STR_ARG(why));
     int rc = op_authorize(callee, in);
     return rc ? rc : callee->row->run(callee, in, out);
