@@ -10,6 +10,8 @@ static int fail_value(struct op *op, const struct value_error *e)
 int request_map(struct op *op, struct str json, struct attr_map *ret)
 {
     struct value_error e;
+    if (json.n > ITEM_JSON_BYTES_MAX)
+        return invalid(op, "Item size has exceeded the maximum allowed size");
     return value_parse_map(op->arena, json, ret, &e) < 0 ? fail_value(op, &e) : 0;
 }
 
@@ -92,6 +94,8 @@ static int parse_values(struct op *op, const struct expr_params *p, struct attr_
     struct str texts = STR("");
     if (!p->values.p)
         return 0;
+    if (p->values.n > ITEM_JSON_BYTES_MAX)
+        return invalid(op, "ExpressionAttributeValues exceed the maximum allowed size");
     int rc = value_parse_map(op->arena, p->values, ret, &e);
     if (rc < 0 && e.serialization)
         return fail_value(op, &e);

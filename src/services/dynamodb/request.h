@@ -8,6 +8,9 @@
 /* return invalid(op, "..."): a ValidationException */
 #define invalid(op, ...) aws_fail((op), DYNAMODB_ValidationException, __VA_ARGS__)
 
+/* Nothing that an item may hold takes more than ten bytes of JSON for each byte that counts: {"S":""}, in a list. Longer texts are not parsed. */
+enum { ITEM_JSON_BYTES_MAX = 10 * ITEM_BYTES_MAX };
+
 int request_map(struct op *op, struct str json, struct attr_map *ret);
 int request_value(struct op *op, struct str json, struct value *ret);
 

@@ -155,6 +155,13 @@ int extra_put(struct op *op, struct str table_id, const struct dynamodb_rec_Extr
     return op_rec_put(op, &k, &dynamodb_rec_Extra_shape, x);
 }
 
+int extra_drop(struct op *op, struct str table_id)
+{
+    struct key k;
+    extra_key(op, &k, table_id);
+    return op_rec_delete(op, &k);
+}
+
 /* ---- stats: changed by every write, so they are two plain numbers and not a record ---- */
 
 static void stats_key(struct op *op, struct key *k, struct str container)

@@ -53,6 +53,7 @@ int table_save(struct op *op, const struct dynamodb_rec_Table *rec);
 
 int extra_get(struct op *op, struct str table_id, struct dynamodb_rec_Extra *ret); /* all absent when there is none */
 int extra_put(struct op *op, struct str table_id, const struct dynamodb_rec_Extra *x);
+int extra_drop(struct op *op, struct str table_id);
 
 struct stats {
     int64_t items, bytes;

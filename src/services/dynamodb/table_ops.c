@@ -128,7 +128,6 @@ int dynamodb_DeleteTable(struct op *op, const struct dynamodb_DeleteTable_in *in
 {
     struct table t;
     struct key k;
-    struct dynamodb_rec_Extra none = { 0 };
     int rc = table_open_admin(op, in->TableName, &t);
     if (rc < 0)
         return rc;
@@ -139,15 +138,13 @@ int dynamodb_DeleteTable(struct op *op, const struct dynamodb_DeleteTable_in *in
     if (rc == 0)
         rc = op_rec_delete(op, &k);
     if (rc == 0)
-        rc = extra_put(op, t.rec->TableId, &none);
+        rc = extra_drop(op, t.rec->TableId);
     if (rc == 0)
         rc = policy_drop(op, t.rec->TableName);
     if (rc == 0)
         rc = stats_drop(op, t.rec->TableId);
     if (rc == 0)
         rc = job_clear(op, "item", t.rec->TableId);
-    if (rc == 0)
-        rc = job_clear(op, "extra", t.rec->TableId);
     for (uint32_t i = 0; i < t.n_indexes && rc == 0; i++) {
         rc = stats_drop(op, t.indexes[i].rec->Id);
         if (rc == 0)

@@ -95,9 +95,27 @@ static int parse_scalar(struct parse *p, enum value_type type, struct str *ret)
 
 static int compare_bytes(const void *a, const void *b) { return str_cmp(*(const struct str *)a, *(const struct str *)b); }
 
+/* Numbers are parsed once for sorting, not once for each comparison. */
+struct sorted_number {
+    struct number x;
+    struct str text;
+};
+
 static int compare_numbers(const void *a, const void *b)
 {
-    return value_scalar_compare(VALUE_N, *(const struct str *)a, *(const struct str *)b);
+    return number_compare(&((const struct sorted_number *)a)->x, &((const struct sorted_number *)b)->x);
+}
+
+static void sort_numbers(struct parse *p, struct str_list *l)
+{
+    struct sorted_number *order = arena_many(p->arena, struct sorted_number, l->n);
+    for (uint32_t i = 0; i < l->n; i++) {
+        order[i].text = l->v[i];
+        number_parse(l->v[i], &order[i].x); /* canonical, so it parses */
+    }
+    qsort(order, l->n, sizeof *order, compare_numbers);
+    for (uint32_t i = 0; i < l->n; i++)
+        l->v[i] = order[i].text;
 }
 
 static struct str show_collection(struct parse *p, enum value_type type, const struct str_list *l)
@@ -122,9 +140,16 @@ static void check_set(struct parse *p, enum value_type type, struct str_list *l)
                                       : STR("One or more parameter values were invalid: Binary sets should not be empty"));
         return;
     }
+    if (l->n > ITEM_BYTES_MAX) { /* each element counts for a byte at least: no need to sort what cannot be kept */
+        invalid(p, STR("Item size has exceeded the maximum allowed size"));
+        return;
+    }
     struct str_list as_sent = { .v = arena_dup(p->arena, l->v, l->n * sizeof *l->v), .n = l->n };
     bool bad = p->error->text.p != NULL; /* a number that was refused stands as "0": no duplicate */
-    qsort(l->v, l->n, sizeof *l->v, type == VALUE_NS ? compare_numbers : compare_bytes);
+    if (type == VALUE_NS)
+        sort_numbers(p, l);
+    else
+        qsort(l->v, l->n, sizeof *l->v, compare_bytes);
     for (uint32_t i = 1; i < l->n && !bad; i++) {
         if (!str_eq(l->v[i - 1], l->v[i]))
             continue;
