@@ -109,7 +109,7 @@ class Room:
         with open(path, encoding='utf-8') as f:
             for n, line in enumerate(f, 1):
                 indented = line[:1] in ' \t'
-                words = line.split('#', 1)[0].split() if not line.startswith('error ') else line.split(' #', 1)[0].split()
+                words = line.split('#', 1)[0].split() if not line.startswith('error') else line.split(' #', 1)[0].split()
                 if words:
                     yield f'{os.path.basename(path)}:{n}', indented, words
 

@@ -744,3 +744,24 @@ def test_resource_interface(strata):
     assert table.scan(Select='COUNT')['Count'] == 61
     table.delete()
     table.wait_until_not_exists()
+
+
+def test_nothing_is_left(own_strata):
+    ddb = own_strata.client('dynamodb')
+    create(ddb, 'gone', attributes=['owner', 'seq'], types={'seq': 'N'}, GlobalSecondaryIndexes=[GSI], Tags=[{'Key': 'a', 'Value': 'b'}])
+    ddb.update_time_to_live(TableName='gone', TimeToLiveSpecification={'Enabled': True, 'AttributeName': 'until'})
+    ddb.update_continuous_backups(TableName='gone', PointInTimeRecoverySpecification={'PointInTimeRecoveryEnabled': True})
+    arn = ddb.describe_table(TableName='gone')['Table']['TableArn']
+    ddb.put_resource_policy(ResourceArn=arn, Policy='{"Version": "2012-10-17", "Statement": []}')
+    for first in range(0, 1100, 25):
+        ddb.batch_write_item(RequestItems={'gone': [{'PutRequest': {'Item': {
+            'id': {'S': str(i)}, 'owner': {'S': 'ann'}, 'seq': {'N': str(i)}, 'until': {'N': str(int(time.time()) + 5000)}}}}
+            for i in range(first, first + 25)]})
+    ddb.transact_write_items(ClientRequestToken='t', TransactItems=[{'Delete': {'TableName': 'gone', 'Key': {'id': {'S': '1'}}}}])
+    ddb.delete_table(TableName='gone')
+    move_clock(own_strata, 3600)  # past the life of the token
+
+    def left():
+        status = json.loads(urllib.request.urlopen(f'{own_strata.url}/_strata/status').read())
+        return [r for r in status['records'] if r['service'] == 'dynamodb']
+    eventually(lambda: left() == [])
