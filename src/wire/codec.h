@@ -71,8 +71,15 @@ void cbor_map(struct buf *b, uint64_t n);
 int rest_read(const struct exchange *x, const struct wire_route *r, void *in, struct str *ret_why);
 /* The request id headers of an answer. */
 void wire_ids(struct arena *a, const struct service_row *service, struct str request_id, struct answer *ret);
-void rest_write(struct arena *a, const struct op_row *row, const void *out, struct answer *ret);
+void rest_write(struct arena *a, const struct shape *s, const void *out, struct answer *ret); /* s may be NULL */
 const struct member *payload_of(const struct shape *s); /* NULL: none */
 bool has_body_members(const struct shape *s);
+
+/* ---- which operation, the service being known (r->service) ---- */
+int route_in_service(const struct exchange *x, struct str bucket, bool body_is_whole, struct wire_route *r);
+int route_params(const struct exchange *x, bool body_is_whole, struct wire_route *r); /* query string, then form, into r->params */
+bool is_form(const struct exchange *x);
+bool op_is_known(const struct service_row *s, struct str name);
+const struct str_pair *param_of(const struct wire_route *r, struct str name); /* the first; NULL: none */
 
 #endif

@@ -86,7 +86,7 @@ static void json_error(struct buf *b, const struct service_row *service, const s
         buf_json_string(b, str_printf(b->arena, "%s%s", space, code));
         any = true;
     }
-    if (!message_member(f->error->shape)) {
+    if (!message_member(f->error->shape) && f->message.p) {
         buf_c(b, any ? ",\"message\":" : "\"message\":");
         buf_json_string(b, f->message);
         any = true;
@@ -107,7 +107,7 @@ static void cbor_error(struct buf *b, const struct service_row *service, const s
 {
     const void *detail = detail_of(b->arena, f);
     const struct shape *s = f->error->shape;
-    bool message = !message_member(s);
+    bool message = !message_member(s) && f->message.p;
     uint64_t n = 1 + message;
     for (uint32_t i = 0; detail && i < s->n_members; i++)
         n += slot_is_set(s->members[i].shape, slot_of(detail, &s->members[i]), false);
@@ -116,7 +116,7 @@ static void cbor_error(struct buf *b, const struct service_row *service, const s
     cbor_text(b, str_printf(b->arena, "%s%s", service && service->error_namespace ? service->error_namespace : "", code));
     if (message) {
         cbor_text(b, STR("message"));
-        cbor_text(b, opt_str(f->message, STR("")));
+        cbor_text(b, f->message);
     }
     for (uint32_t i = 0; detail && i < s->n_members; i++) {
         const struct member *m = &s->members[i];
@@ -151,7 +151,7 @@ static void xml_detail(struct buf *b, const struct wire_failure *f)
 static void xml_error(struct buf *b, enum protocol p, const struct service_row *service, const struct wire_failure *f, const char *code,
                       struct str request_id)
 {
-    bool s3 = p == PROTO_REST_XML;
+    bool s3 = p == PROTO_REST_XML && (!service || str_is(str_c(service->signing_name), "s3"));
     if (s3)
         buf_c(b, "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Error>");
     else if (p == PROTO_EC2)
@@ -163,7 +163,8 @@ static void xml_error(struct buf *b, enum protocol p, const struct service_row *
         element(b, "Type", f->error->sender_fault ? STR("Sender") : STR("Receiver"));
     }
     element(b, "Code", str_c(code));
-    element(b, "Message", f->message);
+    if (f->message.p)
+        element(b, "Message", f->message);
     xml_detail(b, f);
     if (s3) {
         if (f->resource.p)
@@ -218,6 +219,11 @@ void wire_encode_error(struct arena *a, enum protocol p, const struct service_ro
     default:
         answer_header(a, ret, "Content-Type", p == PROTO_JSON_1_0 ? STR("application/x-amz-json-1.0") : STR("application/x-amz-json-1.1"));
         json_error(&b, service, f, w.code, true);
+    }
+    if (f->detail && (p == PROTO_REST_JSON || p == PROTO_REST_XML)) {
+        int status = ret->status;
+        rest_write(a, f->error->shape, f->detail, ret);
+        ret->status = status;
     }
     if (speaks_query_too(service) && p != PROTO_QUERY)
         answer_header(a, ret, "x-amzn-query-error",

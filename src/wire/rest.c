@@ -219,9 +219,8 @@ static void write_prefixed(struct arena *a, const struct member *m, const struct
     }
 }
 
-void rest_write(struct arena *a, const struct op_row *row, const void *out, struct answer *ret)
+void rest_write(struct arena *a, const struct shape *s, const void *out, struct answer *ret)
 {
-    const struct shape *s = row->out;
     for (uint32_t i = 0; s && i < s->n_members; i++) {
         const struct member *m = &s->members[i];
         const void *slot = slot_of(out, m);

@@ -150,7 +150,7 @@ static void write_rest(struct arena *a, struct buf *b, bool xml, const struct op
 {
     const struct shape *s = row->out;
     const struct member *payload = payload_of(s);
-    rest_write(a, row, out, ret);
+    rest_write(a, s, out, ret);
     const void *slot = payload ? slot_of(out, payload) : NULL;
     if (payload && (payload->shape->kind == SHAPE_STREAM || !slot_is_set(payload->shape, slot, false)))
         return;
