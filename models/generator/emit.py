@@ -121,6 +121,7 @@ def source(room, model):
         out.append('    { .name = NULL },')
     out.append('};\n')
     for row in room.operations:
+        check_output(model, row)
         out.append(_thunk(room, row))
         if row.action not in ('-', 'custom'):
             out.append(_authorize(room, model, row))
@@ -239,6 +240,13 @@ def _op_row(room, model, row):
     if checksum.get('requestChecksumRequired') or op.get('httpChecksumRequired'):
         fields.append('.checksum_required = true')
     return '    { ' + ', '.join(fields) + ' },'
+
+
+def check_output(model, row):
+    shape = side_shape(model, row, 'out')
+    for name, member in (model.shapes[shape]['members'] if shape else {}).items():
+        if member.get('location') in ('uri', 'querystring'):
+            raise Problem(f'{row.where}: output member {name} is bound to the request; patch it')
 
 
 def _streams(model, shape):

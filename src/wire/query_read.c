@@ -89,14 +89,8 @@ static int read_list(struct query *q, const struct member *m, struct str path, s
     const struct str_pair *empty = exact(q, path);
     if (empty && empty->value.n == 0)
         l->set = true;
-    if (!q->ec2 && (s->flattened || m->flattened)) {
-        if (e->renamed) { /* the elements' name stands for the member's */
-            struct str before, last;
-            path = str_cut_last(path, '.', &before, &last) ? join(q, before, e->wire) : str_c(e->wire);
-        }
-    } else if (!q->ec2) {
+    if (!q->ec2 && !s->flattened && !m->flattened)
         path = join(q, path, e->query_name ? e->query_name : e->wire);
-    }
     for (uint32_t i = 1; i <= LIMIT_LIST; i++) {
         struct str at = str_printf(q->a, "%.*s.%u", STR_ARG(path), i);
         if (!any(q, at))

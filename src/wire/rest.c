@@ -20,22 +20,12 @@ bool has_body_members(const struct shape *s)
     return false;
 }
 
-static bool bound_by_name(const struct shape *s, struct str name)
-{
-    for (uint32_t i = 0; i < s->n_members; i++)
-        if (s->members[i].location == LOC_QUERY && s->members[i].shape->kind != SHAPE_MAP && str_is(name, s->members[i].wire))
-            return true;
-    return false;
-}
-
-/* A map in the query string takes every parameter that no other member has. */
+/* A map in the query string takes every parameter, those that other members have, too. */
 static int read_query_map(struct arena *a, const struct wire_route *r, const struct member *m, struct any_list *map, struct str *why)
 {
     const struct shape *v = m->shape->members[1].shape;
     for (uint32_t i = 0; i < r->params.n; i++) {
         const struct str_pair *p = &r->params.v[i];
-        if (bound_by_name(r->row->in, p->key))
-            continue;
         void *slot = NULL;
         for (uint32_t k = 0; v->kind == SHAPE_LIST && k < map->n && !slot; k++) {
             char *e = map->v + (size_t)k * map_entry_bytes(m->shape);
@@ -111,8 +101,9 @@ static int read_header(struct arena *a, const struct exchange *x, const struct m
         return scalar_of_text(a, m, v, TIME_HTTP, slot, why);
     const struct member *e = &m->shape->members[0];
     bool date = e->shape->kind == SHAPE_TIMESTAMP && time_format_of(e, e->shape, TIME_HTTP) == TIME_HTTP;
-    struct str rest = v;
-    while (rest.p) {
+    struct str rest = str_trim(v);
+    ((struct any_list *)slot)->set = true;
+    while (rest.n) {
         struct str text = header_element(a, &rest, date);
         int rc = scalar_of_text(a, e, text, TIME_HTTP, any_list_push(a, m->shape, slot), why);
         if (rc)

@@ -153,10 +153,6 @@ void value_from_json(struct arena *a, const struct member *m, const struct shape
     const cJSON *e;
     if (!v || cJSON_IsNull(v))
         return;
-    if (m && m->json_value) {
-        *(struct str *)slot = printed(a, v);
-        return;
-    }
     switch (s->kind) {
     case SHAPE_RAW:
         *(struct str *)slot = printed(a, v);
@@ -248,8 +244,6 @@ const char *value_differs(struct arena *a, const struct member *m, const struct 
         return json_differs(a, want, t);
     case SHAPE_STRING:
     case SHAPE_BLOB:
-        if (m && m->json_value)
-            return json_differs(a, want, t);
         return str_is(t, want->valuestring) ? NULL : str_printf(a, "is \"%.*s\", expected \"%s\"", STR_ARG(t), want->valuestring).p;
     case SHAPE_BOOL:
         return ((const struct opt_bool *)slot)->v == cJSON_IsTrue(want) ? NULL : "is the other";

@@ -142,13 +142,6 @@ static int value(struct xml *x, const struct member *m, struct node *n, void *sl
     }
 }
 
-static const char *element_name(const struct member *m)
-{
-    const struct shape *s = m->shape;
-    bool flat_list = s->kind == SHAPE_LIST && (m->flattened || s->flattened);
-    return flat_list && s->members[0].renamed ? s->members[0].wire : m->wire;
-}
-
 static int read_struct(struct xml *x, const struct shape *s, struct node *n, void *st)
 {
     for (uint32_t i = 0; i < s->n_members; i++) {
@@ -160,7 +153,7 @@ static int read_struct(struct xml *x, const struct shape *s, struct node *n, voi
             if (strcmp(*a, m->wire) == 0)
                 rc = scalar_of_text(x->a, m, str_c(a[1]), TIME_ISO8601, slot_of(st, m), x->why);
         for (struct node *c = n->first; !m->xml_attribute && rc == 0 && c; c = c->next)
-            if (str_is(c->name, element_name(m)))
+            if (str_is(c->name, m->wire))
                 rc = value(x, m, c, slot_of(st, m), false);
         if (rc)
             return rc;

@@ -38,7 +38,7 @@ static void write_list(struct buf *b, const struct xml_style *style, const struc
 {
     const struct member *e = &m->shape->members[0];
     bool flat = m->flattened || m->shape->flattened;
-    const char *name = !flat || e->renamed ? e->wire : name_of(style, m);
+    const char *name = flat ? name_of(style, m) : e->wire;
     if (!flat) {
         buf_printf(b, "<%s", name_of(style, m));
         xml_write_namespace(b, m->xml_ns, m->xml_ns_prefix);
