@@ -248,7 +248,7 @@ static int bytes_of(struct cbor *c, const struct item *it, struct str *ret)
         if (!ret->p)
             return fail(c, "A CBOR string is too long");
     }
-    return it->major == 3 && !str_is_utf8(*ret) ? fail(c, "Invalid UTF-8") : 0;
+    return it->major == 3 && !c->record && !str_is_utf8(*ret) ? fail(c, "Invalid UTF-8") : 0;
 }
 
 static double half(uint64_t n)

@@ -237,7 +237,7 @@ const char *value_differs(struct arena *a, const struct member *m, const struct 
         return !set || s->kind == SHAPE_STRUCT || (m && m->idempotency_token) ? NULL : "is there";
     if (!set)
         return lenient && ((many && !want->child) || (s->kind == SHAPE_STRING && !*want->valuestring)) ? NULL : "is absent";
-    struct str t = *(const struct str *)slot;
+    struct str t = is_text(s->kind) ? *(const struct str *)slot : STR_NONE;
     double d;
     switch (s->kind) {
     case SHAPE_RAW:
