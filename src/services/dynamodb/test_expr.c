@@ -317,3 +317,49 @@ TEST(unused_placeholders_are_reported)
     assert_str(env.error, "Value provided in ExpressionAttributeNames unused in expressions: keys: {#dotted}");
     arena_free(arena);
 }
+
+/* Sequences of tokens, right and wrong, from a generator with a fixed seed: whatever is accepted can be evaluated, nothing breaks. */
+static uint32_t next_random(uint32_t *state)
+{
+    *state = *state * 1664525u + 1013904223u;
+    return *state >> 8;
+}
+
+TEST(noise_is_refused_or_works)
+{
+    static const char *const words[] = { "id", "n", "doc", "list1", "tags", "zz", ".", "[", "]", "0", "1", "99999999999", "(", ")", ",", "=", "<>", "<",
+        "<=", ">=", "AND", "OR", "NOT", "BETWEEN", "IN", "SET", "REMOVE", "ADD", "DELETE", "+", "-", ":abc", ":five", ":set", ":list", ":map", ":t", "#i",
+        "#list", "#no", ":no", "size(", "contains(", "begins_with(", "attribute_exists(", "attribute_type(", "if_not_exists(", "list_append(", "!", "\"",
+        "doc.a", "list1[1]", "id = :abc", "SET n = n + :five" };
+    uint32_t seed = 42, accepted = 0;
+    for (int round = 0; round < 30000; round++) {
+        struct buf b;
+        struct expr *e;
+        struct update u;
+        struct path_list paths = { 0 };
+        struct str error;
+        begin();
+        buf_init(&b, arena, 8192);
+        for (uint32_t i = next_random(&seed) % 12; i > 0; i--) {
+            buf_c(&b, words[next_random(&seed) % (sizeof words / sizeof *words)]);
+            buf_c(&b, next_random(&seed) % 3 ? " " : "");
+        }
+        struct str text = buf_done(&b);
+        if (expr_parse_condition(&env, "ConditionExpression", text, &e) == 0) {
+            expr_true(arena, e, &item);
+            accepted++;
+        }
+        if (expr_parse_projection(&env, text, &paths) == 0) {
+            path_project(arena, &item, &paths);
+            accepted++;
+        }
+        if (expr_parse_update(&env, text, &u) == 0) {
+            struct attr_map copy = attr_map_copy(arena, &item);
+            if (update_apply(arena, &u, &copy, &error) == 0)
+                value_map_json(arena, &copy);
+            accepted++;
+        }
+        arena_free(arena);
+    }
+    assert_true(accepted > 100);
+}

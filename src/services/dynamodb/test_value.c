@@ -142,3 +142,38 @@ TEST(attr_maps_stay_sorted)
     assert_non_null(attr_get(&m, STR("y")));
     arena_free(arena);
 }
+
+/* A valid item with bytes changed, cut or doubled: refused or parsed, never worse. What is parsed survives being written and parsed again. */
+TEST(value_noise_is_refused_or_works)
+{
+    static const char good[] = "{\"a\":{\"S\":\"x\\u00e9\\n\"},\"b\":{\"NS\":[\"1\",\"-2.5e3\"]},\"c\":{\"L\":[{\"M\":{\"k\":{\"B\":\"aGk=\"}}},{\"NULL\":true}]},"
+                               "\"d\":{\"BS\":[\"aGk=\",\"\"]},\"e\":{\"BOOL\":false},\"f\":{\"SS\":[\"q\",\"p\"]}}";
+    uint32_t seed = 7;
+    for (int round = 0; round < 50000; round++) {
+        char text[sizeof good];
+        struct attr_map m, again;
+        struct value_error e;
+        size_t n = sizeof good - 1;
+        arena = arena_new();
+        memcpy(text, good, n);
+        for (int i = 0; i < 1 + round % 3; i++) {
+            seed = seed * 1664525u + 1013904223u;
+            size_t at = (seed >> 8) % n;
+            text[at] = round % 2 ? good[(seed >> 3) % n] : (char)(seed >> 24 & 0x7f); /* the wire lets no malformed UTF-8 through */
+        }
+        if (round % 7 == 0)
+            n = (seed >> 5) % n;
+        /* an exact copy without anything behind it, so that a read too far is seen */
+        char *exact = malloc(n ? n : 1);
+        memcpy(exact, text, n);
+        if (value_parse_map(arena, (struct str){ exact, n }, &m, &e) == 0) {
+            struct str json = value_map_json(arena, &m);
+            assert_int_equal(value_parse_map(arena, json, &again, &e), 0);
+            assert_true(str_eq(value_map_json(arena, &again), json));
+        } else {
+            assert_true(e.text.n > 0);
+        }
+        free(exact);
+        arena_free(arena);
+    }
+}
