@@ -267,7 +267,7 @@ def _service_row(room, model):
     .name = {string(n)}, .signing_name = {string(signing)}, .endpoint_prefix = {string(meta["endpointPrefix"])},
     .target_prefix = {string(target)}, .model_service = {string(target if "cbor" in room.protocols else None)},
     .api_version = {string(meta["apiVersion"])}, .xml_ns = {string(xml_ns)}, .iam_prefix = {string(iam_prefix)},
-    .error_namespace = {string(room.error_namespace)}, .validates = {boolean(room.validation == "smithy")},
+    .error_namespace = {string(room.error_namespace and room.error_namespace + '#')}, .validates = {boolean(room.validation == "smithy")},
     .protocol = {PROTOCOLS[room.protocols[0]]}, .protocols = {bits},
     .ops = ops, .n_ops = {len(room.operations)}, .known_ops = known_ops, .n_known_ops = {len(model.operations)},
     .errors = {n}_errors, .n_errors = {len(model.errors)},

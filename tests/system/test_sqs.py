@@ -149,6 +149,14 @@ def test_visibility(sqs, queue, strata):
         'ReceiptHandleIsInvalid', 'The input receipt handle "nonsense" is not a valid receipt handle.')
 
 
+def test_no_message_comes_twice_in_one_answer(sqs, queue):
+    for i in range(3):
+        sqs.send_message(QueueUrl=queue, MessageBody=str(i))
+    for _ in range(2):
+        assert [m['Body'] for m in receive(sqs, queue, MaxNumberOfMessages=10, VisibilityTimeout=0)] == ['0', '1', '2']
+    assert counts(sqs, queue) == (3, 0, 0)
+
+
 def test_delay_and_retention(sqs, queue, strata):
     sqs.send_message(QueueUrl=queue, MessageBody='x', DelaySeconds=100)
     assert receive(sqs, queue) == [] and counts(sqs, queue) == (0, 0, 1)

@@ -118,8 +118,10 @@ static int next_group(struct op *op, struct queue *q)
         q->group_after = 0;
     }
     int rc = scan_end(s);
-    if (rc || !found)
+    if (rc || !found || (q->stop_at && position >= q->stop_at)) {
+        q->group = STR_NONE;
         return rc ? rc : E_NOT_FOUND;
+    }
     q->live.FreshFrom = SOME_I64(position + 1);
     if ((rc = line_ready_delete(op, q, LANE_FRESH, position)) || (rc = group_get(op, q, q->group, &g)))
         return rc;

@@ -167,6 +167,7 @@ static int make_ready(struct op *op, struct queue *q, int64_t seq, struct sqs_re
     }
     state->Position = SOME_I64(q->live.Next.v);
     add(&q->live.Next, 1);
+    add(&q->live.Back, 1);
     rc = put_state(op, q, seq, state);
     return rc ? rc : put_ready(op, q, LANE_BACK, state->Position.v, seq);
 }
@@ -205,6 +206,9 @@ int line_ripen(struct op *op, struct queue *q)
     struct due_entry *due = arena_many(op->arena, struct due_entry, SQS_RIPEN_MAX);
     int64_t now = op_now_ms(op);
     uint32_t n;
+
+    if (!q->live.TimerMs.v || q->live.TimerMs.v > now) /* the timer stands at the earliest deadline: nothing is due before it */
+        return 0;
     int rc = scan_due(op, q, now, SQS_RIPEN_MAX, due, &n);
 
     for (uint32_t i = 0; rc == 0 && i < n; i++) {
@@ -248,41 +252,65 @@ int64_t line_due_count(struct op *op, const struct queue *q, int64_t *ret_delaye
     return in_flight;
 }
 
-/* Takes the first entry of a lane out, moving its cursor behind it. */
-static int pop(struct op *op, struct queue *q, int64_t lane, int64_t *ret_seq)
+/* Reads the next entries of the ready line, the lane BACK first: one scan for all that a receive may want. */
+static int look_ahead(struct op *op, struct queue *q)
 {
-    struct opt_i64 *cursor = lane == LANE_BACK ? &q->live.BackFrom : &q->live.FreshFrom;
+    q->ahead_lane = q->live.Back.v ? LANE_BACK : LANE_FRESH;
+    struct opt_i64 *cursor = q->ahead_lane == LANE_BACK ? &q->live.BackFrom : &q->live.FreshFrom;
     struct key from, to, prefix;
-    struct key_reader r;
     struct str key, value;
-    int64_t position;
+    int rc = 0;
 
     queue_key(op, &prefix, "ready", q->rec.Id.v);
-    key_i64(&prefix, lane);
+    key_i64(&prefix, q->ahead_lane);
     from = prefix;
     key_i64(&from, cursor->v);
     key_after_prefix(&prefix, &to);
+    q->ahead_n = q->ahead_at = 0;
     struct scan *s = txn_scan(op->txn, key_view(&from), key_view(&to), false);
-    bool found = scan_next(s, &key, &value);
-    if (found) {
+    while (q->ahead_n < SQS_RECEIVE_MAX && scan_next(s, &key, &value)) {
+        struct ready_entry *e = &q->ahead[q->ahead_n++];
+        struct key_reader r;
         key_read_init(&r, str_sub(key, prefix.n, key.n));
-        found = key_read_i64(&r, &position) == 0 && value.n == sizeof *ret_seq;
-        if (found)
-            memcpy(ret_seq, value.p, sizeof *ret_seq);
+        if (key_read_i64(&r, &e->position) || value.n != sizeof e->seq) {
+            rc = E_CORRUPT;
+            break;
+        }
+        memcpy(&e->seq, value.p, sizeof e->seq);
     }
-    int rc = scan_end(s);
-    if (rc || !found)
-        return rc ? rc : E_NOT_FOUND;
-    *cursor = SOME_I64(position + 1);
-    return line_ready_delete(op, q, lane, position);
+    int scan_rc = scan_end(s);
+    return rc ? rc : scan_rc;
+}
+
+/* Takes the first entry of the ready line out, moving the lane's cursor behind it. */
+static int pop(struct op *op, struct queue *q, int64_t *ret_seq)
+{
+    int rc = q->ahead_at < q->ahead_n ? 0 : look_ahead(op, q);
+
+    if (rc)
+        return rc;
+    if (q->ahead_at >= q->ahead_n) {
+        if (q->ahead_lane == LANE_FRESH)
+            return E_NOT_FOUND;
+        q->live.Back = SOME_I64(0);
+        return pop(op, q, ret_seq);
+    }
+    const struct ready_entry *e = &q->ahead[q->ahead_at];
+    if (q->stop_at && e->position >= q->stop_at)
+        return E_NOT_FOUND;
+    q->ahead_at++;
+    *(q->ahead_lane == LANE_BACK ? &q->live.BackFrom : &q->live.FreshFrom) = SOME_I64(e->position + 1);
+    if (q->ahead_lane == LANE_BACK)
+        add(&q->live.Back, -1);
+    *ret_seq = e->seq;
+    return line_ready_delete(op, q, q->ahead_lane, e->position);
 }
 
 static int next_seq(struct op *op, struct queue *q, int64_t *ret_seq)
 {
     if (q->fifo)
         return fifo_next(op, q, ret_seq);
-    int rc = q->live.Ready.v ? pop(op, q, LANE_BACK, ret_seq) : E_NOT_FOUND;
-    return rc == E_NOT_FOUND && q->live.Ready.v ? pop(op, q, LANE_FRESH, ret_seq) : rc;
+    return q->live.Ready.v ? pop(op, q, ret_seq) : E_NOT_FOUND;
 }
 
 int line_next(struct op *op, struct queue *q, int64_t *ret_seq, struct sqs_rec_Message *ret_m, struct sqs_rec_State *ret_state)
@@ -350,6 +378,8 @@ int line_remove(struct op *op, struct queue *q, int64_t seq, const struct sqs_re
         rc = delete_due(op, q, seq, state);
     else if (!q->fifo)
         rc = line_ready_delete(op, q, state->Position.v ? LANE_BACK : LANE_FRESH, state->Position.v ? state->Position.v : seq);
+    if (!due && !q->fifo && state->Position.v >= q->live.BackFrom.v && state->Position.v)
+        add(&q->live.Back, -1); /* still in its lane: not taken out by line_next */
     if (rc == 0 && q->fifo && (in_flight || !due))
         rc = fifo_settle(op, q, m->GroupId, seq, true, in_flight);
     if (rc)
@@ -393,9 +423,9 @@ int sqs_job_due(struct op *op, struct str payload)
 
     if (rc)
         return rc == E_NOT_FOUND ? 0 : rc;
-    q.live.TimerMs = SOME_I64(0);
     if ((rc = line_ripen(op, &q)) || (rc = scan_due(op, &q, INT64_MAX, 1, &next, &n)))
         return rc;
+    q.live.TimerMs = SOME_I64(0);
     if (n && (rc = arm(op, &q, next.due_ms)))
         return rc;
     return queue_live_put(op, &q);

@@ -154,6 +154,8 @@ static int take_some(struct op *op, struct queue *q, const struct sqs_ReceiveMes
     struct redrive redrive = queue_redrive(op, q);
     int rc = 0;
 
+    q->stop_at = q->live.Next.v;
+
     for (int i = 0; i < SQS_RIPEN_MAX && (int64_t)out->Messages.n < want; i++) {
         struct sqs_rec_Message m;
         struct sqs_rec_State state;

@@ -34,6 +34,10 @@ enum {
     SQS_RIPEN_MAX = 200, /* due messages moved, or dead letters made, by one receive; the rest comes with the next or the timer */
 };
 
+struct ready_entry {
+    int64_t position, seq;
+};
+
 struct queue {
     struct str account, region, name;
     struct sqs_rec_Queue rec;
@@ -41,6 +45,10 @@ struct queue {
     bool fifo;
     struct str group;         /* FIFO, while receiving: the group that messages are taken from, and behind which seq */
     int64_t group_after;
+    struct ready_entry ahead[SQS_RECEIVE_MAX]; /* while receiving: read from the ready line, not yet taken out of it */
+    uint32_t ahead_n, ahead_at;
+    int64_t ahead_lane;
+    int64_t stop_at; /* what got ready from this position on is for the next receive (visibility timeout 0); 0: no such bound */
 };
 
 /* ---- queue.c: finding and keeping queues ---- */
