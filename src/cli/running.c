@@ -1,5 +1,7 @@
 #include "cli/running.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <getopt.h>
 #include <limits.h>
 #include <stdio.h>
@@ -210,11 +212,36 @@ int cli_clock(int argc, char **argv)
 
 /* ---- backup ---- */
 
+/* The CA is serve's, not the store's: without it, whoever trusts it now would not trust the copy. False when there is one and it could not be copied. */
+static bool copy_ca_file(const struct client *c, const char *dir, const char *name)
+{
+    char text[BODY_BYTES];
+    FILE *from = fopen(str_printf(c->arena, "%s/%s", c->data_dir, name).p, "re");
+    if (!from)
+        return true; /* a strata elsewhere: STRATA_ENDPOINT */
+    size_t n = fread(text, 1, sizeof text, from);
+    fclose(from);
+    int fd = open(str_printf(c->arena, "%s/%s", dir, name).p, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    bool ok = fd >= 0 && write(fd, text, n) == (ssize_t)n && fsync(fd) == 0;
+    explicit_bzero(text, sizeof text);
+    if (fd >= 0)
+        close(fd);
+    return ok;
+}
+
+static int copy_ca(const struct client *c, const char *dir)
+{
+    if (copy_ca_file(c, dir, "ca.pem") && copy_ca_file(c, dir, "ca.key"))
+        return 0;
+    fprintf(stderr, "strata: everything but the CA was copied to %s (%s): copy ca.pem and ca.key from %s yourself\n", dir, strerror(errno), c->data_dir);
+    return 1;
+}
+
 int cli_backup(int argc, char **argv)
 {
     static const char usage[] = "usage: strata backup [--data DIR] DIRECTORY\n"
                                 "Copies everything, consistently and while strata runs, into DIRECTORY, which must be empty or not exist.\n"
-                                "To use it: strata serve --data DIRECTORY\n";
+                                "To go on from it: strata serve --data DIRECTORY\n";
     struct ask k = { 0 };
     int code = parse(&k, argc, argv, usage);
     if (code >= 0)
@@ -238,8 +265,10 @@ int cli_backup(int argc, char **argv)
     code = client_open(&k.client, a, k.data_dir) ? 1 : ask(&k, "POST", "/_strata/backup", buf_done(&b), BACKUP_PATIENCE_S, &r, &tree);
     if (code == 0) {
         cJSON_Delete(tree);
-        printf("copied to %s\n", dir);
+        code = copy_ca(&k.client, dir);
     }
+    if (code == 0)
+        printf("copied to %s\n", dir);
     arena_free(a);
     return code;
 }

@@ -8,6 +8,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,6 +22,7 @@ enum { WRITE_BEHIND_BYTES = 8 << 20 }; /* how much may gather in memory before t
 struct blobs {
     char *dir;
     int dir_fd, tmp_fd;
+    atomic_int holders;  /* while there are any, nothing is removed */
     struct crc_tables crc;
 };
 
@@ -364,7 +366,7 @@ int blob_link(struct blobs *b, struct arena *a, struct str id, struct str *ret_i
 void blob_remove(struct blobs *b, struct str id)
 {
     struct place place;
-    if (place_of(id, &place))
+    if (atomic_load(&b->holders) == 0 && place_of(id, &place))
         unlinkat(b->dir_fd, place.path, 0); /* one that stays is swept at the next start */
 }
 
@@ -372,6 +374,71 @@ struct str blob_path(struct blobs *b, struct arena *a, struct str id)
 {
     struct place place;
     return place_of(id, &place) ? str_printf(a, "%s/%s", b->dir, place.path) : STR_NONE;
+}
+
+/* ---- backups ---- */
+
+void blobs_hold(struct blobs *b)
+{
+    atomic_fetch_add(&b->holders, 1);
+}
+
+void blobs_release(struct blobs *b)
+{
+    atomic_fetch_sub(&b->holders, 1);
+}
+
+static int file_copy(int from_at, int to_at, const char *name)
+{
+    int from = openat(from_at, name, O_RDONLY | O_CLOEXEC), to = openat(to_at, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    ssize_t n = from < 0 || to < 0 ? -1 : 1;
+    while (n > 0)
+        n = copy_file_range(from, NULL, to, NULL, 1 << 30, 0);
+    int rc = n < 0 || fsync(to) < 0 ? errno_error() : 0;
+    if (from >= 0)
+        close(from);
+    if (to >= 0)
+        close(to);
+    return rc;
+}
+
+static int folder_copy(int from_at, int to_at, const char *name)
+{
+    int from = openat(from_at, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC), to = -1;
+    if (from < 0)
+        return errno == ENOENT ? 0 : errno_error();
+    DIR *d = fdopendir(from);
+    int rc = d ? dir_open(to_at, name, &to) : errno_error();
+    const struct dirent *e;
+    while (rc == 0 && (e = readdir(d))) {
+        if (!id_valid(str_c(e->d_name)) || linkat(from, e->d_name, to, e->d_name, 0) == 0)
+            continue;
+        rc = errno == EXDEV || errno == EMLINK || errno == EPERM ? file_copy(from, to, e->d_name) : errno_error();
+    }
+    if (rc == 0 && fsync(to) < 0)
+        rc = errno_error();
+    if (to >= 0)
+        close(to);
+    if (d)
+        closedir(d);
+    else
+        close(from);
+    return rc;
+}
+
+int blobs_copy(struct blobs *b, const char *dir)
+{
+    int to = -1, rc = dir_open(AT_FDCWD, dir, &to);
+    for (unsigned i = 0; i < 256 && rc == 0; i++) {
+        char folder[3];
+        snprintf(folder, sizeof folder, "%02x", i);
+        rc = folder_copy(b->dir_fd, to, folder);
+    }
+    if (rc == 0 && fsync(to) < 0)
+        rc = errno_error();
+    if (to >= 0)
+        close(to);
+    return rc;
 }
 
 /* ---- the sweep ---- */

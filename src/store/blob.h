@@ -51,6 +51,12 @@ int blob_link(struct blobs *b, struct arena *a, struct str id, struct str *ret_i
 void blob_remove(struct blobs *b, struct str id);
 struct str blob_path(struct blobs *b, struct arena *a, struct str id);
 
+/* For backups: from hold to release no body is removed (what should have been is swept at the next start), so that a copy of the store made in
+ * between finds each of its bodies. blobs_copy puts all of them into dir, which it makes: hard links, or copies onto another file system; synced. */
+void blobs_hold(struct blobs *b);
+void blobs_release(struct blobs *b);
+int blobs_copy(struct blobs *b, const char *dir); /* E_NO_SPACE, E_DENIED, E_IO */
+
 /* Removes every file whose id is_used denies, and all of tmp. At start, before serving. Returns how many. */
 int blobs_sweep(struct blobs *b, bool (*is_used)(void *ctx, struct str id), void *ctx);
 
