@@ -1,0 +1,77 @@
+/* What the rows of iam.ops name as resources. A name that is not there yet gives the ARN it would have. */
+#include "services/iam/common.h"
+
+struct str iam_arn_new_user(struct op *op, struct str Path, struct str UserName) { return directory_arn(op, op->account, "user", iam_path(Path), UserName); }
+struct str iam_arn_new_group(struct op *op, struct str Path, struct str GroupName) { return directory_arn(op, op->account, "group", iam_path(Path), GroupName); }
+struct str iam_arn_new_role(struct op *op, struct str Path, struct str RoleName) { return directory_arn(op, op->account, "role", iam_path(Path), RoleName); }
+struct str iam_arn_new_policy(struct op *op, struct str Path, struct str PolicyName) { return directory_arn(op, op->account, "policy", iam_path(Path), PolicyName); }
+
+struct str iam_arn_new_profile(struct op *op, struct str Path, struct str InstanceProfileName)
+{
+    return directory_arn(op, op->account, "instance-profile", iam_path(Path), InstanceProfileName);
+}
+
+struct str iam_arn_users(struct op *op, struct str PathPrefix) { return directory_arn(op, op->account, "user", iam_path(PathPrefix), STR("")); }
+struct str iam_arn_roles(struct op *op, struct str PathPrefix) { return directory_arn(op, op->account, "role", iam_path(PathPrefix), STR("")); }
+
+struct str iam_arn_user(struct op *op, struct str UserName)
+{
+    struct iam_rec_User user = { .Path = STR("/"), .Name = UserName };
+    directory_user(op, op->account, UserName, &user);
+    return directory_arn(op, op->account, "user", user.Path, user.Name);
+}
+
+struct str iam_arn_group(struct op *op, struct str GroupName)
+{
+    struct iam_rec_Group group = { .Path = STR("/"), .Name = GroupName };
+    directory_group(op, op->account, GroupName, &group);
+    return directory_arn(op, op->account, "group", group.Path, group.Name);
+}
+
+struct str iam_arn_role(struct op *op, struct str RoleName)
+{
+    struct iam_rec_Role role = { .Path = STR("/"), .Name = RoleName };
+    directory_role(op, op->account, RoleName, &role);
+    return directory_arn(op, op->account, "role", role.Path, role.Name);
+}
+
+struct str iam_arn_policy(struct op *op, struct str PolicyArn) { return PolicyArn; }
+struct str iam_arn_provider(struct op *op, struct str OpenIDConnectProviderArn) { return OpenIDConnectProviderArn; }
+
+struct str iam_arn_new_provider(struct op *op, struct str Url)
+{
+    struct str host = str_starts(Url, STR("https://")) ? str_sub(Url, 8, Url.n) : Url;
+    return directory_arn(op, op->account, "oidc-provider", STR("/"), host);
+}
+
+static int add_user(struct op *op, const char *action, struct str name, struct authz *a)
+{
+    struct str user;
+    int rc = iam_user_or_self(op, name, &user);
+    if (rc)
+        return rc;
+    authz_add(a, action, user.n ? iam_arn_user(op, user) : op->caller->arn);
+    return 0;
+}
+
+int iam_authorize_GetUser(struct op *op, const struct iam_GetUser_in *in, struct authz *a) { return add_user(op, "iam:GetUser", in->UserName, a); }
+
+int iam_authorize_CreateAccessKey(struct op *op, const struct iam_CreateAccessKey_in *in, struct authz *a)
+{
+    return add_user(op, "iam:CreateAccessKey", in->UserName, a);
+}
+
+int iam_authorize_UpdateAccessKey(struct op *op, const struct iam_UpdateAccessKey_in *in, struct authz *a)
+{
+    return add_user(op, "iam:UpdateAccessKey", in->UserName, a);
+}
+
+int iam_authorize_DeleteAccessKey(struct op *op, const struct iam_DeleteAccessKey_in *in, struct authz *a)
+{
+    return add_user(op, "iam:DeleteAccessKey", in->UserName, a);
+}
+
+int iam_authorize_ListAccessKeys(struct op *op, const struct iam_ListAccessKeys_in *in, struct authz *a)
+{
+    return add_user(op, "iam:ListAccessKeys", in->UserName, a);
+}
