@@ -1,5 +1,7 @@
 #include "aws/op.h"
 
+#include <string.h>
+
 #include "wire/wire.h"
 
 /* Two spaces: "op" for what services keep, "sys" (sched, cloud) for strata's own. */
@@ -36,6 +38,7 @@ void op_key_in(const struct op *op, struct key *k, struct str account, struct st
 
 int op_rec_decode(struct op *op, struct str value, const struct shape *shape, void *ret)
 {
+    memset(ret, 0, shape->size); /* members that an older program did not write are absent */
     /* The record's strings point into it, and the caller may keep them past the next write: so they get a copy. */
     return wire_record_decode(op->arena, shape, str_dup(op->arena, value), ret) ? E_CORRUPT : 0;
 }
