@@ -1,4 +1,5 @@
 /* Picks the subcommand. */
+#include <stdio.h>
 #include <string.h>
 
 #include "base/str.h"
@@ -12,6 +13,8 @@ static int serve(int argc, char **argv)
     struct sandboxes *sandboxes = NULL;
     if (sandbox_helper_spawn(&sandboxes))
         sandboxes = NULL; /* serve says that functions cannot run */
+    if (sandbox_drop_privileges())
+        fputs("strata: cannot give privileges up; going on with them\n", stderr);
     int code = cli_serve(argc, argv, sandboxes);
     sandboxes_stop(sandboxes);
     return code;
