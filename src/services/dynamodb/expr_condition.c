@@ -5,12 +5,6 @@
 
 static struct expr *parse_or(struct expr_parser *p, bool operand_allowed);
 
-static bool is_keyword(const struct expr_parser *p)
-{
-    return parser_is_keyword(p, "AND") || parser_is_keyword(p, "OR") || parser_is_keyword(p, "NOT") || parser_is_keyword(p, "BETWEEN") ||
-           parser_is_keyword(p, "IN");
-}
-
 static bool is_condition(const struct expr *e)
 {
     return e->kind >= EXPR_COMPARE || (e->kind == EXPR_FUNCTION && e->function <= FUNCTION_CONTAINS);
@@ -153,9 +147,6 @@ static struct expr *parse_term(struct expr_parser *p)
     struct expr *left;
     if (parser_token(p)->kind == TOKEN_OPEN) {
         left = parse_parens(p);
-    } else if (is_keyword(p)) {
-        parser_syntax_error(p);
-        return parser_node(p, EXPR_PATH);
     } else {
         left = parser_operand(p);
     }

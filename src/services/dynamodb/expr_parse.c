@@ -160,11 +160,21 @@ struct expr *parser_value(struct expr_parser *p)
     return e;
 }
 
+/* Words of the grammar are never names, in whatever case they are written. */
+static bool is_grammar(const struct expr_parser *p)
+{
+    static const char *const condition[] = { "AND", "OR", "NOT", "BETWEEN", "IN" }, *const update[] = { "SET", "REMOVE", "ADD", "DELETE", "DELETE" };
+    for (size_t i = 0; i < 5; i++)
+        if (parser_is_keyword(p, p->update ? update[i] : condition[i]))
+            return true;
+    return false;
+}
+
 static void path_name(struct expr_parser *p, struct path *path)
 {
     const struct token *t = parser_token(p);
     struct str name = t->text;
-    if (t->kind != TOKEN_WORD && t->kind != TOKEN_NAME) {
+    if ((t->kind != TOKEN_WORD && t->kind != TOKEN_NAME) || is_grammar(p)) {
         parser_syntax_error(p);
         return;
     }

@@ -172,16 +172,17 @@ static int one_expected(struct op *op, struct str name, const struct dynamodb_Ex
     return one_condition(op, name, exists ? STR("EQ") : STR("NULL"), exists ? values : &none, ret);
 }
 
-static int check_operator(struct op *op, struct str conditional_operator, uint32_t n, const char *parameter)
+static int check_operator(struct op *op, struct str conditional_operator, uint32_t n)
 {
-    if (conditional_operator.p && n == 0)
-        return invalid(op, BAD "ConditionalOperator can only be used when %s", parameter);
-    return 0;
+    if (!conditional_operator.p || n > 1)
+        return 0;
+    return invalid(op, n == 0 ? BAD "ConditionalOperator cannot be used without Filter or Expected"
+                              : BAD "ConditionalOperator can only be used when Filter or Expected has two or more elements");
 }
 
 int legacy_expected(struct op *op, const struct dynamodb_ExpectedAttributeMap *expected, struct str conditional_operator, struct expr **ret)
 {
-    int rc = check_operator(op, conditional_operator, expected->n, "Filter or Expected has two or more elements");
+    int rc = check_operator(op, conditional_operator, expected->n);
     for (uint32_t i = 0; i < expected->n && rc == 0; i++) {
         struct expr *e = NULL;
         rc = one_expected(op, expected->v[i].key, &expected->v[i].value, &e);
@@ -193,7 +194,7 @@ int legacy_expected(struct op *op, const struct dynamodb_ExpectedAttributeMap *e
 
 int legacy_filter(struct op *op, const struct dynamodb_FilterConditionMap *conditions, struct str conditional_operator, struct expr **ret)
 {
-    int rc = check_operator(op, conditional_operator, conditions->n, "Filter or Expected has two or more elements");
+    int rc = check_operator(op, conditional_operator, conditions->n);
     for (uint32_t i = 0; i < conditions->n && rc == 0; i++) {
         const struct dynamodb_Condition *c = &conditions->v[i].value;
         struct expr *e = NULL;

@@ -52,6 +52,8 @@ static int update_mode(struct op *op, const struct dynamodb_UpdateTable_in *in, 
         opt_i64(t->WriteCapacityUnits, 0) == write && !in->BillingMode.p)
         return same_throughput(op, rec);
     int rc = define_throughput(op, rec, mode, t);
+    for (uint32_t i = 0; i < rec->Indexes.n && str_is(mode, "PAY_PER_REQUEST"); i++)
+        rec->Indexes.v[i].ReadCapacity = rec->Indexes.v[i].WriteCapacity = SOME_I64(0);
     if (rc < 0 || !t)
         return rc;
     if (t->ReadCapacityUnits.v > read || t->WriteCapacityUnits.v > write)

@@ -118,6 +118,7 @@ TEST(conditions_refused)
     assert_condition_error("a = :abc AND", "Syntax error; token: \"<EOF>\", near: \"AND\"");
     assert_condition_error("a = :abc bar = :x", "Syntax error; token: \"bar\", near: \":abc bar =\"");
     assert_condition_error("!! = :x", "Syntax error; token: \"!\", near: \"!!\"");
+    assert_condition_error("id = and", "Syntax error; token: \"and\", near: \"= and\"");
     assert_condition_error("name = :abc", "Attribute name is a reserved keyword; reserved keyword: name");
     assert_condition_error("doc.Status = :abc", "Attribute name is a reserved keyword; reserved keyword: Status");
     assert_condition_error("#zz = :abc", "An expression attribute name used in the document path is not defined; attribute name: #zz");
@@ -243,6 +244,7 @@ TEST(updates_refused)
 {
     assert_update_error("", false, "The expression can not be empty;");
     assert_update_error("INVALID SYNTAX HERE", false, "Syntax error; token: \"INVALID\", near: \"INVALID SYNTAX\"");
+    assert_update_error("SET set = :x", false, "Syntax error; token: \"set\", near: \"SET set =\"");
     assert_update_error("SET foo bar", false, "Syntax error; token: \"bar\", near: \"foo bar\"");
     assert_update_error("ADD hits : incr", false, "Syntax error; token: \":\", near: \"hits : incr\"");
     assert_update_error("SET a = :x SET b = :x", false, "The \"SET\" section can only be used once in an update expression;");

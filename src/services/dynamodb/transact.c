@@ -282,14 +282,19 @@ static void account(struct op *op, const struct write *writes, uint32_t n, bool 
 int dynamodb_TransactWriteItems(struct op *op, const struct dynamodb_TransactWriteItems_in *in, struct dynamodb_TransactWriteItems_out *out)
 {
     uint32_t n = in->TransactItems.n;
+    size_t bytes = 0;
     struct request *requests = arena_many(op->arena, struct request, n + 1);
     struct write *writes = arena_many(op->arena, struct write, n + 1);
     int rc = 0;
 
     for (uint32_t i = 0; i < n && rc == 0; i++)
         rc = read_request(op, &in->TransactItems.v[i], &requests[i]);
-    for (uint32_t i = 0; i < n && rc == 0; i++)
+    for (uint32_t i = 0; i < n && rc == 0; i++) {
         rc = prepare(op, &requests[i], &writes[i]);
+        bytes += value_map_size(&writes[i].attrs);
+    }
+    if (rc == 0 && bytes > TRANSACT_BYTES_MAX)
+        rc = invalid(op, "Collective item sizes in the transaction cannot exceed 4MB");
     if (rc == 0)
         rc = check_distinct(op, writes, n);
     if (rc == 0)
