@@ -4,7 +4,8 @@
     generate.py list                         names of the services, one a line (a service is a folder with a .ops file)
     generate.py service NAME OUT_DIR         NAME.h and NAME.c
     generate.py services OUT_DIR             services.c
-    generate.py coverage OUT_FILE            docs/COVERAGE.md
+    generate.py --coverage FILE              docs/COVERAGE.md
+    generate.py --check-coverage FILE        fails when that is not up to date
 Outputs are written only when they change. --depfile FILE names what was read.
 """
 import argparse
@@ -32,6 +33,16 @@ def write_if_changed(path, text):
         f.write(text)
 
 
+def check_coverage(path, text):
+    try:
+        with open(path, encoding='utf-8') as f:
+            if f.read() == text:
+                return
+    except OSError:
+        pass
+    raise Problem(f'{path} is not what the .ops files say: make coverage')
+
+
 def own_sources():
     folder = os.path.join(HERE, 'generator')
     return [os.path.join(HERE, 'generate.py')] + [
@@ -53,7 +64,9 @@ def write_depfile(path, target, inputs):
 def main():
     p = argparse.ArgumentParser()
     p.add_argument('--depfile')
-    p.add_argument('what', choices=['list', 'service', 'services', 'coverage'])
+    p.add_argument('--coverage')
+    p.add_argument('--check-coverage')
+    p.add_argument('what', nargs='?', choices=['list', 'service', 'services'])
     p.add_argument('args', nargs='*')
     a = p.parse_args()
     names = rows.room_names(ROOMS)
@@ -70,9 +83,12 @@ def main():
         rooms = [rows.Room(ROOMS, n) for n in names]
         write_if_changed(os.path.join(out, 'services.c'), emit.services(rooms))
         write_depfile(a.depfile, os.path.join(out, 'services.c'), own_sources() + [f for r in rooms for f in r.files])
+    elif a.coverage:
+        write_if_changed(a.coverage, coverage.text([load(n) for n in names]))
+    elif a.check_coverage:
+        check_coverage(a.check_coverage, coverage.text([load(n) for n in names]))
     else:
-        (out,) = a.args
-        write_if_changed(out, coverage.text([load(n) for n in names]))
+        p.error('nothing to do')
 
 
 if __name__ == '__main__':

@@ -262,12 +262,13 @@ def _service_row(room, model):
     iam_prefix = max(set(prefixes), key=prefixes.count) if prefixes else signing
     target = meta.get('targetPrefix')
     bits = ' | '.join(f'1u << {PROTOCOLS[p]}' for p in room.protocols)
+    namespace = room.error_namespace and room.error_namespace.rstrip('#') + '#'
     xml_ns = room.xmlns or meta.get('xmlNamespace')
     return f'''const struct service_row {n}_service = {{
     .name = {string(n)}, .signing_name = {string(signing)}, .endpoint_prefix = {string(meta["endpointPrefix"])},
     .target_prefix = {string(target)}, .model_service = {string(target if "cbor" in room.protocols else None)},
     .api_version = {string(meta["apiVersion"])}, .xml_ns = {string(xml_ns)}, .iam_prefix = {string(iam_prefix)},
-    .error_namespace = {string(room.error_namespace and room.error_namespace + '#')}, .validates = {boolean(room.validation == "smithy")},
+    .error_namespace = {string(namespace)}, .validates = {boolean(room.validation == "smithy")},
     .protocol = {PROTOCOLS[room.protocols[0]]}, .protocols = {bits},
     .ops = ops, .n_ops = {len(room.operations)}, .known_ops = known_ops, .n_known_ops = {len(model.operations)},
     .errors = {n}_errors, .n_errors = {len(model.errors)},
