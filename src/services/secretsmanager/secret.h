@@ -1,0 +1,65 @@
+/* Secrets: how they are found, what their versions' labels do, and where values lie.
+ *
+ * A secret's record is kept by name; its ARN ends with six random characters, made anew when a name is used again. The record holds its versions and
+ * their staging labels; the values lie apart, by the secret's suffix and the version, sealed under a data key of KMS (value.c).
+ * A label is on at most one version; AWSCURRENT is on exactly one as soon as there is any. */
+#ifndef STRATA_SECRETSMANAGER_SECRET_H
+#define STRATA_SECRETSMANAGER_SECRET_H
+
+#include "gen/secretsmanager.h"
+
+enum {
+    SECRET_VERSIONS_MAX = 100,     /* the oldest without labels go first */
+    SECRET_LABELS_MAX = 20,        /* on one version */
+    SECRET_NAME_SUFFIX_CHARS = 6,
+    SECRET_POLICY_BYTES_MAX = 20480,
+};
+
+struct secret {
+    struct secretsmanager_rec_Secret rec;
+    struct str arn, account; /* account: the owner's, of the ARN in SecretId or the caller's */
+};
+
+/* By name, ARN, or ARN without its suffix. E_NOT_FOUND when there is none. */
+int secret_look(struct op *op, struct str id, struct secret *ret);
+/* The same; a missing one is ResourceNotFoundException. */
+int secret_find(struct op *op, struct str id, struct secret *ret);
+/* The same, and not marked for deletion (InvalidRequestException). */
+int secret_find_live(struct op *op, struct str id, struct secret *ret);
+int secret_save(struct op *op, const struct secret *s);
+/* The record, every value and the policy. */
+int secret_erase(struct op *op, const struct secret *s);
+void secret_tags(struct op *op, const struct secret *s, struct secretsmanager_TagListType *ret);
+void secret_stages(struct op *op, const struct secret *s, struct secretsmanager_SecretVersionsToStagesMapType *ret);
+/* A fresh ARN for s, whose name and account are set. */
+void secret_name_anew(struct op *op, struct secret *s);
+int secret_keys_scan(struct op *op, struct key *ret_from, struct key *ret_to); /* the range of the account's records */
+struct str secret_arn(struct op *op, struct str account, struct str name, struct str suffix);
+
+/* ---- versions: no store here (version.c) ---- */
+struct secretsmanager_rec_Version *version_by_id(const struct secretsmanager_rec_Secret *s, struct str id);       /* NULL */
+struct secretsmanager_rec_Version *version_by_stage(const struct secretsmanager_rec_Secret *s, struct str stage); /* NULL */
+/* Puts label on version `to` (NULL: on none) and takes it from whoever has it. AWSCURRENT leaves AWSPREVIOUS behind. */
+void version_move_stage(struct arena *a, struct secretsmanager_rec_Secret *s, struct str stage, struct secretsmanager_rec_Version *to);
+/* The oldest unlabelled version while there are more than SECRET_VERSIONS_MAX: taken out into ret. False: nothing to drop. */
+bool version_drop_oldest(struct secretsmanager_rec_Secret *s, struct secretsmanager_rec_Version *ret);
+
+/* ---- values ---- */
+struct secret_value {
+    struct str string, binary; /* exactly one is set */
+};
+bool value_eq(const struct secret_value *a, const struct secret_value *b); /* in constant time */
+int value_put(struct op *op, const struct secret *s, const struct secretsmanager_rec_Version *v, const struct secret_value *value);
+int value_get(struct op *op, const struct secret *s, const struct secretsmanager_rec_Version *v, struct secret_value *ret); /* E_AWS: KMS refused */
+int value_erase(struct op *op, const struct secret *s, struct str version_id);
+
+int policy_erase(struct op *op, const struct secret *s);
+
+/* Passwords, by GetRandomPassword's options. E_INVALID: *ret_why says what is wrong. */
+int password_make(struct arena *a, const struct secretsmanager_GetRandomPasswordRequest *in, struct str *ret, const char **ret_why);
+/* A ListSecrets filter's verdict. */
+bool filter_accepts(const struct secretsmanager_Filter *f, const struct secretsmanager_rec_Secret *s, struct str region);
+
+int bad_parameter(struct op *op, const char *message);
+
+#endif

@@ -1,0 +1,60 @@
+/* Versions and their staging labels; no store here. */
+#include <string.h>
+
+#include "base/arena.h"
+#include "services/secretsmanager/secret.h"
+
+struct secretsmanager_rec_Version *version_by_id(const struct secretsmanager_rec_Secret *s, struct str id)
+{
+    for (uint32_t i = 0; i < s->Versions.n; i++)
+        if (str_eq(s->Versions.v[i].Id, id))
+            return &s->Versions.v[i];
+    return NULL;
+}
+
+struct secretsmanager_rec_Version *version_by_stage(const struct secretsmanager_rec_Secret *s, struct str stage)
+{
+    for (uint32_t i = 0; i < s->Versions.n; i++)
+        if (str_list_has(&s->Versions.v[i].Stages, stage))
+            return &s->Versions.v[i];
+    return NULL;
+}
+
+static void take(struct secretsmanager_rec_Version *v, struct str stage)
+{
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < v->Stages.n; i++)
+        if (!str_eq(v->Stages.v[i], stage))
+            v->Stages.v[n++] = v->Stages.v[i];
+    v->Stages.n = n;
+}
+
+void version_move_stage(struct arena *a, struct secretsmanager_rec_Secret *s, struct str stage, struct secretsmanager_rec_Version *to)
+{
+    struct secretsmanager_rec_Version *from = version_by_stage(s, stage);
+    if (from == to)
+        return;
+    if (from)
+        take(from, stage);
+    if (to)
+        str_list_add(a, &to->Stages, stage);
+    if (from && to && str_is(stage, "AWSCURRENT"))
+        version_move_stage(a, s, STR("AWSPREVIOUS"), from);
+    if (to && str_is(stage, "AWSCURRENT"))
+        take(to, STR("AWSPREVIOUS")); /* a version that comes back is not its own predecessor */
+}
+
+bool version_drop_oldest(struct secretsmanager_rec_Secret *s, struct secretsmanager_rec_Version *ret)
+{
+    if (s->Versions.n <= SECRET_VERSIONS_MAX)
+        return false;
+    for (uint32_t i = 0; i < s->Versions.n; i++) {
+        if (s->Versions.v[i].Stages.n > 0)
+            continue;
+        *ret = s->Versions.v[i];
+        memmove(&s->Versions.v[i], &s->Versions.v[i + 1], (s->Versions.n - i - 1) * sizeof *s->Versions.v);
+        s->Versions.n--;
+        return true;
+    }
+    return false;
+}
