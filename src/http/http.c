@@ -208,14 +208,14 @@ void http_unlisten(struct http *h, void *tag)
 
 void http_quiesce(struct http *h)
 {
-    if (!h)
+    if (!h || atomic_exchange(&h->quiescing, true))
         return;
-    atomic_store(&h->quiescing, true);
     pthread_mutex_lock(&h->lock);
     for (struct listener *l = h->listeners; l; l = l->next)
-        close_listener(l);
+        if (!l->tag)
+            close_listener(l);
     pthread_mutex_unlock(&h->lock);
-    for (int i = 0; i < QUIESCE_SECONDS * 200 && atomic_load(&h->refs) > 1; i++)
+    for (int i = 0; i < QUIESCE_SECONDS * 200 && atomic_load(&h->public_running) > 0; i++)
         usleep(5000);
 }
 

@@ -31,7 +31,9 @@ int http_listen_fd(struct http *h, int fd, void *tag, bool plain_only);
 /* Closes the listeners with that tag and their connections; returns when no exchange carries the tag any more, so exchanges that a door
  * holds unanswered are to be answered first. Never from within a door. */
 void http_unlisten(struct http *h, void *tag);
-void http_quiesce(struct http *h);               /* accepts no more; waits for running exchanges (at most 30 s). NULL-safe */
+/* Accepts no more and waits for running exchanges, at most 30 s. Tagged listeners go on, since running functions need them to finish. The second call does
+ * nothing. NULL-safe. */
+void http_quiesce(struct http *h);
 /* Ends every connection. A door may still hold exchanges afterwards: their replies are thrown away. NULL-safe. */
 void http_stop(struct http *h);
 

@@ -108,6 +108,7 @@ struct http {
     uint32_t arenas_n;
 
     _Atomic uint64_t requests, connections;
+    atomic_uint public_running; /* exchanges that carry no tag: what http_quiesce waits for */
     atomic_uint refs; /* http_start's own, and one an exchange: a door may still hold some after http_stop */
 };
 

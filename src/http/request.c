@@ -36,6 +36,8 @@ static void request_free(struct request *r)
         close(r->answer.fd);
     struct http *h = r->http;
     struct conn *c = r->conn;
+    if (!r->x.listener_tag)
+        atomic_fetch_sub(&h->public_running, 1);
     arena_give(h, r->x.arena); /* r lives in it */
     conn_unref(c);
     http_unref(h);
@@ -112,6 +114,8 @@ void *request_new(void *cls, const char *uri, struct MHD_Connection *mc)
     r->x.loopback = c->listener->loopback;
     r->x.listener_tag = c->listener->tag;
     conn_ref(c);
+    if (!r->x.listener_tag)
+        atomic_fetch_add(&h->public_running, 1);
     atomic_fetch_add(&h->refs, 1);
     set_target(r, str_c(uri ? uri : "/"));
     return r;
@@ -206,7 +210,7 @@ static enum MHD_Result head_done(struct request *r, const char *method)
 
     if (head.bytes > LIMIT_HEADER_BYTES)
         set_own(r, MHD_HTTP_REQUEST_HEADER_FIELDS_TOO_LARGE);
-    else if (atomic_load_explicit(&h->quiescing, memory_order_relaxed))
+    else if (atomic_load_explicit(&h->quiescing, memory_order_relaxed) && !x->listener_tag)
         set_own(r, MHD_HTTP_SERVICE_UNAVAILABLE);
     else {
         r->begun = true;

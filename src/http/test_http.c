@@ -486,23 +486,6 @@ TEST(two_thousand_connections)
     server_stop(&s);
 }
 
-TEST(quiesce_waits_for_what_runs_and_refuses_what_comes)
-{
-    struct server s;
-    char buf[ANSWER_MAX];
-    server_start(&s);
-    int kept = dial(s.port);
-    say(kept, "GET /thread HTTP/1.1\r\nHost: h\r\n\r\n");
-    hear(kept, buf, "later");
-    http_quiesce(s.http);
-    say(kept, "GET / HTTP/1.1\r\nHost: h\r\n\r\n");
-    assert_has(hear(kept, buf, NULL), "503");
-    close(kept);
-    server_stop(&s);
-}
-
-/* ---- listeners ---- */
-
 static int listening(uint16_t *ret_port)
 {
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
@@ -514,6 +497,49 @@ static int listening(uint16_t *ret_port)
     *ret_port = ntohs(sa.sin_port);
     return fd;
 }
+
+static void *answer_held(void *arg)
+{
+    struct server *s = arg;
+    usleep(50000);
+    answer_text(s->held[1], 200, STR("finished"));
+    return NULL;
+}
+
+TEST(quiesce_waits_for_what_runs_and_refuses_what_comes)
+{
+    struct server s;
+    char buf[ANSWER_MAX], tag[] = "function";
+    uint16_t tagged_port;
+    server_start(&s);
+    assert_int_equal(http_listen_fd(s.http, listening(&tagged_port), tag, true), 0);
+    int kept = dial(s.port), running = dial(s.port), next = dial(tagged_port);
+    say(kept, "GET /thread HTTP/1.1\r\nHost: h\r\n\r\n");
+    hear(kept, buf, "later");
+    say(next, "GET /hold HTTP/1.1\r\nHost: h\r\n\r\n"); /* a function waits for its next event: not waited for */
+    wait_held(&s, 1);
+    say(running, "GET /hold HTTP/1.1\r\nHost: h\r\n\r\n");
+    wait_held(&s, 2);
+    pthread_t t;
+    pthread_create(&t, NULL, answer_held, &s);
+    http_quiesce(s.http);
+    assert_has(hear(running, buf, "finished"), "200 OK");
+    pthread_join(t, NULL);
+    say(kept, "GET / HTTP/1.1\r\nHost: h\r\n\r\n");
+    assert_has(hear(kept, buf, NULL), "503");
+    int function = dial(tagged_port);
+    say(function, "GET / HTTP/1.1\r\nHost: h\r\n\r\n");
+    assert_has(hear(function, buf, "body="), "200 OK");
+    answer_text(s.held[0], 200, STR("event"));
+    assert_has(hear(next, buf, "event"), "200 OK");
+    close(kept);
+    close(running);
+    close(next);
+    close(function);
+    server_stop(&s);
+}
+
+/* ---- listeners ---- */
 
 TEST(tags_tell_the_listener_and_unlisten_ends_it)
 {
