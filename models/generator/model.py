@@ -65,7 +65,9 @@ class Model:
                     shape.clear()
                     shape.update(patch['set'])
             return
-        if 'operation' in patch:
+        if patch.get('metadata'):
+            targets = [self.metadata]
+        elif 'operation' in patch:
             targets = [self.operations.get(patch['operation'])]
         elif 'new_shape' in patch:
             targets = [self.shapes.setdefault(patch['new_shape'], {})]

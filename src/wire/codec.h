@@ -67,6 +67,9 @@ void cbor_write(struct buf *b, bool record, const struct shape *s, const void *s
 void cbor_text(struct buf *b, struct str s);
 void cbor_map(struct buf *b, uint64_t n);
 
+/* The body, unpacked when the client compressed it (Content-Encoding: gzip, as CloudWatch's clients do). E_INVALID, E_LIMIT. */
+int plain_body(const struct exchange *x, struct str *ret);
+
 /* ---- rest: everything but the body ---- */
 int rest_read(const struct exchange *x, const struct wire_route *r, void *in, struct str *ret_why);
 /* The request id headers of an answer. */

@@ -228,7 +228,11 @@ int route_params(const struct exchange *x, bool body_is_whole, struct wire_route
 {
     r->params = (struct str_map){ 0 };
     int rc = wire_params(x->arena, x->query, &r->params);
-    return rc == 0 && is_form(x) && body_is_whole ? wire_params(x->arena, x->body, &r->params) : rc;
+    struct str body;
+    if (rc || !is_form(x) || !body_is_whole)
+        return rc;
+    rc = plain_body(x, &body);
+    return rc ? rc : wire_params(x->arena, body, &r->params);
 }
 
 static int route_form(const struct exchange *x, bool body_is_whole, struct wire_route *r)

@@ -211,3 +211,67 @@ TEST(errors_speak_the_clients_protocol)
     assert_int_equal(r.status, 403);
     arena_free(a);
 }
+
+static struct str answer_of(struct arena *a, enum protocol p, const char *service, const char *operation, const char *json)
+{
+    const struct op_row *op = wire_op(wire_service(service), str_c(operation));
+    struct str why;
+    void *out = arena_alloc(a, op->out ? op->out->size : 1);
+    struct answer r;
+    if (op->out)
+        assert_int_equal(wire_json_decode(a, op->out, str_c(json), out, &why), 0);
+    answer_init(&r, 200);
+    assert_int_equal(wire_encode(a, p, op, out, STR("id"), &r), 0);
+    return r.body;
+}
+
+TEST(sqs_speaks_query_too)
+{
+    struct arena *a = arena_new();
+    assert_str(answer_of(a, PROTO_QUERY, "sqs", "ReceiveMessage",
+                         "{\"Messages\":[{\"MessageId\":\"1\",\"Body\":\"<b>\",\"Attributes\":{\"SenderId\":\"x\"},"
+                         "\"MessageAttributes\":{\"k\":{\"DataType\":\"String\",\"StringValue\":\"v\"}}}]}"),
+               "<ReceiveMessageResponse xmlns=\"http://queue.amazonaws.com/doc/2012-11-05/\"><ReceiveMessageResult><Message><MessageId>1</MessageId>"
+               "<Body>&lt;b&gt;</Body><Attribute><Name>SenderId</Name><Value>x</Value></Attribute><MessageAttribute><Name>k</Name><Value>"
+               "<StringValue>v</StringValue><DataType>String</DataType></Value></MessageAttribute></Message></ReceiveMessageResult>"
+               "<ResponseMetadata><RequestId>id</RequestId></ResponseMetadata></ReceiveMessageResponse>");
+    assert_str(answer_of(a, PROTO_QUERY, "sqs", "ListQueues", "{\"QueueUrls\":[\"a\",\"b\"]}"),
+               "<ListQueuesResponse xmlns=\"http://queue.amazonaws.com/doc/2012-11-05/\"><ListQueuesResult><QueueUrl>a</QueueUrl><QueueUrl>b</QueueUrl>"
+               "</ListQueuesResult><ResponseMetadata><RequestId>id</RequestId></ResponseMetadata></ListQueuesResponse>");
+    assert_str(answer_of(a, PROTO_QUERY, "sqs", "DeleteQueue", "{}"),
+               "<DeleteQueueResponse xmlns=\"http://queue.amazonaws.com/doc/2012-11-05/\"><ResponseMetadata><RequestId>id</RequestId></ResponseMetadata>"
+               "</DeleteQueueResponse>");
+    arena_free(a);
+}
+
+TEST(s3_answers_have_their_roots)
+{
+    struct arena *a = arena_new();
+    assert_str(answer_of(a, PROTO_REST_XML, "s3", "GetBucketLocation", "{\"LocationConstraint\":\"eu-west-1\"}"),
+               "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<LocationConstraint xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\">eu-west-1"
+               "</LocationConstraint>");
+    assert_str(answer_of(a, PROTO_REST_XML, "s3", "GetBucketVersioning", "{}"),
+               "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<VersioningConfiguration xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\">"
+               "</VersioningConfiguration>");
+    arena_free(a);
+}
+
+TEST(compressed_bodies_are_unpacked)
+{
+    /* gzip of {"logGroupName":"g"} */
+    static const unsigned char gz[] = { 0x1f, 0x8b, 0x08, 0x00, 0x00, 0x00, 0x00, 0x00, 0x02, 0x03, 0xab, 0x56, 0xca, 0xc9, 0x4f, 0x77, 0x2f, 0xca, 0x2f, 0x2d, 0xf0, 0x4b, 0xcc, 0x4d, 0x55, 0xb2, 0x52, 0x4a, 0x57, 0xaa, 0x05, 0x00, 0xdf, 0xa2, 0x50, 0x2d, 0x14, 0x00, 0x00, 0x00 };
+    struct arena *a = arena_new();
+    const struct service_row *s = wire_service("logs");
+    struct exchange x = { .arena = a, .body = { (const char *)gz, sizeof gz } };
+    struct wire_route r = { .service = s, .row = wire_op(s, STR("CreateLogGroup")), .protocol = PROTO_JSON_1_1 };
+    void *in = arena_alloc(a, r.row->in->size);
+    struct str why, json;
+    *list_push(a, &x.headers) = (struct header){ STR("Content-Encoding"), STR("gzip") };
+    assert_int_equal(wire_decode(&x, &r, in, &why), 0);
+    assert_int_equal(wire_json_encode(a, r.row->in, in, &json), 0);
+    assert_str(json, "{\"logGroupName\":\"g\"}");
+    x.body.n -= 6;
+    assert_int_equal(wire_decode(&x, &r, in, &why), E_INVALID);
+    assert_str(why, "The body is not valid gzip");
+    arena_free(a);
+}

@@ -33,12 +33,9 @@ static int read_rest(const struct exchange *x, const struct wire_route *r, void 
     return xml ? xml_read(x->arena, x->body, s, in, why) : json_read(x->arena, x->body, s, in, why);
 }
 
-int wire_decode(const struct exchange *x, const struct wire_route *r, void *in, struct str *ret_why)
+static int decode(const struct exchange *x, const struct wire_route *r, void *in, struct str *ret_why)
 {
     const struct shape *s = r->row->in;
-    *ret_why = STR("");
-    if (!s)
-        return 0;
     switch (r->protocol) {
     case PROTO_JSON_1_0:
     case PROTO_JSON_1_1:
@@ -54,6 +51,18 @@ int wire_decode(const struct exchange *x, const struct wire_route *r, void *in, 
     default:
         return bad(x->arena, ret_why, "The request is of no known protocol");
     }
+}
+
+int wire_decode(const struct exchange *x, const struct wire_route *r, void *in, struct str *ret_why)
+{
+    *ret_why = STR("");
+    if (!r->row->in)
+        return 0;
+    struct exchange plain = *x;
+    int rc = r->protocol == PROTO_REST_XML ? 0 : plain_body(x, &plain.body); /* to S3 the encoding is the object's own */
+    if (rc)
+        return bad(x->arena, ret_why, rc == E_LIMIT ? "The unpacked body is too large" : "The body is not valid gzip"), rc;
+    return decode(&plain, r, in, ret_why);
 }
 
 int wire_json_encode(struct arena *a, const struct shape *shape, const void *value, struct str *ret)
