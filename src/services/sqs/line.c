@@ -325,7 +325,9 @@ int line_next(struct op *op, struct queue *q, int64_t *ret_seq, struct sqs_rec_M
         if (rc && rc != E_NOT_FOUND)
             return rc;
         int found = rc;
-        rc = line_state(op, q, *ret_seq, ret_state);
+        *ret_state = (struct sqs_rec_State){ 0 };
+        if (q->fifo || q->ahead_lane == LANE_BACK) /* in the lane FRESH are those without a state */
+            rc = line_state(op, q, *ret_seq, ret_state);
         if (rc && rc != E_NOT_FOUND)
             return rc;
         if (found == 0 && ret_m->SentMs.v > oldest)
