@@ -202,6 +202,7 @@ int monitoring_ListMetrics(struct op *op, const struct monitoring_ListMetrics_in
             out->NextToken = page_token(op, str_sub(key, prefix.n, key.n));
             break;
         }
+        m.Metric->Dimensions.set = true;
         *list_push(op->arena, &out->Metrics) = *m.Metric;
     }
     int scan_rc = scan_end(s);
