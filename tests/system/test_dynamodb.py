@@ -844,6 +844,30 @@ def test_access_by_leading_key(ddb, as_user, events):
     refused(lambda: own.batch_write_item(RequestItems={events: both}), 'AccessDeniedException')
 
 
+def test_access_by_attribute(ddb, as_user, items):
+    ddb.put_item(TableName=items, Item={'id': {'S': 'attrs'}, 'open': {'S': '1'}, 'shut': {'S': '2'}})
+    user = as_user(allow('dynamodb:*', TABLES + items, Condition={
+        'ForAllValues:StringEquals': {'dynamodb:Attributes': ['id', 'open']},
+        'StringEqualsIfExists': {'dynamodb:Select': 'SPECIFIC_ATTRIBUTES', 'dynamodb:ReturnValues': ['NONE', 'UPDATED_OLD', 'UPDATED_NEW']}}))
+    key = {'id': {'S': 'attrs'}}
+
+    def get(names):
+        return user.get_item(TableName=items, Key=key, ProjectionExpression=', '.join(f'#{n}' for n in names),
+                             ExpressionAttributeNames={f'#{n}': n for n in names})['Item']
+
+    def put(name):
+        return user.update_item(TableName=items, Key=key, UpdateExpression='SET #n = :v', ExpressionAttributeNames={'#n': name},
+                                ExpressionAttributeValues={':v': {'S': 'x'}})
+    assert get(['open']) == {'open': {'S': '1'}}
+    refused(lambda: get(['open', 'shut']), 'AccessDeniedException')
+    refused(lambda: user.get_item(TableName=items, Key=key), 'AccessDeniedException')
+    put('open')
+    refused(lambda: put('shut'), 'AccessDeniedException')
+    refused(lambda: user.scan(TableName=items, ProjectionExpression='id', FilterExpression='shut = :v',
+                              ExpressionAttributeValues={':v': {'S': '2'}}), 'AccessDeniedException')
+    refused(lambda: user.delete_item(TableName=items, Key=key, ReturnValues='ALL_OLD'), 'AccessDeniedException')
+
+
 def test_access_by_resource_policy(ddb, as_user):
     arn = create(ddb, 'shared')['TableArn']
     user = as_user()

@@ -265,6 +265,9 @@ int legacy_updates(struct op *op, const struct dynamodb_AttributeUpdates *update
 
 int legacy_attributes(struct op *op, const struct str_list *names, struct path_list *ret)
 {
+    enum { NAMES_MAX = 1000 }; /* what follows looks at every pair */
+    if (names->n > NAMES_MAX)
+        return invalid(op, BAD "AttributesToGet may not name more than %d attributes", NAMES_MAX);
     for (uint32_t i = 0; i < names->n; i++) {
         struct path p = { 0 };
         for (uint32_t k = 0; k < i; k++)
