@@ -326,3 +326,83 @@ def test_query_protocol(sqs, queue, strata):
     assert '<Body>by path</Body>' in r.text and '<StringValue>v</StringValue>' in r.text
     r = query(strata, Action='GetQueueUrl', QueueName='nowhere')
     assert r.status_code == 400 and '<Code>AWS.SimpleQueueService.NonExistentQueue</Code>' in r.text
+
+
+@pytest.mark.parametrize('fifo', [False, True])
+def test_random_operations_lose_and_double_nothing(sqs, strata, fifo):
+    """A small model as oracle: what is ready, in flight (until when) and delayed, after any mixture of operations, restarts of time included."""
+    import random
+    r = random.Random(7 + fifo)
+    more = {'FifoQueue': 'true', 'ContentBasedDeduplication': 'true'} if fifo else {}
+    url = sqs.create_queue(QueueName='rnd' + uuid.uuid4().hex[:8] + ('.fifo' if fifo else ''), Attributes={'VisibilityTimeout': '100', **more})['QueueUrl']
+    now, sent = 0, 0
+    visible_at, handle, group = {}, {}, {}
+    for _ in range(250):
+        what = r.choice(['send', 'send', 'receive', 'receive', 'delete', 'change', 'wait'])
+        flight = [b for b in handle if visible_at[b] > now]
+        if what == 'send':
+            body, sent = f'm{sent}', sent + 1
+            delay = r.choice([0, 0, 50]) if not fifo else 0
+            group[body] = f'g{r.randrange(3)}'
+            sqs.send_message(QueueUrl=url, MessageBody=body, **({'MessageGroupId': group[body]} if fifo else {'DelaySeconds': delay}))
+            visible_at[body] = now + delay
+        elif what == 'receive':
+            for m in receive(sqs, url, MaxNumberOfMessages=r.randrange(1, 11)):
+                b = m['Body']
+                assert visible_at[b] <= now, b
+                if fifo:
+                    before = [x for x in visible_at if group[x] == group[b] and int(x[1:]) < int(b[1:])]
+                    assert all(visible_at[x] > now for x in before), 'taken out of order'
+                visible_at[b], handle[b] = now + 100, m['ReceiptHandle']
+        elif what == 'delete' and flight:
+            b = r.choice(flight)
+            sqs.delete_message(QueueUrl=url, ReceiptHandle=handle.pop(b))
+            del visible_at[b]
+        elif what == 'change' and flight:
+            b = r.choice(flight)
+            t = r.choice([0, 10, 300])
+            sqs.change_message_visibility(QueueUrl=url, ReceiptHandle=handle[b], VisibilityTimeout=t)
+            visible_at[b] = now + t
+        elif what == 'wait':
+            step = r.choice([20, 60, 120])
+            now += step
+            strata.advance_clock(step)
+        ready = sum(t <= now for t in visible_at.values())
+        flying = sum(visible_at[b] > now for b in handle if b in visible_at)
+        assert counts(sqs, url) == (ready, flying, len(visible_at) - ready - flying)
+    strata.advance_clock(400)
+    left = set()
+    while True:
+        messages = receive(sqs, url, MaxNumberOfMessages=10)
+        if not messages:
+            break
+        for m in messages:
+            assert m['Body'] not in left
+            left.add(m['Body'])
+            sqs.delete_message(QueueUrl=url, ReceiptHandle=m['ReceiptHandle'])
+    assert left == set(visible_at) and counts(sqs, url) == (0, 0, 0)
+
+
+def test_receive_attempts_of_fifo_queues_repeat(sqs):
+    url = sqs.create_queue(QueueName=f'f{uuid.uuid4().hex[:8]}.fifo', Attributes={'FifoQueue': 'true', 'ContentBasedDeduplication': 'true'})['QueueUrl']
+    sqs.send_message(QueueUrl=url, MessageBody='x', MessageGroupId='a')
+    (a,) = receive(sqs, url, ReceiveRequestAttemptId='try')
+    (b,) = receive(sqs, url, ReceiveRequestAttemptId='try')
+    assert a['ReceiptHandle'] == b['ReceiptHandle'] and receive(sqs, url, ReceiveRequestAttemptId='other') == []
+
+
+def test_acknowledged_messages_survive_a_power_cut(own_strata):
+    sqs = own_strata.client('sqs')
+    url = sqs.create_queue(QueueName='durable', Attributes={'VisibilityTimeout': '1000'})['QueueUrl']
+    for i in range(20):
+        sqs.send_message(QueueUrl=url, MessageBody=str(i))
+    taken = receive(sqs, url, MaxNumberOfMessages=10)
+    sqs.delete_message(QueueUrl=url, ReceiptHandle=taken[0]['ReceiptHandle'])
+    own_strata.kill()
+    own_strata.start()
+    sqs = own_strata.client('sqs')
+    assert counts(sqs, url) == (10, 9, 0)
+    bodies = {m['Body'] for _ in range(3) for m in receive(sqs, url, MaxNumberOfMessages=10)} | {m['Body'] for m in taken[1:]}
+    assert bodies == {str(i) for i in range(1, 20)}
+    sqs.delete_message(QueueUrl=url, ReceiptHandle=taken[1]['ReceiptHandle'])
+    assert counts(sqs, url) == (0, 18, 0)
