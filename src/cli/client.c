@@ -9,15 +9,15 @@
 
 #include <cjson/cJSON.h>
 
+#include "auth/sign.h"
 #include "base/arena.h"
 #include "base/buf.h"
-#include "base/code.h"
 #include "base/err.h"
 #include "base/limits.h"
 #include "cli/local.h"
 #include "sched/clock.h"
 
-enum { PATIENCE_S = 60, SHA256_BYTES = 32 };
+enum { PATIENCE_S = 60 };
 
 int client_open(struct client *c, struct arena *a, const char *data_dir)
 {
@@ -26,71 +26,38 @@ int client_open(struct client *c, struct arena *a, const char *data_dir)
     const char *named = getenv("STRATA_ENDPOINT"), *region = getenv("AWS_REGION");
     if (!region || !*region)
         region = getenv("AWS_DEFAULT_REGION");
-    *c = (struct client){ .arena = a, .data_dir = l.data_dir, .endpoint = named && *named ? named : l.endpoint, .access_key_id = STR("test"),
-                          .secret = STR("test"), .region = region && *region ? region : "us-east-1" };
+    *c = (struct client){ .arena = a, .data_dir = l.data_dir, .endpoint = named && *named ? named : l.endpoint, 
+                          .access_key_id = str_c(l.access_key_id), .secret = str_c(l.secret), .region = region && *region ? region : "us-east-1" };
     if (c->endpoint)
         return 0;
     fprintf(stderr, "strata: nothing has served %s yet: start it with `strata serve` or `strata up`, or set STRATA_DATA or STRATA_ENDPOINT\n", l.data_dir);
     return E_NOT_FOUND;
 }
 
-/* ---- signature version 4 ---- */
-
-static struct str sha256_hex(struct arena *a, struct str s)
-{
-    uint8_t digest[SHA256_BYTES];
-    digest_sha256(s.p, s.n, digest);
-    return hex_encode(a, digest, sizeof digest);
-}
-
-static void derive(uint8_t key[SHA256_BYTES], struct str part)
-{
-    uint8_t out[SHA256_BYTES];
-    hmac_sha256(key, SHA256_BYTES, part.p, part.n, out);
-    memcpy(key, out, sizeof out);
-}
-
-/* The Authorization header for host, x-amz-date and, where there is one, x-amz-target. */
-static struct str authorization(struct client *c, const struct client_call *call, struct str host, struct str date)
-{
-    struct arena *a = c->arena;
-    const char *signed_names = call->target ? "host;x-amz-date;x-amz-target" : "host;x-amz-date";
-    struct str target = call->target ? str_printf(a, "x-amz-target:%s\n", call->target) : STR("");
-    struct str path = uri_encode(a, call->path, true);
-    struct str canonical = str_printf(a, "%s\n%.*s\n\nhost:%.*s\nx-amz-date:%.*s\n%.*s\n%s\n%.*s", call->method, STR_ARG(path), STR_ARG(host),
-                                      STR_ARG(date), STR_ARG(target), signed_names, STR_ARG(sha256_hex(a, call->body)));
-    struct str day = str_sub(date, 0, 8);
-    struct str scope = str_printf(a, "%.*s/%s/%s/aws4_request", STR_ARG(day), c->region, call->service);
-    struct str to_sign = str_printf(a, "AWS4-HMAC-SHA256\n%.*s\n%.*s\n%.*s", STR_ARG(date), STR_ARG(scope), STR_ARG(sha256_hex(a, canonical)));
-    struct str secret = str_printf(a, "AWS4%.*s", STR_ARG(c->secret));
-    uint8_t key[SHA256_BYTES];
-    hmac_sha256(secret.p, secret.n, day.p, day.n, key);
-    derive(key, str_c(c->region));
-    derive(key, str_c(call->service));
-    derive(key, STR("aws4_request"));
-    derive(key, to_sign);
-    return str_printf(a, "AWS4-HMAC-SHA256 Credential=%.*s/%.*s, SignedHeaders=%s, Signature=%.*s", STR_ARG(c->access_key_id), STR_ARG(scope),
-                      signed_names, STR_ARG(hex_encode(a, key, sizeof key)));
-}
-
 /* ---- a call ---- */
 
 static struct str write_request(struct client *c, const struct client_call *call, struct str host)
 {
+    struct header_list headers = { 0 };
+    struct str path, query = STR_NONE;
+    bool any = str_cut(call->path, '?', &path, &query);
+    for list_each(h, &call->headers)
+        *list_push(c->arena, &headers) = (struct header){ h->key, h->value };
+    if (call->target)
+        *list_push(c->arena, &headers) = (struct header){ STR("X-Amz-Target"), str_c(call->target) };
+    if (call->target || call->body.n)
+        *list_push(c->arena, &headers) = (struct header){ STR("Content-Type"), call->target ? STR("application/x-amz-json-1.1") : STR("application/json") };
+    *list_push(c->arena, &headers) = (struct header){ STR("Host"), host };
+    if (call->service) {
+        struct sign_credentials key = { .access_key_id = c->access_key_id, .secret = c->secret };
+        sign_headers(c->arena, &key, str_c(c->region), str_c(call->service), clock_real_ms(), str_c(call->method), path, any ? query : STR_NONE, host,
+                     call->body, &headers);
+    }
     struct buf b;
     buf_init(&b, c->arena, LIMIT_RESPONSE_BYTES);
-    buf_printf(&b, "%s %.*s HTTP/1.1\r\nHost: %.*s\r\nConnection: close\r\nContent-Length: %zu\r\n", call->method, STR_ARG(call->path), STR_ARG(host),
-               call->body.n);
-    if (call->target)
-        buf_printf(&b, "X-Amz-Target: %s\r\nContent-Type: application/x-amz-json-1.1\r\n", call->target);
-    else if (call->body.n)
-        buf_c(&b, "Content-Type: application/json\r\n");
-    if (call->service) {
-        struct str date = time_amz(c->arena, clock_real_ms());
-        buf_printf(&b, "X-Amz-Date: %.*s\r\nAuthorization: %.*s\r\n", STR_ARG(date), STR_ARG(authorization(c, call, host, date)));
-    }
-    for list_each(h, &call->headers)
-        buf_printf(&b, "%.*s: %.*s\r\n", STR_ARG(h->key), STR_ARG(h->value));
+    buf_printf(&b, "%s %.*s HTTP/1.1\r\nConnection: close\r\nContent-Length: %zu\r\n", call->method, STR_ARG(call->path), call->body.n);
+    for list_each(h, &headers)
+        buf_printf(&b, "%.*s: %.*s\r\n", STR_ARG(h->name), STR_ARG(h->value));
     buf_c(&b, "\r\n");
     buf_str(&b, call->body);
     return buf_done(&b);

@@ -15,10 +15,10 @@ struct client {
 
 struct client_call {
     const char *method;
-    struct str path;        /* "/" and segments, percent-encoded */
+    struct str path;        /* "/" and segments, percent-encoded; a query may follow */
     const char *service;    /* signs for it; NULL: unsigned, for /_strata/ */
     const char *target;     /* X-Amz-Target, or NULL */
-    struct str_map headers; /* further ones, unsigned */
+    struct str_map headers; /* further ones */
     struct str body;
     int patience_s;         /* 0: 60 */
 };

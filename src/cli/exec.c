@@ -22,6 +22,7 @@ enum { BUNDLE_MAX_BYTES = 4 * 1024 * 1024 };
 struct tool_env {
     struct arena *arena;
     const char *data_dir, *endpoint, *region;
+    struct str access_key_id, secret;
     struct str_map set;
     struct str_list unset;
 };
@@ -119,8 +120,8 @@ static void gather(struct tool_env *e, const char *bundle, const char *module)
         "AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_SESSION_TOKEN", "AWS_SECURITY_TOKEN", "AWS_ROLE_ARN", "AWS_WEB_IDENTITY_TOKEN_FILE",
         "AWS_CONTAINER_CREDENTIALS_FULL_URI", "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "AWS_ENDPOINT_URL", "ALL_PROXY", "all_proxy",
     };
-    put(e, "AWS_ACCESS_KEY_ID", STR("test"));
-    put(e, "AWS_SECRET_ACCESS_KEY", STR("test"));
+    put(e, "AWS_ACCESS_KEY_ID", e->access_key_id);
+    put(e, "AWS_SECRET_ACCESS_KEY", e->secret);
     put(e, "AWS_DEFAULT_REGION", str_c(e->region));
     put(e, "AWS_REGION", str_c(e->region));
     put(e, "AWS_EC2_METADATA_DISABLED", STR("true"));
@@ -151,6 +152,8 @@ static int prepare(struct tool_env *e, const char *data_dir)
     e->data_dir = c.data_dir;
     e->endpoint = c.endpoint;
     e->region = c.region;
+    e->access_key_id = c.access_key_id;
+    e->secret = c.secret;
     const char *bundle = str_printf(e->arena, "%s/ca-bundle.pem", e->data_dir).p, *module = str_printf(e->arena, "%s/node-connect.cjs", e->data_dir).p;
     if (write_bundle(e, bundle))
         return 1;

@@ -82,6 +82,25 @@ void local_read_endpoint(struct local *l)
     fclose(f);
 }
 
+/* An AWS profile, as serve writes it where test keys do not work. */
+void local_read_credentials(struct local *l)
+{
+    char line[256];
+    l->access_key_id = l->secret = "test";
+    FILE *f = fopen(local_path(l, "credentials"), "re");
+    while (f && fgets(line, sizeof line, f)) {
+        struct str key, value;
+        if (!str_cut(str_c(line), '=', &key, &value))
+            continue;
+        if (str_is(str_trim(key), "aws_access_key_id"))
+            l->access_key_id = str_dup(l->arena, str_trim(value)).p;
+        else if (str_is(str_trim(key), "aws_secret_access_key"))
+            l->secret = str_dup(l->arena, str_trim(value)).p;
+    }
+    if (f)
+        fclose(f);
+}
+
 void local_find(struct local *l, struct arena *a, const char *data_dir)
 {
     char path[PATH_MAX];
@@ -96,6 +115,7 @@ void local_find(struct local *l, struct arena *a, const char *data_dir)
     l->stack_dir = find_stack(l);
     l->python = find_python(l);
     local_read_endpoint(l);
+    local_read_credentials(l);
 }
 
 static int connect_to(struct str host, struct str port, int patience_s, struct arena *a)
@@ -158,8 +178,8 @@ void local_set_environment(const struct local *l)
     for (size_t i = 0; i < sizeof elsewhere / sizeof *elsewhere; i++)
         unsetenv(elsewhere[i]);
     setenv("AWS_ENDPOINT_URL", l->endpoint, 1);
-    setenv("AWS_ACCESS_KEY_ID", "test", 1);
-    setenv("AWS_SECRET_ACCESS_KEY", "test", 1);
+    setenv("AWS_ACCESS_KEY_ID", l->access_key_id, 1);
+    setenv("AWS_SECRET_ACCESS_KEY", l->secret, 1);
     setenv("AWS_EC2_METADATA_DISABLED", "true", 1);
     setenv("STRATA_DATA", l->data_dir, 1);
 }

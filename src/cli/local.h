@@ -12,6 +12,7 @@ struct local {
     struct arena *arena;
     const char *data_dir;  /* $STRATA_DATA, else .strata; absolute */
     const char *endpoint;  /* http://HOST:PORT as the last serve on data_dir wrote it; NULL: none did */
+    const char *access_key_id, *secret; /* of data_dir's root profile; test and test when it has none */
     const char *program;   /* this executable */
     const char *stack_dir; /* the folder with build and bin/deploy; NULL: not found */
     const char *python;    /* the project's own where there is one, else python3 */
@@ -20,6 +21,7 @@ struct local {
 /* data_dir NULL: the default. Never fails: what is missing is NULL. */
 void local_find(struct local *l, struct arena *a, const char *data_dir);
 void local_read_endpoint(struct local *l);
+void local_read_credentials(struct local *l);
 /* A connected socket to http://HOST:PORT, or -1; reading and writing give up after patience_s. */
 int local_connect(const char *endpoint, int patience_s, struct arena *a, struct str *ret_authority);
 bool local_answers(const struct local *l); /* GET /_strata/health is 200 */

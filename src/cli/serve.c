@@ -12,6 +12,7 @@
 #include "base/arena.h"
 #include "base/err.h"
 #include "base/log.h"
+#include "cli/root_key.h"
 #include "cloud/cloud.h"
 #include "cloud/door.h"
 #include "http/ca.h"
@@ -147,6 +148,9 @@ static int listen_and_wait(struct serve *s)
         return 1;
     }
     write_endpoint(s, port);
+    rc = s->cloud->config.test_keys ? 0 : root_key_write(s->cloud, s->data_dir);
+    if (rc)
+        return complain("cannot write the root key into the data directory", err_name(rc));
     log_info("strata %s on %.*s, data in %s", STRATA_VERSION, STR_ARG(s->cloud->config.public_url), s->data_dir);
     printf("Ready.\n");
     fflush(stdout);

@@ -126,6 +126,7 @@ static int bring_up(struct local *l, const struct up *u)
     int code = ensure_server(l, u->listen);
     if (code)
         return code;
+    local_read_credentials(l);
     local_set_environment(l);
     code = install_runtime(l);
     if (code)

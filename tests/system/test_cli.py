@@ -1,12 +1,15 @@
 """The command line against a running strata; above all that tools without any endpoint setting find it through `strata exec`."""
 
+import ipaddress
 import json
 import os
 import shutil
+import socket
 import subprocess
 import urllib.request
 
 import pytest
+from botocore.exceptions import ClientError
 
 from conftest import PROGRAM, Strata
 
@@ -119,6 +122,37 @@ def test_a_backup_serves_bodies_and_all(own_strata, tmp_path):
         assert (copy.data / 'ca.pem').read_text() == (own_strata.data / 'ca.pem').read_text()
     finally:
         assert copy.stop() == 0
+
+
+def another_loopback_name():
+    """Only 127.*, ::1 and localhost are taken for loopback as such; another name for it is as good as a public address."""
+    for name in ('ip6-localhost', socket.gethostname()):
+        try:
+            if ipaddress.ip_address(socket.gethostbyname(name)).is_loopback:
+                return name
+        except OSError:
+            continue
+    return None
+
+
+def test_where_test_keys_do_not_work_the_root_profile_does(tmp_path):
+    name = another_loopback_name()
+    if not name:
+        pytest.skip('this machine has no second name for its loopback address')
+    strata = Strata(tmp_path / 'data', f'{name}:0').start()
+    try:
+        profile = strata.data / 'credentials'
+        assert profile.stat().st_mode & 0o777 == 0o600
+        with pytest.raises(ClientError, match='InvalidClientTokenId'):
+            strata.client('sts').get_caller_identity()
+        assert '000000000000' in plain(strata, 'aws', 'sts', 'get-caller-identity')
+        assert strata.command('logs', 'nowhere').stderr.startswith('strata: no function')
+        before = profile.read_text()
+        assert strata.stop() == 0
+        strata.start()
+        assert profile.read_text() == before
+    finally:
+        strata.kill()
 
 
 @pytest.mark.parametrize('arguments', [['status'], ['clock'], ['logs', 'x'], ['invoke', 'x'], ['backup', '/tmp/never'], ['exec', 'true'], ['env']])
