@@ -1,0 +1,168 @@
+"""Signatures as clients make them, and what AWS answers when they are wrong; who may do what across services."""
+
+import datetime
+import json
+import uuid
+
+import pytest
+import requests
+from botocore.auth import SigV4Auth, SigV4QueryAuth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials
+from botocore.exceptions import ClientError
+
+ACCOUNT = '000000000000'
+
+
+def document(*statements):
+    return json.dumps({'Version': '2012-10-17', 'Statement': list(statements)})
+
+
+def allow(action, resource='*', **more):
+    return {'Effect': 'Allow', 'Action': action, 'Resource': resource, **more}
+
+
+def deny(action, resource='*', **more):
+    return {**allow(action, resource, **more), 'Effect': 'Deny'}
+
+
+def refused(code, call, *args, **kwargs):
+    with pytest.raises(ClientError) as e:
+        call(*args, **kwargs)
+    assert e.value.response['Error']['Code'] == code, e.value
+    return e.value.response['Error']['Message']
+
+
+def signed(strata, monkeypatch, shift_s=0, body='Action=GetCallerIdentity&Version=2011-06-15', service='sts', region='us-east-1', headers=None):
+    """A request as botocore signs it, at another time if need be."""
+    import botocore.auth
+    now = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(seconds=shift_s)
+    monkeypatch.setattr(botocore.auth, 'get_current_datetime', lambda *a, **k: now.replace(tzinfo=None), raising=False)
+    r = AWSRequest('POST', strata.url + '/', data=body, headers={'Content-Type': 'application/x-www-form-urlencoded', **(headers or {})})
+    SigV4Auth(Credentials('test', 'test'), service, region).add_auth(r)
+    return r.prepare()
+
+
+def send(p):
+    return requests.request(p.method, p.url, data=p.body, headers=dict(p.headers))
+
+
+def test_wrong_secret_tells_what_should_have_been_signed(strata):
+    message = refused('SignatureDoesNotMatch', strata.client('sts', secret='wrong').get_caller_identity)
+    assert message.startswith('The request signature we calculated does not match the signature you provided.')
+    assert "The Canonical String for this request should have been\n'POST\n/\n" in message
+    assert "The String-to-Sign should have been\n'AWS4-HMAC-SHA256\n" in message
+
+
+def test_each_protocol_has_its_codes(strata):
+    assert refused('InvalidClientTokenId', strata.client('iam', key='AKIAUNKNOWN').list_users) == 'The security token included in the request is invalid.'
+    refused('UnrecognizedClientException', strata.client('dynamodb', key='AKIAUNKNOWN').list_tables)
+    refused('InvalidSignatureException', strata.client('dynamodb', secret='wrong').list_tables)
+
+
+def test_unsigned(strata):
+    r = requests.post(strata.url + '/', data='Action=GetCallerIdentity&Version=2011-06-15', headers={'Content-Type': 'application/x-www-form-urlencoded'})
+    assert r.status_code == 403 and '<Code>MissingAuthenticationToken</Code>' in r.text
+    r = requests.post(strata.url + '/', data='{}', headers={'Content-Type': 'application/x-amz-json-1.0', 'X-Amz-Target': 'DynamoDB_20120810.ListTables'})
+    assert r.status_code == 400 and 'MissingAuthenticationTokenException' in r.text
+
+
+def test_body_changed_on_its_way(strata, monkeypatch):
+    p = signed(strata, monkeypatch)
+    assert send(p).status_code == 200
+    p.body = b'Action=GetCallerIdentity&Version=2011-06-15&x=1'
+    p.headers['Content-Length'] = str(len(p.body))
+    assert '<Code>SignatureDoesNotMatch</Code>' in send(p).text
+
+
+@pytest.mark.parametrize('header', [
+    'AWS4-HMAC-SHA256', 'AWS4-HMAC-SHA256 Credential=x', 'AWS4-HMAC-SHA256 Credential=a/b/c, SignedHeaders=host, Signature=00',
+    'Basic dGVzdDp0ZXN0', 'AWS4-HMAC-SHA256 ' + ',' * 5000, '\xff\xfe',
+])
+def test_malformed_authorization(strata, header):
+    r = requests.post(strata.url + '/', data='Action=GetCallerIdentity&Version=2011-06-15',
+                      headers={'Authorization': header.encode('latin-1'), 'Content-Type': 'application/x-www-form-urlencoded', 'X-Amz-Date': '20260101T000000Z'})
+    assert r.status_code in (400, 403), r.text
+
+
+def test_times(strata, monkeypatch):
+    assert send(signed(strata, monkeypatch, -14 * 60)).status_code == 200
+    assert send(signed(strata, monkeypatch, 14 * 60)).status_code == 200
+    late, early = send(signed(strata, monkeypatch, -16 * 60)), send(signed(strata, monkeypatch, 16 * 60))
+    assert late.status_code == 403 and 'Signature expired: ' in late.text and ' - 15 min.)' in late.text
+    assert early.status_code == 403 and 'Signature not yet current: ' in early.text
+
+
+def test_presigned(strata, monkeypatch):
+    def url(expires):
+        r = AWSRequest('GET', strata.url + '/?Action=GetCallerIdentity&Version=2011-06-15')
+        SigV4QueryAuth(Credentials('test', 'test'), 'sts', 'us-east-1', expires=expires).add_auth(r)
+        return r.url
+    assert f'arn:aws:iam::{ACCOUNT}:root' in requests.get(url(60)).text
+    assert requests.get(url(60) + '0').status_code == 403
+    assert 'SignatureDoesNotMatch' in requests.get(url(1).replace('X-Amz-Expires=1&', 'X-Amz-Expires=100&')).text
+    assert requests.get(url(604801)).status_code == 400
+
+
+def test_twelve_digits_are_an_account(strata):
+    a, b = strata.client('sqs', key='111111111111'), strata.client('sqs', key='222222222222')
+    name = 'q-' + uuid.uuid4().hex[:8]
+    a.create_queue(QueueName=name)
+    assert '111111111111' in a.get_queue_url(QueueName=name)['QueueUrl']
+    with pytest.raises(ClientError):
+        b.get_queue_url(QueueName=name)
+
+
+def test_denied_by_default_then_allowed_then_denied_explicitly(strata):
+    ddb, iam, name = strata.user('dynamodb')
+    message = refused('AccessDeniedException', ddb.list_tables)
+    assert message == (f'User: arn:aws:iam::{ACCOUNT}:user/{name} is not authorized to perform: dynamodb:ListTables on resource: * '
+                       'because no identity-based policy allows the dynamodb:ListTables action') or 'dynamodb:ListTables on resource: ' in message
+    iam.put_user_policy(UserName=name, PolicyName='a', PolicyDocument=document(allow('dynamodb:*')))
+    ddb.list_tables()
+    iam.put_user_policy(UserName=name, PolicyName='b', PolicyDocument=document(deny('dynamodb:List*')))
+    assert refused('AccessDeniedException', ddb.list_tables).endswith('with an explicit deny in an identity-based policy')
+
+
+def test_groups_managed_policies_and_boundaries(strata):
+    client, iam, name = strata.user('iam')
+    group, policy = 'g-' + name, 'p-' + name
+    iam.create_group(GroupName=group)
+    arn = iam.create_policy(PolicyName=policy, PolicyDocument=document(allow('iam:List*')))['Policy']['Arn']
+    iam.attach_group_policy(GroupName=group, PolicyArn=arn)
+    refused('AccessDenied', client.list_users)
+    iam.add_user_to_group(GroupName=group, UserName=name)
+    client.list_users()
+    iam.put_user_permissions_boundary(UserName=name, PermissionsBoundary='arn:aws:iam::aws:policy/AmazonSQSFullAccess')
+    assert 'because no permissions boundary allows the iam:ListUsers action' in refused('AccessDenied', client.list_users)
+    iam.delete_user_permissions_boundary(UserName=name)
+    client.list_users()
+    iam.create_policy_version(PolicyArn=arn, PolicyDocument=document(allow('iam:ListRoles')), SetAsDefault=True)
+    refused('AccessDenied', client.list_users)
+    iam.remove_user_from_group(GroupName=group, UserName=name)
+    refused('AccessDenied', client.list_roles)
+
+
+def test_policy_variables_and_conditions(strata):
+    client, iam, name = strata.user('iam')
+    iam.put_user_policy(UserName=name, PolicyName='self', PolicyDocument=document(
+        allow('iam:GetUser', 'arn:aws:iam::*:user/${aws:username}'),
+        allow('iam:ListRoles', Condition={'IpAddress': {'aws:SourceIp': '127.0.0.0/8'}, 'StringEquals': {'aws:RequestedRegion': 'us-east-1'}}),
+        allow('iam:ListGroups', Condition={'IpAddress': {'aws:SourceIp': '10.0.0.0/8'}}),
+        allow('iam:ListPolicies', Condition={'Bool': {'aws:SecureTransport': 'true'}})))
+    assert client.get_user()['User']['UserName'] == name
+    client.list_roles()
+    refused('AccessDenied', client.get_user, UserName='someone-else')
+    refused('AccessDenied', client.list_groups)
+    refused('AccessDenied', client.list_policies)
+
+
+def test_inactive_and_deleted_keys(strata):
+    client, iam, name = strata.user('sts')
+    key = iam.list_access_keys(UserName=name)['AccessKeyMetadata'][0]['AccessKeyId']
+    iam.update_access_key(UserName=name, AccessKeyId=key, Status='Inactive')
+    refused('InvalidClientTokenId', client.get_caller_identity)
+    iam.update_access_key(UserName=name, AccessKeyId=key, Status='Active')
+    client.get_caller_identity()
+    iam.delete_access_key(UserName=name, AccessKeyId=key)
+    refused('InvalidClientTokenId', client.get_caller_identity)

@@ -1,0 +1,188 @@
+"""STS: who am I, roles, sessions that end on the clock. In allowed and denied pairs."""
+
+import base64
+import json
+import uuid
+
+import pytest
+from botocore.exceptions import ClientError
+
+ACCOUNT = '000000000000'
+
+
+def fresh(prefix):
+    return f'{prefix}-{uuid.uuid4().hex[:10]}'
+
+
+def document(*statements):
+    return json.dumps({'Version': '2012-10-17', 'Statement': list(statements)})
+
+
+def allow(action, resource='*', **more):
+    return {'Effect': 'Allow', 'Action': action, 'Resource': resource, **more}
+
+
+def trust(principal, **more):
+    return document({'Effect': 'Allow', 'Principal': principal, 'Action': ['sts:AssumeRole', 'sts:TagSession', 'sts:SetSourceIdentity'], **more})
+
+
+def refused(code, call, *args, **kwargs):
+    with pytest.raises(ClientError) as e:
+        call(*args, **kwargs)
+    assert e.value.response['Error']['Code'] == code, e.value
+    return e.value.response['Error']['Message']
+
+
+def role_for(strata, principal, policy=None, **more):
+    iam, name = strata.client('iam'), fresh('role')
+    arn = iam.create_role(RoleName=name, AssumeRolePolicyDocument=trust(principal, **more))['Role']['Arn']
+    if policy:
+        iam.put_role_policy(RoleName=name, PolicyName='p', PolicyDocument=policy)
+    return name, arn
+
+
+def session(strata, service, credentials):
+    return strata.client(service, key=credentials['AccessKeyId'], secret=credentials['SecretAccessKey'], token=credentials['SessionToken'])
+
+
+def test_root_and_user_identity(strata):
+    assert strata.client('sts').get_caller_identity()['Arn'] == f'arn:aws:iam::{ACCOUNT}:root'
+    assert strata.client('sts', key='123456789012').get_caller_identity()['Account'] == '123456789012'
+    sts, _, name = strata.user('sts')
+    me = sts.get_caller_identity()
+    assert me['Arn'] == f'arn:aws:iam::{ACCOUNT}:user/{name}' and me['UserId'].startswith('AIDA')
+
+
+def test_assume_role_by_trusted_user_only(strata):
+    sts, _, name = strata.user('sts')
+    other, _, _ = strata.user('sts')
+    role, arn = role_for(strata, {'AWS': f'arn:aws:iam::{ACCOUNT}:user/{name}'}, document(allow('iam:ListRoles')))
+    answer = sts.assume_role(RoleArn=arn, RoleSessionName='one')
+    assert answer['AssumedRoleUser']['Arn'] == f'arn:aws:sts::{ACCOUNT}:assumed-role/{role}/one'
+    me = session(strata, 'sts', answer['Credentials']).get_caller_identity()
+    assert me['Arn'] == answer['AssumedRoleUser']['Arn'] and me['UserId'] == answer['AssumedRoleUser']['AssumedRoleId']
+    iam = session(strata, 'iam', answer['Credentials'])
+    iam.list_roles()
+    message = refused('AccessDenied', iam.list_users)
+    assert message.startswith(f'User: arn:aws:sts::{ACCOUNT}:assumed-role/{role}/one is not authorized to perform: iam:ListUsers')
+    message = refused('AccessDenied', other.assume_role, RoleArn=arn, RoleSessionName='two')
+    assert message.endswith(f'is not authorized to perform: sts:AssumeRole on resource: {arn}')
+    refused('AccessDenied', sts.assume_role, RoleArn=arn + 'x', RoleSessionName='two')
+    refused('AccessDenied', strata.client('sts').assume_role, RoleArn=arn, RoleSessionName='root')
+
+
+def test_account_trust_needs_an_identity_policy(strata):
+    sts, iam, name = strata.user('sts')
+    _, arn = role_for(strata, {'AWS': ACCOUNT})
+    refused('AccessDenied', sts.assume_role, RoleArn=arn, RoleSessionName='session')
+    iam.put_user_policy(UserName=name, PolicyName='p', PolicyDocument=document(allow('sts:AssumeRole', arn)))
+    sts.assume_role(RoleArn=arn, RoleSessionName='session')
+
+
+def test_identity_policy_alone_does_not_open_a_role(strata):
+    sts, iam, name = strata.user('sts')
+    _, arn = role_for(strata, {'Service': 'lambda.amazonaws.com'})
+    iam.put_user_policy(UserName=name, PolicyName='p', PolicyDocument=document(allow('sts:*')))
+    refused('AccessDenied', sts.assume_role, RoleArn=arn, RoleSessionName='session')
+
+
+def test_external_id(strata):
+    sts, _, name = strata.user('sts')
+    _, arn = role_for(strata, {'AWS': f'arn:aws:iam::{ACCOUNT}:user/{name}'}, Condition={'StringEquals': {'sts:ExternalId': 'secret-id'}})
+    refused('AccessDenied', sts.assume_role, RoleArn=arn, RoleSessionName='session')
+    refused('AccessDenied', sts.assume_role, RoleArn=arn, RoleSessionName='session', ExternalId='other')
+    sts.assume_role(RoleArn=arn, RoleSessionName='session', ExternalId='secret-id')
+
+
+def test_session_policy_only_narrows(strata):
+    sts, _, name = strata.user('sts')
+    _, arn = role_for(strata, {'AWS': f'arn:aws:iam::{ACCOUNT}:user/{name}'}, document(allow(['iam:ListRoles', 'iam:ListUsers'])))
+    answer = sts.assume_role(RoleArn=arn, RoleSessionName='session', Policy=document(allow(['iam:ListRoles', 'iam:ListGroups'])))
+    iam = session(strata, 'iam', answer['Credentials'])
+    iam.list_roles()
+    assert 'because no session policy allows the iam:ListUsers action' in refused('AccessDenied', iam.list_users)
+    assert 'because no identity-based policy allows' in refused('AccessDenied', iam.list_groups)
+    refused('MalformedPolicyDocument', sts.assume_role, RoleArn=arn, RoleSessionName='session', Policy='{"x":1}')
+
+
+def test_session_tags_are_principal_tags(strata):
+    sts, _, name = strata.user('sts')
+    policy = document(allow('iam:ListRoles', Condition={'StringEquals': {'aws:PrincipalTag/team': 'blue'}}))
+    _, arn = role_for(strata, {'AWS': f'arn:aws:iam::{ACCOUNT}:user/{name}'}, policy)
+    for team, works in (('blue', True), ('red', False)):
+        answer = sts.assume_role(RoleArn=arn, RoleSessionName='session', Tags=[{'Key': 'team', 'Value': team}])
+        iam = session(strata, 'iam', answer['Credentials'])
+        if works:
+            iam.list_roles()
+        else:
+            refused('AccessDenied', iam.list_roles)
+
+
+def test_durations(strata):
+    sts, iam, name = strata.user('sts')
+    role, arn = role_for(strata, {'AWS': f'arn:aws:iam::{ACCOUNT}:user/{name}'})
+    message = refused('ValidationError', sts.assume_role, RoleArn=arn, RoleSessionName='session', DurationSeconds=7200)
+    assert message == 'The requested DurationSeconds exceeds the MaxSessionDuration set for this role.'
+    iam.update_role(RoleName=role, MaxSessionDuration=7200)
+    sts.assume_role(RoleArn=arn, RoleSessionName='session', DurationSeconds=7200)
+
+
+def test_sessions_end_on_the_clock(own_strata):
+    sts, _, name = own_strata.user('sts')
+    _, arn = role_for(own_strata, {'AWS': f'arn:aws:iam::{ACCOUNT}:user/{name}'})
+    mine = session(own_strata, 'sts', sts.assume_role(RoleArn=arn, RoleSessionName='session', DurationSeconds=900)['Credentials'])
+    mine.get_caller_identity()
+    own_strata.advance_clock(901)
+    assert refused('ExpiredToken', mine.get_caller_identity) == 'The security token included in the request is expired'
+    own_strata.advance_clock(2 * 86400)
+    refused('InvalidClientTokenId', mine.get_caller_identity)
+
+
+def test_a_session_needs_its_own_token(strata):
+    sts, _, name = strata.user('sts')
+    token = sts.get_session_token()['Credentials']
+    assert session(strata, 'sts', token).get_caller_identity()['Arn'].endswith(f':user/{name}')
+    refused('InvalidClientTokenId', session(strata, 'sts', {**token, 'SessionToken': 'x' + token['SessionToken'][1:]}).get_caller_identity)
+    refused('InvalidClientTokenId', strata.client('sts', key=token['AccessKeyId'], secret=token['SecretAccessKey']).get_caller_identity)
+    refused('AccessDenied', session(strata, 'sts', token).get_session_token)
+
+
+def test_federation_token(strata):
+    sts, iam, name = strata.user('sts')
+    refused('AccessDenied', sts.get_federation_token, Name='fed')
+    iam.put_user_policy(UserName=name, PolicyName='p', PolicyDocument=document(allow(['sts:GetFederationToken', 'iam:ListRoles', 'iam:ListUsers'])))
+    answer = sts.get_federation_token(Name='fed', Policy=document(allow('iam:ListRoles')))
+    assert answer['FederatedUser']['Arn'] == f'arn:aws:sts::{ACCOUNT}:federated-user/fed'
+    fed = session(strata, 'iam', answer['Credentials'])
+    fed.list_roles()
+    refused('AccessDenied', fed.list_users)
+    nothing = session(strata, 'iam', sts.get_federation_token(Name='fed')['Credentials'])
+    refused('AccessDenied', nothing.list_roles)
+
+
+def test_a_deleted_role_ends_its_sessions(strata):
+    sts, iam, name = strata.user('sts')
+    role, arn = role_for(strata, {'AWS': f'arn:aws:iam::{ACCOUNT}:user/{name}'})
+    mine = session(strata, 'sts', sts.assume_role(RoleArn=arn, RoleSessionName='session')['Credentials'])
+    mine.get_caller_identity()
+    iam.delete_role(RoleName=role)
+    refused('InvalidClientTokenId', mine.get_caller_identity)
+
+
+def test_web_identity_is_never_accepted_unverified(strata):
+    iam, sts = strata.client('iam'), strata.client('sts')
+    host = fresh('issuer') + '.example.com'
+    part = lambda o: base64.urlsafe_b64encode(json.dumps(o).encode()).decode().rstrip('=')
+    token = f'{part({"alg": "none"})}.{part({"iss": "https://" + host, "sub": "x", "aud": "a"})}.c2ln'
+    _, arn = role_for(strata, {'Federated': f'arn:aws:iam::{ACCOUNT}:oidc-provider/{host}'})
+    ask = lambda t: sts.assume_role_with_web_identity(RoleArn=arn, RoleSessionName='session', WebIdentityToken=t)
+    assert 'No OpenIDConnect provider found' in refused('InvalidIdentityToken', ask, token)
+    iam.create_open_id_connect_provider(Url='https://' + host, ClientIDList=['a'], ThumbprintList=['a' * 40])
+    assert 'cannot be verified' in refused('IDPCommunicationError', ask, token)
+    refused('InvalidIdentityToken', ask, 'not-a-token-at-all')
+
+
+def test_access_key_info(strata):
+    _, iam, name = strata.user('sts')
+    key = iam.list_access_keys(UserName=name)['AccessKeyMetadata'][0]['AccessKeyId']
+    assert strata.client('sts').get_access_key_info(AccessKeyId=key)['Account'] == ACCOUNT
