@@ -1,0 +1,223 @@
+/* From a rule to its targets: one outbox record a target, so that a target that fails holds nobody up. A call that fails is tried again with
+ * growing pauses within the target's retry policy, then goes to its dead-letter queue. */
+#include <string.h>
+
+#include <cjson/cJSON.h>
+
+#include "auth/assume.h"
+#include "aws/arn.h"
+#include "base/buf.h"
+#include "base/code.h"
+#include "base/log.h"
+#include "cloud/call.h"
+#include "events.h"
+#include "gen/lambda.h"
+#include "gen/sqs.h"
+#include "wire/wire.h"
+
+enum { INPUT_BYTES_MAX = 2 * 1024 * 1024, PAUSE_MS = 1000, PAUSE_MAX_MS = 15 * 60 * 1000 };
+
+int rule_deliver(struct op *op, const struct events_rec_Rule *r, struct str event)
+{
+    for (uint32_t i = 0; i < r->Targets.n; i++) {
+        struct events_rec_Delivery d = { .RuleName = r->Name, .TargetId = r->Targets.v[i].Id, .Event = event, .AcceptedMs = SOME_I64(op_now_ms(op)) };
+        struct str bytes;
+        int rc = wire_record_encode(op->arena, &events_rec_Delivery_shape, &d, &bytes);
+        if (!rc)
+            rc = op_outbox(op, "events.deliver", bytes);
+        if (rc)
+            return rc;
+    }
+    return 0;
+}
+
+/* ---- what the target gets ---- */
+
+/* $.detail.a[0].b; NULL when there is nothing. */
+static const cJSON *at_path(const cJSON *tree, struct str path)
+{
+    if (!str_starts(path, STR("$")))
+        return NULL;
+    struct str rest = str_sub(path, 1, path.n);
+    while (tree && rest.n) {
+        size_t n = 1;
+        while (n < rest.n && rest.p[n] != '.' && rest.p[n] != '[')
+            n++;
+        struct str step = str_sub(rest, 1, n - 1);
+        char name[256];
+        int64_t index;
+        if (rest.p[0] == '[') {
+            if (!str_ends(step, STR("]")) || str_to_i64(str_sub(step, 0, step.n - 1), &index) || index < 0 || index > 100000)
+                return NULL;
+            tree = cJSON_GetArrayItem(tree, (int)index);
+        } else {
+            if (rest.p[0] != '.' || step.n >= sizeof name)
+                return NULL;
+            memcpy(name, step.p, step.n);
+            name[step.n] = 0;
+            tree = cJSON_GetObjectItemCaseSensitive(tree, name);
+        }
+        rest = str_sub(rest, n, rest.n);
+    }
+    return tree;
+}
+
+static struct str print(struct op *op, const cJSON *value)
+{
+    char *text = cJSON_PrintUnformatted(value);
+    struct str s = str_dup(op->arena, str_c(text ? text : "null"));
+    cJSON_free(text);
+    return s;
+}
+
+/* One <name> of a template: within quotes a string is put in bare, elsewhere as JSON. */
+static void substitute(struct op *op, struct buf *b, const struct events_Target *t, const cJSON *event, struct str event_text, const char *rule_arn_text,
+                       struct str name, bool quoted)
+{
+    if (str_is(name, "aws.events.event") || str_is(name, "aws.events.event.json")) {
+        buf_str(b, event_text);
+        return;
+    }
+    struct str path = str_map_get(&t->InputTransformer->InputPathsMap, name);
+    const cJSON *v = path.p ? at_path(event, path) : NULL;
+    if (str_is(name, "aws.events.rule-arn"))
+        quoted ? buf_c(b, rule_arn_text) : buf_json_string(b, str_c(rule_arn_text));
+    else if (!v)
+        buf_c(b, quoted ? "" : "null");
+    else if (quoted && cJSON_IsString(v)) {
+        struct buf text; /* escaped, but without its quotes */
+        buf_init(&text, op->arena, INPUT_BYTES_MAX);
+        buf_json_string(&text, str_c(v->valuestring));
+        buf_put(b, text.p + 1, text.n - 2);
+    } else if (quoted) {
+        struct buf text;
+        buf_init(&text, op->arena, INPUT_BYTES_MAX);
+        buf_json_string(&text, print(op, v));
+        buf_put(b, text.p + 1, text.n - 2);
+    } else {
+        buf_str(b, print(op, v));
+    }
+}
+
+static struct str transform(struct op *op, const struct events_Target *t, const cJSON *event, struct str event_text, struct str rule)
+{
+    struct buf b;
+    struct str template = t->InputTransformer->InputTemplate;
+    bool quoted = false;
+    buf_init(&b, op->arena, INPUT_BYTES_MAX);
+    for (size_t i = 0; i < template.n; i++) {
+        char c = template.p[i];
+        if (c == '"' && (i == 0 || template.p[i - 1] != '\\'))
+            quoted = !quoted;
+        const char *end = c == '<' ? memchr(template.p + i, '>', template.n - i) : NULL;
+        if (!end) {
+            buf_byte(&b, c);
+            continue;
+        }
+        size_t n = (size_t)(end - template.p) - i - 1;
+        substitute(op, &b, t, event, event_text, rule.p, str_sub(template, i + 1, n), quoted);
+        i += n + 1;
+    }
+    return buf_done(&b);
+}
+
+static struct str input_of(struct op *op, const struct events_Target *t, struct str event_text, struct str rule)
+{
+    if (t->Input.p)
+        return t->Input;
+    if (!t->InputPath.p && !t->InputTransformer)
+        return event_text;
+    cJSON *event = cJSON_ParseWithLength(event_text.p, event_text.n);
+    struct str input;
+    if (t->InputTransformer) {
+        input = transform(op, t, event, event_text, rule);
+    } else {
+        const cJSON *v = at_path(event, t->InputPath);
+        input = v ? print(op, v) : STR("null");
+    }
+    cJSON_Delete(event);
+    return input.p ? input : event_text;
+}
+
+/* ---- the call ---- */
+
+static struct str queue_url(struct op *op, const struct arn *queue)
+{
+    return str_printf(op->arena, "https://sqs.%.*s.amazonaws.com/%.*s/%.*s", STR_ARG(queue->region), STR_ARG(queue->account), STR_ARG(queue->resource));
+}
+
+/* In the name of events.amazonaws.com, so that the target's own policy decides; with a role of the target, as that role. */
+static int caller(struct op *op, const struct events_Target *t, struct str rule, struct principal *ret)
+{
+    *ret = principal_service(op, "events.amazonaws.com", rule);
+    return t->RoleArn.n ? auth_role_principal(op, t->RoleArn, random_uuid(op->arena), "events.amazonaws.com", rule, ret) : 0;
+}
+
+static int call_target(struct op *op, const struct events_Target *t, struct str input, struct str rule, struct op_failure *why)
+{
+    struct arn arn;
+    struct principal who;
+    if (arn_parse(t->Arn, &arn))
+        return E_INVALID;
+    int rc = caller(op, t, rule, &who);
+    if (rc)
+        return rc;
+    if (str_is(arn.service, "lambda")) {
+        struct lambda_Invoke_in in = { .FunctionName = t->Arn, .InvocationType = STR("Event"), .Payload = input };
+        struct lambda_Invoke_out out = { 0 };
+        return cloud_call_in(op, arn.account, arn.region, "lambda", "Invoke", &who, &in, &out, why);
+    }
+    struct sqs_SendMessage_in in = { .QueueUrl = queue_url(op, &arn), .MessageBody = input };
+    struct sqs_SendMessage_out out = { 0 };
+    if (t->SqsParameters)
+        in.MessageGroupId = t->SqsParameters->MessageGroupId;
+    return cloud_call_in(op, arn.account, arn.region, "sqs", "SendMessage", &who, &in, &out, why);
+}
+
+static int give_up(struct op *op, const struct events_Target *t, struct str event, struct str rule, struct str reason)
+{
+    struct arn arn;
+    if (!t->DeadLetterConfig || arn_parse(t->DeadLetterConfig->Arn, &arn)) {
+        log_warn("rule %.*s gave up on target %.*s: %.*s", STR_ARG(rule), STR_ARG(t->Arn), STR_ARG(reason));
+        return 0;
+    }
+    struct sqs_SendMessage_in in = { .QueueUrl = queue_url(op, &arn), .MessageBody = event };
+    struct sqs_SendMessage_out out = { 0 };
+    struct principal who = principal_service(op, "events.amazonaws.com", rule);
+    int rc = cloud_call_in(op, arn.account, arn.region, "sqs", "SendMessage", &who, &in, &out, NULL);
+    return rc == E_AWS ? 0 : rc;
+}
+
+int events_job_deliver(struct op *op, struct str payload)
+{
+    struct events_rec_Delivery d = { 0 };
+    struct events_rec_Rule r = { 0 };
+    const struct events_Target *t = NULL;
+    if (wire_record_decode(op->arena, &events_rec_Delivery_shape, str_dup(op->arena, payload), &d))
+        return E_CORRUPT;
+    int rc = rule_get(op, STR_NONE, d.RuleName, &r);
+    for (uint32_t i = 0; rc == 0 && i < r.Targets.n; i++)
+        if (str_eq(r.Targets.v[i].Id, d.TargetId))
+            t = &r.Targets.v[i];
+    if (rc == E_AWS || (rc == 0 && !t)) /* the rule or its target has gone */
+        return 0;
+    if (rc)
+        return rc;
+    struct str rule = rule_arn(op, r.Name);
+    struct op_failure why = { 0 };
+    rc = call_target(op, t, input_of(op, t, d.Event, rule), rule, &why);
+    if (rc != E_AWS && rc != E_NOT_FOUND)
+        return rc;
+    int64_t attempts = opt_i64(d.Attempts, 0) + 1, age_ms = op_now_ms(op) - d.AcceptedMs.v;
+    const struct events_RetryPolicy *policy = t->RetryPolicy;
+    int64_t attempts_max = policy ? opt_i64(policy->MaximumRetryAttempts, 185) : 185;
+    int64_t age_max_ms = (policy ? opt_i64(policy->MaximumEventAgeInSeconds, 86400) : 86400) * 1000;
+    bool final = why.error && why.error->status != 400 && why.error->status < 500 && why.error->status != 429; /* denied, not found: no retry helps */
+    if (final || attempts > attempts_max || age_ms >= age_max_ms)
+        return give_up(op, t, d.Event, rule, why.message);
+    struct str bytes;
+    d.Attempts = SOME_I64(attempts);
+    rc = wire_record_encode(op->arena, &events_rec_Delivery_shape, &d, &bytes);
+    int64_t pause_ms = attempts > 20 ? PAUSE_MAX_MS : PAUSE_MS << (attempts - 1);
+    return rc ? rc : op_timer_set(op, "events.deliver", random_uuid(op->arena), op_now_ms(op) + (pause_ms < PAUSE_MAX_MS ? pause_ms : PAUSE_MAX_MS), bytes);
+}
