@@ -1,0 +1,176 @@
+/* CreateAlias, UpdateAlias, DeleteAlias, ListAliases. */
+#include <string.h>
+
+#include "aws/page.h"
+#include "base/arena.h"
+#include "services/kms/key.h"
+
+enum { PAGE_DEFAULT = 50 };
+
+static void alias_key(struct op *op, struct key *k, struct str account, struct str name)
+{
+    op_key_in(op, k, account, op->region, "kms", "alias");
+    if (name.p)
+        key_str(k, name);
+}
+
+int kms_alias_get(struct op *op, struct str account, struct str name, struct kms_rec_Alias *ret)
+{
+    struct key k;
+    alias_key(op, &k, account, name);
+    *ret = (struct kms_rec_Alias){ 0 };
+    return op_rec_get(op, &k, &kms_rec_Alias_shape, ret);
+}
+
+int kms_alias_put(struct op *op, const struct kms_rec_Alias *alias)
+{
+    struct key k;
+    alias_key(op, &k, op->account, alias->Name);
+    return op_rec_put(op, &k, &kms_rec_Alias_shape, alias);
+}
+
+static int alias_drop(struct op *op, struct str account, struct str name)
+{
+    struct key k;
+    alias_key(op, &k, account, name);
+    return op_rec_delete(op, &k);
+}
+
+struct aliases {
+    struct kms_rec_Alias *v;
+    uint32_t n, cap;
+    bool set;
+};
+
+/* By name from `from` on; key_id absent: of every key. */
+static int gather(struct op *op, struct str account, struct str key_id, struct str from_name, uint32_t max, struct aliases *ret)
+{
+    struct key from, to, start;
+    struct str key, value;
+    int bad = 0;
+    alias_key(op, &from, account, STR_NONE);
+    key_after_prefix(&from, &to);
+    alias_key(op, &start, account, from_name);
+    struct scan *s = txn_scan(op->txn, key_view(from_name.p ? &start : &from), key_view(&to), false);
+    while (bad == 0 && ret->n < max && scan_next(s, &key, &value)) {
+        struct kms_rec_Alias alias = { 0 };
+        bad = op_rec_decode(op, value, &kms_rec_Alias_shape, &alias);
+        if (bad == 0 && (!key_id.p || str_eq(alias.KeyId, key_id)))
+            *list_push(op->arena, ret) = alias;
+    }
+    int rc = scan_end(s);
+    return bad < 0 ? bad : rc;
+}
+
+int kms_aliases_erase(struct op *op, struct str account, struct str key_id)
+{
+    struct aliases found = { 0 };
+    int rc = gather(op, account, key_id, STR_NONE, UINT32_MAX, &found);
+    for (uint32_t i = 0; i < found.n && rc == 0; i++)
+        rc = alias_drop(op, account, found.v[i].Name);
+    return rc;
+}
+
+static int check_name(struct op *op, struct str name)
+{
+    if (!str_starts(name, STR("alias/")) || name.n == strlen("alias/"))
+        return aws_fail(op, KMS_ValidationException, "Invalid identifier");
+    if (str_starts(name, STR("alias/aws/")))
+        return aws_fail(op, KMS_NotAuthorizedException, "%s", "");
+    if (memchr(name.p, ':', name.n))
+        return aws_fail(op, KMS_ValidationException, "%.*s contains invalid characters for an alias", STR_ARG(name));
+    return 0;
+}
+
+static int find_target(struct op *op, struct str target, struct key_ref *k)
+{
+    if (str_starts(target, STR("alias/")))
+        return aws_fail(op, KMS_ValidationException, "Aliases must refer to keys. Not aliases");
+    int rc = kms_key_find(op, target, false, k);
+    return rc < 0 ? rc : kms_check_pending(op, k);
+}
+
+int kms_CreateAlias(struct op *op, const struct kms_CreateAlias_in *in, struct kms_CreateAlias_out *out)
+{
+    struct kms_rec_Alias alias;
+    struct key_ref k;
+    int rc = check_name(op, in->AliasName);
+    if (rc == 0)
+        rc = find_target(op, in->TargetKeyId, &k);
+    if (rc < 0)
+        return rc;
+    rc = kms_alias_get(op, op->account, in->AliasName, &alias);
+    if (rc == 0)
+        return aws_fail(op, KMS_AlreadyExistsException, "An alias with the name %.*s already exists",
+                        STR_ARG(kms_alias_arn(op, op->account, in->AliasName)));
+    if (rc != E_NOT_FOUND)
+        return rc;
+    struct opt_i64 now = SOME_I64(op_now_ms(op));
+    alias = (struct kms_rec_Alias){ .Name = in->AliasName, .KeyId = k.rec.Id, .CreatedMs = now, .UpdatedMs = now };
+    return kms_alias_put(op, &alias);
+}
+
+static int find_alias(struct op *op, struct str name, struct kms_rec_Alias *ret)
+{
+    int rc = check_name(op, name);
+    if (rc == 0)
+        rc = kms_alias_get(op, op->account, name, ret);
+    if (rc == E_NOT_FOUND)
+        return aws_fail(op, KMS_NotFoundException, "Alias %.*s is not found.", STR_ARG(kms_alias_arn(op, op->account, name)));
+    return rc;
+}
+
+int kms_UpdateAlias(struct op *op, const struct kms_UpdateAlias_in *in, struct kms_UpdateAlias_out *out)
+{
+    struct kms_rec_Alias alias;
+    struct key_ref k, now;
+    int rc = find_alias(op, in->AliasName, &alias);
+    if (rc == 0)
+        rc = find_target(op, in->TargetKeyId, &k);
+    if (rc < 0)
+        return rc;
+    rc = kms_key_by_id(op, op->account, alias.KeyId, &now);
+    if (rc == 0 && (!str_eq(now.rec.Spec, k.rec.Spec) || !str_eq(now.rec.Usage, k.rec.Usage)))
+        return aws_fail(op, KMS_ValidationException, "Alias cannot be changed from key spec %.*s to key spec %.*s.", STR_ARG(now.rec.Spec),
+                        STR_ARG(k.rec.Spec));
+    if (rc < 0 && rc != E_NOT_FOUND)
+        return rc;
+    alias.KeyId = k.rec.Id;
+    alias.UpdatedMs = SOME_I64(op_now_ms(op));
+    return kms_alias_put(op, &alias);
+}
+
+int kms_DeleteAlias(struct op *op, const struct kms_DeleteAlias_in *in, struct kms_DeleteAlias_out *out)
+{
+    struct kms_rec_Alias alias;
+    int rc = find_alias(op, in->AliasName, &alias);
+    return rc < 0 ? rc : alias_drop(op, op->account, in->AliasName);
+}
+
+int kms_ListAliases(struct op *op, const struct kms_ListAliases_in *in, struct kms_ListAliases_out *out)
+{
+    struct aliases found = { 0 };
+    struct str from = STR_NONE;
+    struct key_ref k = { 0 };
+    int64_t limit = opt_i64(in->Limit, PAGE_DEFAULT);
+    if (in->Marker.p && page_key(op, in->Marker, &from) < 0)
+        return aws_fail(op, KMS_InvalidMarkerException, "Invalid marker");
+    int rc = in->KeyId.p ? kms_key_find(op, in->KeyId, false, &k) : 0;
+    if (rc == 0)
+        rc = gather(op, op->account, k.rec.Id, from, (uint32_t)limit + 1, &found);
+    if (rc < 0)
+        return rc;
+    out->Aliases.set = true;
+    out->Truncated = SOME_BOOL(found.n > limit);
+    if (found.n > limit)
+        out->NextMarker = page_token(op, found.v[--found.n].Name);
+    for (uint32_t i = 0; i < found.n; i++) {
+        struct kms_AliasListEntry *e = list_push(op->arena, &out->Aliases);
+        e->AliasName = found.v[i].Name;
+        e->AliasArn = kms_alias_arn(op, op->account, found.v[i].Name);
+        e->TargetKeyId = found.v[i].KeyId;
+        e->CreationDate = found.v[i].CreatedMs;
+        e->LastUpdatedDate = found.v[i].UpdatedMs;
+    }
+    return 0;
+}
