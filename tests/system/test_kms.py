@@ -204,3 +204,6 @@ def test_keys_outlive_a_power_cut_and_need_the_root_key(own_strata):
     root.rename(root.with_name('elsewhere'))
     with pytest.raises(AssertionError):
         Strata(own_strata.data).start()
+    root.with_name('elsewhere').rename(root)
+    own_strata.start()
+    assert own_strata.client('kms').decrypt(CiphertextBlob=sealed)['Plaintext'] == b'x'

@@ -40,13 +40,30 @@ static int write_key(int dir, const uint8_t key[SEAL_KEY_BYTES])
     return rc;
 }
 
-static int load(const char *data_dir, uint8_t key[SEAL_KEY_BYTES])
+static void mark_key(struct key *k)
 {
-    int dir = open(data_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    key_init(k);
+    key_c(k, "kms-root-mark");
+}
+
+static bool is_marked(struct cloud *cloud)
+{
+    struct str sealed;
+    struct key k;
+    mark_key(&k);
+    struct txn *t = store_read(cloud->store);
+    int rc = txn_get(t, key_view(&k), &sealed);
+    txn_end(t);
+    return rc != E_NOT_FOUND;
+}
+
+static int load(struct cloud *cloud, uint8_t key[SEAL_KEY_BYTES])
+{
+    int dir = open(cloud->config.data_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (dir < 0)
         return E_IO;
     int rc = read_key(dir, key);
-    if (rc == E_NOT_FOUND) {
+    if (rc == E_NOT_FOUND && !is_marked(cloud)) { /* a marked store needs the key that it had: a new one would only hide the loss */
         random_bytes(key, SEAL_KEY_BYTES);
         rc = write_key(dir, key);
     }
@@ -60,8 +77,7 @@ static int check_mark(void *ctx, struct txn *t)
     struct arena *a = arena_new();
     struct str sealed, plain;
     struct key k;
-    key_init(&k);
-    key_c(&k, "kms-root-mark");
+    mark_key(&k);
     int rc = txn_get(t, key_view(&k), &sealed);
     if (rc == E_NOT_FOUND)
         rc = txn_put(t, key_view(&k), seal(a, cloud->root_key, STR("mark"), STR("strata")));
@@ -75,7 +91,7 @@ int kms_start(struct cloud *cloud)
 {
     int rc = 0;
     if (cloud->config.data_dir)
-        rc = load(cloud->config.data_dir, cloud->root_key);
+        rc = load(cloud, cloud->root_key);
     else
         random_bytes(cloud->root_key, SEAL_KEY_BYTES);
     if (rc == 0)

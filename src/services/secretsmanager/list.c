@@ -78,7 +78,7 @@ static void describe(struct op *op, const struct secret *s, struct secretsmanage
 
 static int bad_token(struct op *op)
 {
-    return aws_fail(op, SECRETSMANAGER_InvalidNextTokenException, "Invalid pagination token %s", "provided.");
+    return aws_fail(op, SECRETSMANAGER_InvalidNextTokenException, "%s", "Invalid pagination token provided.");
 }
 
 int secretsmanager_ListSecrets(struct op *op, const struct secretsmanager_ListSecrets_in *in, struct secretsmanager_ListSecrets_out *out)

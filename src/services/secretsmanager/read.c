@@ -113,7 +113,7 @@ static int batch_one(struct op *op, struct str id, struct secretsmanager_BatchGe
     if (rc == E_AWS) {
         struct secretsmanager_APIErrorType *e = list_push(op->arena, &out->Errors);
         e->SecretId = id;
-        e->ErrorCode = failure.error == AWS_AccessDenied ? STR("AccessDeniedException") : str_c(failure.error->code);
+        e->ErrorCode = str_starts(str_c(failure.error->code), STR("AccessDenied")) ? STR("AccessDeniedException") : str_c(failure.error->code);
         e->Message = failure.message;
         return 0;
     }
