@@ -344,6 +344,11 @@ static void table_options(rocksdb_options_t *o, rocksdb_cache_t *cache)
     rocksdb_block_based_options_set_block_size(t, BLOCK_BYTES);
     rocksdb_block_based_options_set_filter_policy(t, rocksdb_filterpolicy_create_bloom_full(BLOOM_BITS));
     rocksdb_block_based_options_set_format_version(t, 5);
+    /* Index and filter in pieces of a few KB: as whole blocks (200 KB each for a 16 MB file) they push one another out of the shards of so small a
+     * cache, and every read reads and decompresses them again. */
+    rocksdb_block_based_options_set_index_type(t, rocksdb_block_based_table_index_type_two_level_index_search);
+    rocksdb_block_based_options_set_partition_filters(t, 1);
+    rocksdb_block_based_options_set_pin_top_level_index_and_filter(t, 1);
     /* Index and filters count against the cache: memory stays bounded whatever the size of the database. */
     rocksdb_block_based_options_set_cache_index_and_filter_blocks(t, 1);
     rocksdb_block_based_options_set_cache_index_and_filter_blocks_with_high_priority(t, 1);
