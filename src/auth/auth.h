@@ -17,6 +17,7 @@ enum sigv4_payload {
 /* What the request claims: parsed, not yet believed. */
 struct sigv4 {
     bool present, presigned;
+    bool v2;                  /* S3's older presigned form: access_key_id, signature, session_token, and expires_s as seconds since 1970 */
     struct str access_key_id, date, region, service; /* credential scope */
     struct str signed_headers, signature, amz_date, session_token;
     int64_t expires_s;        /* presigned: X-Amz-Expires */

@@ -7,7 +7,9 @@
 #include "base/code.h"
 #include "base/limits.h"
 
-enum { PRESIGN_EXPIRES_S_MAX = 604800 };
+enum { PRESIGN_EXPIRES_S_MAX = 604800, REGION_CHARS_MAX = 32 };
+
+#define EXPIRES_V2_MAX INT64_C(100000000000)
 
 static const char mechanism_unsupported[] =
     "The authorization mechanism you have provided is not supported. Please use AWS4-HMAC-SHA256.";
@@ -25,6 +27,22 @@ static struct str query_get(struct arena *a, struct str query, const char *name)
             return uri_decode(a, value.p ? value : STR(""), true, &decoded) == 0 ? decoded : STR("");
     }
     return STR_NONE;
+}
+
+/* Regions become parts of ARNs, host names and keys, so nothing but a region's letters may pass. */
+static int check_region(struct op *op, const struct sigv4 *s, enum refusal why)
+{
+    bool ok = s->region.n > 0 && s->region.n <= REGION_CHARS_MAX;
+    for (size_t i = 0; ok && i < s->region.n; i++) {
+        char c = s->region.p[i];
+        ok = (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-';
+    }
+    if (ok)
+        return 0;
+    if (refusal_is_s3(op))
+        return refuse(op, why, "The authorization header is malformed; the region '%.*s' is wrong; expecting 'us-east-1'",
+                      STR_ARG(str_sub(s->region, 0, REGION_CHARS_MAX)));
+    return refuse(op, REFUSE_SIGNATURE, "Credential should be scoped to a valid region. ");
 }
 
 /* "AKID/20150830/us-east-1/service/aws4_request"; the key id itself may hold slashes. */
@@ -50,7 +68,7 @@ static int parse_credential(struct op *op, struct str credential, struct sigv4 *
                           STR_ARG(terminator));
         return refuse(op, REFUSE_SIGNATURE, "Credential should be scoped with a valid terminator: 'aws4_request', not '%.*s'.", STR_ARG(terminator));
     }
-    return 0;
+    return check_region(op, s, why);
 }
 
 static void read_payload(struct sigv4 *s, struct str hash)
@@ -188,6 +206,21 @@ static int parse_query(struct op *op, const struct exchange *x, struct sigv4 *s)
     return parse_credential(op, credential, s, REFUSE_QUERY_PARAMETERS);
 }
 
+/* S3's older presigned form, which boto3 still makes by default: AWSAccessKeyId, Signature, Expires (seconds since 1970). */
+static int parse_query_v2(struct op *op, const struct exchange *x, struct sigv4 *s)
+{
+    struct str expires = query_get(op->arena, x->query, "Expires");
+    *s = (struct sigv4){ .present = true, .presigned = true, .v2 = true, .service = STR("s3"), .region = STR("us-east-1"), .payload = PAYLOAD_UNSIGNED };
+    s->access_key_id = query_get(op->arena, x->query, "AWSAccessKeyId");
+    s->signature = query_get(op->arena, x->query, "Signature");
+    s->session_token = query_get(op->arena, x->query, "x-amz-security-token");
+    if (!s->access_key_id.n || !s->signature.n || !expires.p)
+        return refuse(op, REFUSE_ACCESS, "Query-string authentication requires the Signature, Expires and AWSAccessKeyId parameters");
+    if (str_to_i64(expires, &s->expires_s) || s->expires_s < 0 || s->expires_s > EXPIRES_V2_MAX)
+        return refuse(op, REFUSE_ACCESS, "Invalid date (should be seconds since epoch): %.*s", STR_ARG(str_sub(expires, 0, 32)));
+    return 0;
+}
+
 int sigv4_parse(struct op *op, const struct exchange *x, struct sigv4 *ret)
 {
     *ret = (struct sigv4){ 0 };
@@ -199,7 +232,7 @@ int sigv4_parse(struct op *op, const struct exchange *x, struct sigv4 *ret)
     if (str_contains(x->query, STR("X-Amz-")) &&
         (query_get(op->arena, x->query, "X-Amz-Algorithm").p || query_get(op->arena, x->query, "X-Amz-Signature").p))
         return parse_query(op, x, ret);
-    if (refusal_is_s3(op) && str_contains(x->query, STR("AWSAccessKeyId=")) && str_contains(x->query, STR("Signature=")))
-        return refuse(op, REFUSE_MECHANISM, "%s", mechanism_unsupported);
+    if (str_contains(x->query, STR("AWSAccessKeyId=")) && str_contains(x->query, STR("Signature=")))
+        return parse_query_v2(op, x, ret);
     return 0;
 }

@@ -445,3 +445,30 @@ TEST(globs_do_not_blow_up)
     assert_false(glob_match(STR(""), STR("a"), false));
     assert_true(glob_match(STR("**a**"), STR("bab"), false));
 }
+
+/* A document damaged anywhere parses or is refused with words, and what parses can be evaluated. */
+TEST(damaged_documents)
+{
+    static const char good[] = DOC("{\"Sid\":\"a\",\"Effect\":\"Allow\",\"Principal\":{\"AWS\":[\"*\"]},\"Action\":[\"sqs:*\"],\"Resource\":\"arn:${aws:x, 'y'}\","
+                                   "\"Condition\":{\"ForAnyValue:StringLike\":{\"aws:PrincipalTag/a\":[\"b*\",\"${aws:username}\"]}}}");
+    static const char put[] = "\"{}[]:,\\*?$ntf019";
+    for (size_t at = 0; at < sizeof good - 1; at++) {
+        for (size_t i = 0; i < sizeof put - 1; i++) {
+            struct world w;
+            struct policy *p;
+            struct str why = STR("");
+            begin(&w);
+            char *text = arena_dup(w.a, good, sizeof good);
+            text[at] = put[i];
+            int rc = policy_parse(w.a, (struct str){ text, sizeof good - 1 }, POLICY_RESOURCE, &p, &why);
+            if (rc == 0) {
+                w.policies.has_resource = true;
+                w.policies.resource = p;
+                evaluate(&w.r, &w.policies);
+            } else {
+                assert_true(why.n > 0);
+            }
+            end(&w);
+        }
+    }
+}

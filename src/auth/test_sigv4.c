@@ -215,3 +215,44 @@ TEST(s3_presigned_ends)
     assert_str(str_c(op.fail.error->code), "AuthorizationQueryParametersError");
     arena_free(a);
 }
+
+TEST(regions_are_words)
+{
+    static const char *const regions[] = { "", "us east", "us-east-1.evil", "US-EAST-1", "a\x01", "0123456789012345678901234567890123" };
+    for (size_t i = 0; i < sizeof regions / sizeof *regions; i++) {
+        struct arena *a = arena_new();
+        struct op op;
+        struct exchange x;
+        struct sigv4 s;
+        struct sign_credentials c = { STR("AKIDEXAMPLE"), STR("secret"), STR_NONE };
+        op = (struct op){ .arena = a, .protocol = PROTO_QUERY };
+        x = (struct exchange){ .arena = a, .method = STR("POST"), .target = STR("/"), .host = STR("h"), .body = STR("") };
+        sign_headers(a, &c, str_c(regions[i]), STR("sts"), 1700000000000, x.method, x.target, STR(""), x.host, x.body, &x.headers);
+        assert_int_equal(sigv4_parse(&op, &x, &s), E_AWS);
+        arena_free(a);
+    }
+}
+
+/* Whatever comes, it is parsed or refused. */
+TEST(noise_in_claims)
+{
+    static const char alphabet[] = "AWS4-HMACSHA256 Credential=,/SignedHeaders;Signature=%2FX-Amz-&?0123456789\xff\x01";
+    for (int round = 0; round < 3000; round++) {
+        struct arena *a = arena_new();
+        struct op op = { .arena = a, .protocol = round % 2 ? PROTO_QUERY : PROTO_REST_XML };
+        struct exchange x = { .arena = a, .method = STR("GET"), .target = STR("/"), .host = STR("h"), .body = STR("") };
+        struct sigv4 s;
+        struct str noise = random_alnum(a, (size_t)(round % 200), alphabet);
+        struct header *h = list_push(a, &x.headers);
+        h->name = STR("Authorization");
+        h->value = round % 3 ? str_printf(a, "AWS4-HMAC-SHA256 Credential=a/20150830/us-east-1/sts/aws4_request,%.*s", STR_ARG(noise)) : noise;
+        if (round % 5 == 0) {
+            x.headers.n = 0;
+            x.query = str_printf(a, "X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=%.*s&X-Amz-Signature=0&X-Amz-Date=20150830T123600Z&"
+                                    "X-Amz-SignedHeaders=host&X-Amz-Expires=%.*s", STR_ARG(noise), STR_ARG(str_sub(noise, 0, 5)));
+        }
+        if (sigv4_parse(&op, &x, &s) == 0 && s.present)
+            assert_int_equal(sigv4_verify(&op, &x, &s, STR("secret"), NULL, true, 1440938160000), E_AWS);
+        arena_free(a);
+    }
+}

@@ -10,4 +10,7 @@ struct key_cache;
 int sigv4_verify(struct op *op, const struct exchange *x, struct sigv4 *s, struct str secret, struct key_cache *keys, bool body_is_whole,
                  int64_t real_ms);
 
+/* The same for S3's older presigned form (s->v2). */
+int sigv2_verify(struct op *op, const struct exchange *x, const struct sigv4 *s, struct str secret, int64_t real_ms);
+
 #endif

@@ -166,3 +166,41 @@ def test_inactive_and_deleted_keys(strata):
     client.get_caller_identity()
     iam.delete_access_key(UserName=name, AccessKeyId=key)
     refused('InvalidClientTokenId', client.get_caller_identity)
+
+
+def test_s3_words_its_refusals_in_its_own_way(strata):
+    assert refused('InvalidAccessKeyId', strata.client('s3', key='AKIAUNKNOWN').list_buckets) == \
+        'The AWS Access Key Id you provided does not exist in our records.'
+    with pytest.raises(ClientError) as e:
+        strata.client('s3', secret='wrong').list_buckets()
+    error = e.value.response['Error']
+    assert error['Code'] == 'SignatureDoesNotMatch' and error['AWSAccessKeyId'] == 'test'
+    assert error['StringToSign'].startswith('AWS4-HMAC-SHA256\n') and error['CanonicalRequest'].startswith('GET\n/\n')
+    r = requests.get(strata.url + '/', headers={'Host': 's3.us-east-1.amazonaws.com'})
+    assert r.status_code == 403 and '<Code>AccessDenied</Code>' in r.text
+
+
+def test_s3_signed_in_every_way(strata):
+    s3 = strata.client('s3')
+    bucket = 'b-' + uuid.uuid4().hex[:12]
+    s3.create_bucket(Bucket=bucket)
+    for key in ('plain', 'a b+c', 'dir//x/y', 'ä/%25~!*()\''):
+        s3.put_object(Bucket=bucket, Key=key, Body=key.encode())
+        assert s3.get_object(Bucket=bucket, Key=key)['Body'].read() == key.encode()
+        for client in (s3, strata.client('s3', signature_version='s3v4')):  # boto3's own choice here is version 2
+            url = client.generate_presigned_url('get_object', Params={'Bucket': bucket, 'Key': key, 'ResponseContentType': 'text/x'}, ExpiresIn=60)
+            r = requests.get(url)
+            assert r.content == key.encode() and r.headers['Content-Type'] == 'text/x', url
+            assert requests.get(url.replace('text', 'tent')).status_code == 403
+    url = strata.client('s3', signature_version='s3v4').generate_presigned_url('put_object', Params={'Bucket': bucket, 'Key': 'put'}, ExpiresIn=60)
+    assert requests.put(url, data=b'x' * 100000).status_code == 200
+    assert requests.get(url).status_code == 403
+    late = requests.get(s3.generate_presigned_url('get_object', Params={'Bucket': bucket, 'Key': 'plain'}, ExpiresIn=-5))
+    assert late.status_code == 403 and 'Request has expired' in late.text
+    user, iam, name = strata.user('s3')
+    message = refused('AccessDenied', user.get_object, Bucket=bucket, Key='plain')
+    assert message == (f'User: arn:aws:iam::{ACCOUNT}:user/{name} is not authorized to perform: s3:GetObject on resource: '
+                       f'"arn:aws:s3:::{bucket}/plain" because no identity-based policy allows the s3:GetObject action')
+    iam.put_user_policy(UserName=name, PolicyName='p', PolicyDocument=document(allow('s3:GetObject', f'arn:aws:s3:::{bucket}/pl*')))
+    assert user.get_object(Bucket=bucket, Key='plain')['Body'].read() == b'plain'
+    refused('AccessDenied', user.get_object, Bucket=bucket, Key='put')
