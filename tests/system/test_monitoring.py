@@ -70,6 +70,8 @@ def test_alarms(cw):
     assert {k: a[k] for k in ALARM} == ALARM and 'Unit' not in a and 'DatapointsToAlarm' not in a
     cw.set_alarm_state(AlarmName=name, StateValue='ALARM', StateReason='by hand')
     cw.disable_alarm_actions(AlarmNames=[name])
+    assert cw.describe_alarms(AlarmNames=[name])['MetricAlarms'][0]['ActionsEnabled'] is False
+    cw.enable_alarm_actions(AlarmNames=[name])
     cw.put_metric_alarm(AlarmName=name, ActionsEnabled=False, **{**ALARM, 'Threshold': 6.0})
     (a,) = cw.describe_alarms(AlarmNamePrefix=name)['MetricAlarms']
     assert a['StateValue'] == 'ALARM' and a['ActionsEnabled'] is False and a['Threshold'] == 6.0

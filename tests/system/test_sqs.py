@@ -406,3 +406,37 @@ def test_acknowledged_messages_survive_a_power_cut(own_strata):
     assert bodies == {str(i) for i in range(1, 20)}
     sqs.delete_message(QueueUrl=url, ReceiptHandle=taken[1]['ReceiptHandle'])
     assert counts(sqs, url) == (0, 18, 0)
+
+
+def test_move_tasks_can_be_cancelled_and_fail(sqs, queue, strata):
+    dlq = sqs.create_queue(QueueName='dlq-' + uuid.uuid4().hex[:8])['QueueUrl']
+    sqs.set_queue_attributes(QueueUrl=queue, Attributes={'RedrivePolicy': json.dumps({'deadLetterTargetArn': arn_of(sqs, dlq), 'maxReceiveCount': 1})})
+    for i in range(5):
+        sqs.send_message(QueueUrl=dlq, MessageBody=str(i))
+    handle = sqs.start_message_move_task(SourceArn=arn_of(sqs, dlq), DestinationArn=arn_of(sqs, queue), MaxNumberOfMessagesPerSecond=1)['TaskHandle']
+    assert error(sqs.start_message_move_task, SourceArn=arn_of(sqs, dlq))[0] == 'AWS.SimpleQueueService.UnsupportedOperation'
+    moved = sqs.cancel_message_move_task(TaskHandle=handle)['ApproximateNumberOfMessagesMoved']
+    strata.advance_clock(30)
+    (task,) = sqs.list_message_move_tasks(SourceArn=arn_of(sqs, dlq))['Results']
+    assert task['Status'] == 'CANCELLED' and task['MaxNumberOfMessagesPerSecond'] == 1 and 'TaskHandle' not in task
+    assert counts(sqs, dlq)[0] == 5 - moved and counts(sqs, queue)[0] == moved
+    assert error(sqs.cancel_message_move_task, TaskHandle=handle)[0] == 'AWS.SimpleQueueService.UnsupportedOperation'
+    assert error(sqs.start_message_move_task, SourceArn=arn_of(sqs, dlq) + 'x')[0] == 'ResourceNotFoundException'
+    strata.advance_clock(1)
+    sqs.start_message_move_task(SourceArn=arn_of(sqs, dlq))  # sent to the queue itself: nobody knows their source
+    strata.advance_clock(1)
+    task = sqs.list_message_move_tasks(SourceArn=arn_of(sqs, dlq))['Results'][0]
+    assert task['Status'] == 'FAILED' and task['FailureReason'] == 'CouldNotDetermineMessageSource' and counts(sqs, dlq)[0] == 5 - moved
+
+
+def test_redrive_allow_policy(sqs, queue):
+    name = 'dlq-' + uuid.uuid4().hex[:8]
+    dlq = sqs.create_queue(QueueName=name, Attributes={'RedriveAllowPolicy': '{"redrivePermission":"denyAll"}'})['QueueUrl']
+    policy = {'RedrivePolicy': json.dumps({'deadLetterTargetArn': arn_of(sqs, dlq), 'maxReceiveCount': '5'})}
+    assert error(sqs.set_queue_attributes, QueueUrl=queue, Attributes=policy)[0] == 'InvalidParameterValue'
+    sqs.set_queue_attributes(QueueUrl=dlq, Attributes={'RedriveAllowPolicy': json.dumps(
+        {'redrivePermission': 'byQueue', 'sourceQueueArns': [arn_of(sqs, queue)]})})
+    sqs.set_queue_attributes(QueueUrl=queue, Attributes=policy)
+    assert error(sqs.set_queue_attributes, QueueUrl=dlq, Attributes={'RedriveAllowPolicy': '{"redrivePermission":"x"}'})[0] == 'InvalidParameterValue'
+    assert error(sqs.set_queue_attributes, QueueUrl=queue, Attributes={'RedrivePolicy': '{"maxReceiveCount":3}'})[1].endswith(
+        'Redrive policy does not contain mandatory attribute: deadLetterTargetArn.')
