@@ -144,7 +144,7 @@ int kms_DisableKeyRotation(struct op *op, const struct kms_DisableKeyRotation_in
 int kms_GetKeyRotationStatus(struct op *op, const struct kms_GetKeyRotationStatus_in *in, struct kms_GetKeyRotationStatus_out *out)
 {
     struct key_ref k;
-    int rc = find_rotatable(op, in->KeyId, &k);
+    int rc = kms_key_find(op, in->KeyId, false, &k); /* of any spec: those that cannot rotate do not */
     if (rc < 0)
         return rc;
     bool on = k.rec.RotationDays.set && !str_is(k.rec.State, "PendingDeletion");
