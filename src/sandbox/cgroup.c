@@ -299,7 +299,9 @@ void cgroups_close(struct cgroups *g)
         remove_tree(g->parent[c], g->name);
         close(g->base[c]);
         close(g->parent[c]);
+        g->base[c] = g->parent[c] = -1;
     }
+    g->v2 = false;
     memset(g->has, 0, sizeof g->has);
 }
 

@@ -82,7 +82,16 @@ static int export(scmp_filter_ctx ctx, struct sock_fprog *ret)
     return r;
 }
 
-int filter_make(struct sock_fprog *ret)
+static int refuse_unseen_memory(scmp_filter_ctx ctx)
+{
+    int r = seccomp_rule_add(ctx, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(memfd_create), 0);
+
+    r |= seccomp_rule_add(ctx, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(shmget), 0);
+    r |= seccomp_rule_add(ctx, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(memfd_secret), 0);
+    return r != 0 ? E_IO : 0;
+}
+
+int filter_make(bool memory_watched, struct sock_fprog *ret)
 {
     scmp_filter_ctx ctx = seccomp_init(SCMP_ACT_ALLOW);
     int r;
@@ -98,6 +107,8 @@ int filter_make(struct sock_fprog *ret)
     }
     if (r == 0)
         r = refuse_arguments(ctx);
+    if (r == 0 && memory_watched)
+        r = refuse_unseen_memory(ctx);
     if (r == 0)
         r = export(ctx, ret);
     seccomp_release(ctx);

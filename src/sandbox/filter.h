@@ -7,9 +7,11 @@
 #define STRATA_SANDBOX_FILTER_H
 
 #include <linux/filter.h>
+#include <stdbool.h>
 
-/* Compiles it, once; the program lives until exit. E_UNSUPPORTED, E_IO. */
-int filter_make(struct sock_fprog *ret);
+/* Compiles it; the program lives until exit. memory_watched: no control group limits memory, so what takes memory that a look at the processes does not
+ * see (memfd_create, System V shared memory) answers ENOSYS. E_UNSUPPORTED, E_IO. */
+int filter_make(bool memory_watched, struct sock_fprog *ret);
 /* Loads it for the calling process and its children. no_new_privs must be set. */
 int filter_load(const struct sock_fprog *f);
 

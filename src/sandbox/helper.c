@@ -243,51 +243,53 @@ static struct box *find_id(struct helper *h, uint32_t id)
     return NULL;
 }
 
+/* Everything about an init that stands behind its birth. */
+static int set_up(struct helper *h, struct box *b)
+{
+    struct msg mapped = { MSG_MAPPED, 0 };
+
+    if (map_ids(h, b) != 0)
+        return E_IO;
+    if (!h->groups.v2 && cgroup_add(&h->groups, &b->group, b->pid) != 0)
+        return E_IO;
+    if (watch(h, b->ctl, EVENT_CTL, b) != 0 || watch(h, b->pidfd, EVENT_PID, b) != 0)
+        return E_IO;
+    return msg_send(b->ctl, &mapped, sizeof mapped, NULL, 0);
+}
+
 /* Makes the init of a box. On failure why says what, and the box is free. */
 static int spawn(struct helper *h, struct box *b, char why[256])
 {
-    struct msg mapped = { MSG_MAPPED, 0 };
-    int pair[2], r;
+    int pair[2], e;
 
     memset(b, 0, sizeof *b);
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) != 0) {
         snprintf(why, 256, "cannot make a socket pair: %s", strerror(errno));
         return E_IO;
     }
-    if (cgroup_make(&h->groups, h->group_seq++, &b->group) != 0) {
-        snprintf(why, 256, "cannot make a control group: %s", strerror(errno));
-        close(pair[0]);
-        close(pair[1]);
-        return E_IO;
-    }
-    b->pid = clone_init(h, b, &b->pidfd);
+    b->ctl = pair[0];
+    b->pid = -1;
+    if (cgroup_make(&h->groups, h->group_seq++, &b->group) == 0)
+        b->pid = clone_init(h, b, &b->pidfd);
+    e = errno;
     if (b->pid == 0)
         box_main(pair[1], &h->filter);
     close(pair[1]);
     (void)fcntl(pair[0], F_SETFL, O_NONBLOCK);
-    if (b->pid < 0) {
-        snprintf(why, 256, "cannot make namespaces: %s", strerror(errno));
-        cgroup_remove(&h->groups, &b->group);
-        close(pair[0]);
-        return E_IO;
-    }
-    b->ctl = pair[0];
-    b->state = BOX_NEW;
-    h->running++;
-    r = map_ids(h, b);
-    if (r == 0 && !h->groups.v2)
-        r = cgroup_add(&h->groups, &b->group, b->pid);
-    if (r == 0)
-        r = watch(h, b->ctl, EVENT_CTL, b);
-    if (r == 0)
-        r = watch(h, b->pidfd, EVENT_PID, b);
-    if (r == 0)
-        r = msg_send(b->ctl, &mapped, sizeof mapped, NULL, 0);
-    if (r == 0)
+    if (b->pid > 0 && set_up(h, b) == 0) {
+        b->state = BOX_NEW;
+        h->running++;
         return 0;
-    snprintf(why, 256, "cannot set a sandbox up: %s", strerror(errno));
-    snprintf(b->why, sizeof b->why, "%s", why);
-    (void)pidfd_send_signal(b->pidfd, SIGKILL, NULL, 0); /* its end is an event like any other */
+    }
+    e = b->pid > 0 ? errno : e;
+    snprintf(why, 256, "cannot make namespaces and control groups: %s", strerror(e));
+    if (b->pid > 0) {
+        (void)pidfd_send_signal(b->pidfd, SIGKILL, NULL, 0);
+        (void)waitpid(b->pid, NULL, 0);
+        close(b->pidfd);
+    }
+    cgroup_remove(&h->groups, &b->group);
+    close(pair[0]);
     return E_IO;
 }
 
@@ -557,11 +559,12 @@ static void tell_exited(struct helper *h, struct box *b)
 /* Init has ended, and with it all of its namespace. */
 static void finish(struct helper *h, struct box *b)
 {
-    enum box_state was = b->state;
+    enum box_state was;
 
     (void)waitpid(b->pid, NULL, 0);
     while (on_ctl(h, b))
-        continue; /* what it said last */
+        continue; /* what it said last: perhaps that it runs */
+    was = b->state;
     if (!b->has_exit)
         b->exit.wait_status = SIGKILL;
     if (was == BOX_RUNNING) {
@@ -646,11 +649,30 @@ static void loop(struct helper *h)
     }
 }
 
+/* The first spare shows what works. Control groups that may be made and not be entered are as good as none. */
+static void make_first(struct helper *h)
+{
+    char why[256] = "cannot make a system call filter";
+    int r = filter_make(!h->groups.has[CG_MEMORY], &h->filter);
+
+    if (r == 0)
+        r = spawn(h, &h->boxes[0], why);
+    if (r != 0 && h->groups.name[0] != '\0') {
+        cgroups_close(&h->groups);
+        r = filter_make(true, &h->filter);
+        if (r == 0)
+            r = spawn(h, &h->boxes[0], why);
+    }
+    if (r != 0)
+        unavailable(h, why, 0);
+    else
+        say_what_is_weaker(h);
+}
+
 void sandbox_helper_main(int fd)
 {
     static struct helper h;
     static char message[MSG_BYTES_MAX];
-    char why[256];
     int spare;
 
     while ((spare = open("/dev/null", O_RDWR)) >= 0 && spare < 3)
@@ -675,13 +697,8 @@ void sandbox_helper_main(int fd)
     h.timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
     if (h.epoll < 0 || h.timer < 0 || watch(&h, fd, EVENT_STRATA, NULL) != 0 || watch(&h, h.timer, EVENT_TIMER, NULL) != 0)
         _exit(1);
-    if (filter_make(&h.filter) != 0)
-        unavailable(&h, "cannot make a system call filter", 0);
-    else if (enter_namespaces(&h) == 0 && make_dev(&h) == 0) {
-        say_what_is_weaker(&h);
-        if (spawn(&h, &h.boxes[0], why) != 0 && h.running == 0)
-            unavailable(&h, why, 0);
-    }
+    if (enter_namespaces(&h) == 0 && make_dev(&h) == 0)
+        make_first(&h);
     if (!h.caps.available)
         say_hello(&h);
     loop(&h);

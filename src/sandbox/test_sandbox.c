@@ -118,6 +118,17 @@ static void inside_memory(char **argv)
     printf("took");
 }
 
+static void inside_unmapped(char **argv)
+{
+    static char block[65536];
+    int fd = memfd_create("hidden", 0);
+
+    for (int i = 0; fd >= 0 && i < 4096; i++)
+        if (write(fd, block, sizeof block) < 0)
+            break;
+    printf("%s", errno != 0 ? strerror(errno) : "all");
+}
+
 static void inside_forks(char **argv)
 {
     int n = 0;
@@ -288,7 +299,7 @@ static const struct {
     { "fill", inside_fill },           { "processes", inside_processes },   { "memory", inside_memory }, { "forks", inside_forks },
     { "calls", inside_calls },         { "network", inside_network },       { "tick", inside_tick },   { "orphan", inside_orphan },
     { "descriptors", inside_descriptors }, { "exit", inside_exit },         { "crash", inside_crash }, { "pause", inside_pause },
-    { "nothing", inside_nothing },
+    { "nothing", inside_nothing },     { "unmapped", inside_unmapped },
 };
 
 /* Before main: this program as the helper, and inside. */
@@ -599,6 +610,19 @@ SANDBOX_TEST(memory_limit_kills_only_its_sandbox)
     CHECK(w->last.signaled && w->last.code == SIGKILL && !w->last.out_of_memory);
     close(other_output);
     sandbox_free(other);
+}
+
+/* Memory that no process has mapped is limited too, or cannot be had. */
+SANDBOX_TEST(memory_outside_of_processes_is_limited)
+{
+    struct sandbox_config *c = config_of(w, "unmapped", NULL, NULL);
+
+    c->memory_bytes = 64 * MB;
+    run(w, c);
+    if (w->caps.cgroup_memory)
+        CHECK(w->last.out_of_memory || strcmp(w->text, "all") != 0);
+    else
+        CHECK(strcmp(w->text, "Function not implemented") == 0);
 }
 
 SANDBOX_TEST(listeners_reach_in_and_nothing_else_does)
