@@ -49,7 +49,7 @@ int directory_role_by_arn(struct op *op, struct str arn, struct iam_rec_Role *re
 int directory_policy_document(struct op *op, struct str arn, struct str *ret);
 struct str directory_arn(struct op *op, struct str account, const char *type, struct str path, struct str name);
 
-/* Every document that binds a principal. */
+/* Every document that binds a principal, for policy_cache_get: its text, or the ARN of one of AWS's own. */
 struct principal_policies {
     struct str_list identity; /* inline, attached, of groups */
     struct str boundary;      /* absent: none */

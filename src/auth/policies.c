@@ -30,12 +30,22 @@ int directory_policy_document(struct op *op, struct str arn, struct str *ret)
     return E_CORRUPT;
 }
 
+/* AWS's own are named by their ARN, so that the cache of parsed documents has them without unpacking; others stand with their text. */
+static int document_or_name(struct op *op, struct str arn, struct str *ret)
+{
+    if (managed_policy_find(arn)) {
+        *ret = arn;
+        return 0;
+    }
+    return directory_policy_document(op, arn, ret);
+}
+
 /* A policy that was attached is there as long as it is attached; one that is missing after all allows nothing. */
 static int add_attached(struct op *op, const struct str_list *arns, struct str_list *ret)
 {
     for list_each(arn, arns) {
         struct str document;
-        int rc = directory_policy_document(op, *arn, &document);
+        int rc = document_or_name(op, *arn, &document);
         if (rc == 0)
             str_list_add(op->arena, ret, document);
         else if (rc != E_NOT_FOUND && rc != E_INVALID)
@@ -54,7 +64,7 @@ static int set_boundary(struct op *op, struct str arn, struct principal_policies
 {
     if (!arn.p)
         return 0;
-    int rc = directory_policy_document(op, arn, &ret->boundary);
+    int rc = document_or_name(op, arn, &ret->boundary);
     if (rc == E_NOT_FOUND || rc == E_INVALID) {
         ret->boundary = STR(""); /* does not parse, so it denies */
         return 0;

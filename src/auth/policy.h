@@ -69,7 +69,7 @@ struct policy {
 /* E_INVALID: *ret_why is AWS's sentence. */
 int policy_parse(struct arena *a, struct str json, enum policy_kind kind, struct policy **ret, struct str *ret_why);
 
-/* Parsed documents by their text; bounded, thread-safe. What get returns lives as long as a. NULL cache: parsed anew. NULL: does not parse. */
+/* Parsed documents by their text, AWS's own policies also by their ARN; bounded, thread-safe. What get returns lives as long as a. NULL cache: parsed anew. NULL: does not parse. */
 struct policy_cache;
 struct policy_cache *policy_cache_new(void);
 void policy_cache_free(struct policy_cache *c);

@@ -4,6 +4,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 
+#include "auth/directory.h"
 #include "auth/sign.h"
 #include "auth/state.h"
 
@@ -58,7 +59,9 @@ static struct entry *make(struct str json)
     e->arena = arena_new();
     e->text = str_dup(e->arena, json);
     atomic_init(&e->users, 1);
-    if (policy_parse(e->arena, json, POLICY_ANY, &policy, &why) == 0)
+    const struct managed_policy *managed = managed_policy_find(json);
+    struct str document = managed ? managed_policy_document(e->arena, managed) : e->text;
+    if (policy_parse(e->arena, document, POLICY_ANY, &policy, &why) == 0)
         e->policy = policy;
     return e;
 }
