@@ -1,6 +1,5 @@
 #include "services/lambda/host.h"
 
-#include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <unistd.h>
@@ -162,6 +161,7 @@ void environment_ready(struct lambda_host *h, struct environment *env, struct ex
         env->init_ms = clock_mono_ms() - env->since_ms;
         env->initialized = true;
         env->pool->starting--;
+        pthread_cond_signal(&h->start_wanted); /* room for another start */
     }
     env->state = ENV_IDLE;
     env->since_ms = clock_mono_ms();
@@ -246,6 +246,7 @@ static void bury(struct lambda_host *h, struct environment *env)
     env->state = ENV_DEAD;
     if (starting)
         p->starting--;
+    pthread_cond_signal(&h->start_wanted);
     if (env->output_fd >= 0)
         output_drain(h, env);
     if (!env->current && starting && p->queue) { /* INIT failed: the first in the queue hears it */
@@ -300,10 +301,16 @@ static struct environment *environment_new(struct lambda_host *h, struct pool *p
     return env;
 }
 
+/* Starting is work for a core each: more at once than there are cores would only make every one of them late. */
 static struct pool *wants_start(struct lambda_host *h)
 {
+    uint32_t starting = 0;
     for (struct pool *p = h->pools; p; p = p->next)
-        if (p->queued > p->starting && h->environments < HOST_ENVIRONMENTS_MAX)
+        starting += p->starting;
+    if (starting >= h->starts_max || h->environments >= HOST_ENVIRONMENTS_MAX)
+        return NULL;
+    for (struct pool *p = h->pools; p; p = p->next)
+        if (p->queued > p->starting)
             return p;
     return NULL;
 }
@@ -455,6 +462,8 @@ int lambda_start(struct cloud *cloud)
     pthread_cond_init(&h->changed, &attr);
     pthread_cond_init(&h->start_wanted, &attr);
     pthread_condattr_destroy(&attr);
+    long cores = sysconf(_SC_NPROCESSORS_ONLN);
+    h->starts_max = cores > 1 ? (uint32_t)cores : 1;
     h->output_epoll = epoll_create1(EPOLL_CLOEXEC);
     if (h->output_epoll < 0 || dns_server_start(&h->dns))
         return E_IO;
@@ -484,8 +493,18 @@ static void abandon(struct lambda_host *h)
             }
             output_flush(h, env);
             environment_kill(h, env);
-            env->exited = true;
         }
+    }
+}
+
+/* A sandbox may be freed only after its exit was told. */
+static void bury_all(struct lambda_host *h)
+{
+    int64_t until_ms = clock_mono_ms() + HOST_STOP_MS;
+    for (tick(h); h->environments && clock_mono_ms() < until_ms; tick(h)) {
+        int64_t next_ms = clock_mono_ms() + HOST_TICK_MS;
+        struct timespec next = { .tv_sec = next_ms / 1000, .tv_nsec = next_ms % 1000 * 1000000 };
+        pthread_cond_timedwait(&h->changed, &h->lock, &next);
     }
 }
 
@@ -505,18 +524,10 @@ void lambda_stop(struct cloud *cloud)
     pthread_join(h->output, NULL);
     pthread_mutex_lock(&h->lock);
     abandon(h);
-    tick(h);
+    bury_all(h);
     pthread_mutex_unlock(&h->lock);
     cloud->lambda = NULL;
     close(h->output_epoll);
     dns_server_stop(h->dns);
-    while (h->pools) {
-        struct pool *p = h->pools;
-        h->pools = p->next;
-        arena_free(p->arena);
-    }
-    pthread_mutex_destroy(&h->lock);
-    pthread_cond_destroy(&h->changed);
-    pthread_cond_destroy(&h->start_wanted);
-    free(h);
+    /* The host itself stays: receives that are still parked end after us, and look at it once more. */
 }

@@ -19,6 +19,7 @@ enum {
     HOST_FREEZE_AFTER_MS = 200,
     HOST_IDLE_MS = 10 * 60 * 1000,
     HOST_TICK_MS = 50,
+    HOST_STOP_MS = 5 * 1000,          /* for the sandboxes to end when strata stops */
     HOST_TAIL_BYTES = 4096,           /* LogType=Tail */
 };
 
@@ -90,7 +91,7 @@ struct lambda_host {
     pthread_cond_t changed, start_wanted;
     pthread_t thread, starter, output;
     struct pool *pools;
-    uint32_t environments;
+    uint32_t environments, starts_max;
     int output_epoll;
     struct dns_server *dns;
     bool stopping;
