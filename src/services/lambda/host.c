@@ -106,7 +106,7 @@ static void deliver(struct lambda_host *h, struct environment *env, struct invoc
 
 static bool usable(struct lambda_host *h, const struct environment *env)
 {
-    return env->state == ENV_IDLE && clock_now_ms(h->cloud->clock) + 60 * 1000 < env->credentials_until_ms;
+    return env->state == ENV_IDLE && !env->timed_out && !env->exited && clock_now_ms(h->cloud->clock) + 60 * 1000 < env->credentials_until_ms;
 }
 
 /* Gives waiting invocations to idle environments, and asks for more environments where that does not suffice. */
@@ -142,7 +142,7 @@ int host_invoke(struct cloud *cloud, struct str account, struct str region, cons
     if (rc == 0) {
         struct arena *a = arena_new();
         struct invocation *inv = arena_one(a, struct invocation);
-        *inv = (struct invocation){ .arena = a, .id = random_uuid(a), .payload = str_dup(a, payload.p ? payload : STR("")),
+        *inv = (struct invocation){ .arena = a, .id = random_uuid(a), .payload = str_dup(a, payload.n ? payload : STR("{}")), /* as AWS */
                                     .client_context = str_dup(a, client_context), .done = done, .ctx = ctx };
         *p->queue_end = inv;
         p->queue_end = &inv->next;
@@ -229,7 +229,9 @@ static void log_death(struct lambda_host *h, struct environment *env, struct inv
                                        STR_ARG(inv->id), (long long)env->pool->function.Timeout.v));
     else
         output_line(h, env, str_printf(inv->arena, "RequestId: %.*s Error: Runtime exited%s", STR_ARG(inv->id),
-                                       env->exit.signaled ? " with error: signal: killed" : ""));
+                                       env->exit.signaled ? " with error: signal: killed"
+                                       : env->exit.code   ? str_printf(inv->arena, " with error: exit status %d", env->exit.code).p
+                                                          : " without providing a reason"));
 }
 
 /* A dead environment: its invocation, or the one that waits for its start, gets the error; then everything of it is released. */
@@ -348,7 +350,8 @@ static bool tend(struct lambda_host *h, struct environment *env, int64_t now)
 {
     if (env->exited)
         return !env->in_starter;
-    bool late = (env->state == ENV_BUSY && env->current && now >= env->current->deadline_ms) ||
+    int64_t busy_until_ms = env->since_ms + env->pool->function.Timeout.v * 1000; /* answered or not */
+    bool late = (env->state == ENV_BUSY && now >= busy_until_ms) ||
                 (env->state == ENV_STARTING && env->box && now - env->since_ms > HOST_INIT_MS);
     if (late && !env->timed_out) {
         env->timed_out = true;

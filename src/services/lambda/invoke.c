@@ -2,6 +2,8 @@
  * goes when it ran, or was given up. DryRun only asks whether one may. */
 #include <string.h>
 
+#include <cjson/cJSON.h>
+
 #include "aws/arn.h"
 #include "base/buf.h"
 #include "base/code.h"
@@ -156,6 +158,10 @@ static int check(struct op *op, const struct lambda_Invoke_in *in, struct str *r
         return aws_fail(op, LAMBDA_RequestTooLargeException, "Request must be smaller than 6291556 bytes for the InvokeFunction operation");
     if (in->DurableExecutionName.p || in->TenantId.p)
         return aws_unsupported(op, "DurableExecutionName or TenantId");
+    cJSON *tree = in->Payload.n ? cJSON_ParseWithLength(in->Payload.p, in->Payload.n) : NULL;
+    if (in->Payload.n && !tree)
+        return aws_fail(op, LAMBDA_InvalidRequestContentException, "Could not parse request body into json: the payload is not JSON");
+    cJSON_Delete(tree);
     if (in->ClientContext.p && base64_decode(op->arena, in->ClientContext, ret_context))
         return aws_fail(op, LAMBDA_InvalidRequestContentException, "Client context must be a valid Base64-encoded JSON object.");
     return 0;

@@ -69,6 +69,18 @@ static void init_failed(struct lambda_host *h, struct environment *env, struct e
     accepted(x);
 }
 
+/* Only a runtime that owes no answer may ask for more: else a function could shed its deadline by asking in the middle of an invocation. */
+static void next(struct lambda_host *h, struct environment *env, struct exchange *x)
+{
+    pthread_mutex_lock(&h->lock);
+    bool owes = env->current || env->waiting || env->exited;
+    if (!owes)
+        environment_ready(h, env, x);
+    pthread_mutex_unlock(&h->lock);
+    if (owes)
+        reply_error(x, 403, "InvalidStateTransition", "The invocation before has no answer yet");
+}
+
 static void run(void *ctx, struct exchange *x)
 {
     struct cloud *cloud = ctx;
@@ -78,9 +90,7 @@ static void run(void *ctx, struct exchange *x)
     if (x->body_failed || !h) {
         reply_error(x, 400, "BadRequest", "The request was cut short");
     } else if (str_is(x->method, "GET") && str_is(rest, "invocation/next")) {
-        pthread_mutex_lock(&h->lock);
-        environment_ready(h, env, x);
-        pthread_mutex_unlock(&h->lock);
+        next(h, env, x);
     } else if (str_is(x->method, "POST") && str_is(rest, "init/error")) {
         init_failed(h, env, x);
     } else if (str_is(x->method, "POST") && str_starts(rest, STR("invocation/")) &&
