@@ -440,3 +440,63 @@ def test_redrive_allow_policy(sqs, queue):
     assert error(sqs.set_queue_attributes, QueueUrl=dlq, Attributes={'RedriveAllowPolicy': '{"redrivePermission":"x"}'})[0] == 'InvalidParameterValue'
     assert error(sqs.set_queue_attributes, QueueUrl=queue, Attributes={'RedrivePolicy': '{"maxReceiveCount":3}'})[1].endswith(
         'Redrive policy does not contain mandatory attribute: deadLetterTargetArn.')
+
+
+def test_fifo_dead_letters_keep_their_group(sqs, strata):
+    fifo = {'FifoQueue': 'true', 'ContentBasedDeduplication': 'true'}
+    tail = uuid.uuid4().hex[:8] + '.fifo'
+    dlq = sqs.create_queue(QueueName='d' + tail, Attributes=fifo)['QueueUrl']
+    url = sqs.create_queue(QueueName='q' + tail, Attributes={**fifo, 'RedrivePolicy': json.dumps(
+        {'deadLetterTargetArn': arn_of(sqs, dlq), 'maxReceiveCount': 1})})['QueueUrl']
+    for b in ('1', '2'):
+        sqs.send_message(QueueUrl=url, MessageBody=b, MessageGroupId='g')
+    assert [m['Body'] for m in receive(sqs, url, VisibilityTimeout=0)] == ['1']
+    assert [m['Body'] for m in receive(sqs, url, VisibilityTimeout=10, MaxNumberOfMessages=10)] == ['2']
+    (m,) = receive(sqs, dlq, MessageSystemAttributeNames=['All'], VisibilityTimeout=0)
+    assert m['Body'] == '1' and m['Attributes']['MessageGroupId'] == 'g' and m['Attributes']['ApproximateReceiveCount'] == '2'
+    sqs.start_message_move_task(SourceArn=arn_of(sqs, dlq))
+    strata.advance_clock(20)
+    assert receive(sqs, url) and counts(sqs, dlq) == (0, 0, 0)
+    sqs.purge_queue(QueueUrl=url)
+    sqs.send_message(QueueUrl=url, MessageBody='3', MessageGroupId='g')
+    assert [m['Body'] for m in receive(sqs, url)] == ['3']
+    plain = sqs.create_queue(QueueName='plain-' + tail[:8])['QueueUrl']
+    assert error(sqs.set_queue_attributes, QueueUrl=plain, Attributes={'RedrivePolicy': json.dumps(
+        {'deadLetterTargetArn': arn_of(sqs, dlq), 'maxReceiveCount': 1})})[1].endswith('Dead-letter queue must be same type of queue as the source.')
+
+
+def test_a_long_poll_ends_with_its_queue(sqs, strata):
+    import threading
+    url, failed = sqs.create_queue(QueueName='gone-' + uuid.uuid4().hex[:8])['QueueUrl'], []
+
+    def poll():
+        failed.append(error(strata.client('sqs').receive_message, QueueUrl=url, WaitTimeSeconds=20)[0])
+    t = threading.Thread(target=poll)
+    t.start()
+    sqs.get_queue_attributes(QueueUrl=url)
+    sqs.delete_queue(QueueUrl=url)
+    t.join(10)
+    assert failed == ['AWS.SimpleQueueService.NonExistentQueue']
+
+
+def test_many_waiters_and_many_messages(sqs, queue, strata):
+    """Every message goes to exactly one of the waiters."""
+    import threading
+    got = []
+
+    def work():
+        mine = strata.client('sqs')
+        while True:
+            messages = receive(mine, queue, WaitTimeSeconds=1, MaxNumberOfMessages=10)
+            if not messages:
+                return
+            got.extend(m['Body'] for m in messages)
+            mine.delete_message_batch(QueueUrl=queue, Entries=[{'Id': str(i), 'ReceiptHandle': m['ReceiptHandle']} for i, m in enumerate(messages)])
+    threads = [threading.Thread(target=work) for _ in range(8)]
+    for t in threads:
+        t.start()
+    for i in range(30):
+        sqs.send_message_batch(QueueUrl=queue, Entries=[{'Id': str(j), 'MessageBody': str(i * 10 + j)} for j in range(10)])
+    for t in threads:
+        t.join(60)
+    assert sorted(map(int, got)) == list(range(300)) and counts(sqs, queue) == (0, 0, 0)

@@ -244,7 +244,7 @@ int64_t line_due_count(struct op *op, const struct queue *q, int64_t *ret_delaye
     int64_t in_flight = 0;
     uint32_t n;
 
-    if (scan_due(op, q, op_now_ms(op), COUNT_MAX, due, &n))
+    if (!q->live.TimerMs.v || q->live.TimerMs.v > op_now_ms(op) || scan_due(op, q, op_now_ms(op), COUNT_MAX, due, &n))
         return 0;
     for (uint32_t i = 0; i < n; i++)
         if (line_state(op, q, due[i].seq, &state) == 0)
