@@ -456,7 +456,7 @@ def test_fifo_dead_letters_keep_their_group(sqs, strata):
     assert m['Body'] == '1' and m['Attributes']['MessageGroupId'] == 'g' and m['Attributes']['ApproximateReceiveCount'] == '2'
     sqs.start_message_move_task(SourceArn=arn_of(sqs, dlq))
     strata.advance_clock(20)
-    assert receive(sqs, url) and counts(sqs, dlq) == (0, 0, 0)
+    assert [m['Body'] for m in receive(sqs, url)] == ['1'] and counts(sqs, dlq) == (1, 0, 0), 'back came 1, and 2 went'
     sqs.purge_queue(QueueUrl=url)
     sqs.send_message(QueueUrl=url, MessageBody='3', MessageGroupId='g')
     assert [m['Body'] for m in receive(sqs, url)] == ['3']
