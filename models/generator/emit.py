@@ -46,7 +46,7 @@ def header(room, model):
             out.append(f'int {n}_authorize_{row.name}(struct op *op, const struct {n}_{row.name}_in *in, struct authz *a);')
     out += _resource_prototypes(room, model)
     if room.resource_policy:
-        out.append(f'int {room.resource_policy}(struct op *op, struct str arn, struct str *ret_policy);')
+        out.append(f'int {room.resource_policy}(struct op *op, struct str arn, struct str *ret_policy, struct str *ret_account);')
     if room.door:
         out.append(f'extern const struct door {room.door};')
     if room.start:

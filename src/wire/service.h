@@ -65,8 +65,9 @@ struct service_row {
     uint32_t n_known_ops;
     const struct aws_error *errors;
     uint32_t n_errors;
-    /* The policy of a resource of this service, as JSON in op->arena, or absent. NULL: the service has none. */
-    int (*resource_policy)(struct op *op, struct str arn, struct str *ret_policy);
+    /* The policy of a resource of this service, as JSON in op->arena, or absent; and whose it is, where its ARN does not say (else left alone).
+     * NULL: the service has none. */
+    int (*resource_policy)(struct op *op, struct str arn, struct str *ret_policy, struct str *ret_account);
     /* For services with something of their own beside operations; NULL: none. */
     const struct door *door;                 /* answers HTTP on hosts or paths of its own (execute-api, the Runtime API) */
     int (*start)(struct cloud *cloud);       /* after the store is open, before requests: threads, memory rebuilt from records */

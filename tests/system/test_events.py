@@ -238,8 +238,7 @@ def test_scheduled_rule(strata, events, sqs):
     assert receive(sqs, url, 0) == []
 
 
-def test_lambda_permission_is_asked(strata, events):
-    """PassRole for a rule's role, and the operations of a user."""
+def test_allowed_and_denied(strata):
     user, iam, name = strata.user('events')
     rule = 'r-' + uuid.uuid4().hex[:12]
     arn = f'arn:aws:events:us-east-1:{ACCOUNT}:rule/{rule}'

@@ -50,7 +50,7 @@ int policy_drop(struct op *op, struct str table)
     return rc < 0 ? rc : auth_epoch_bump(op);
 }
 
-int dynamodb_resource_policy(struct op *op, struct str arn, struct str *ret_policy)
+int dynamodb_resource_policy(struct op *op, struct str arn, struct str *ret_policy, struct str *ret_account)
 {
     struct dynamodb_rec_Policy rec;
     struct arn parts;

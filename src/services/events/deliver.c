@@ -80,8 +80,13 @@ static void substitute(struct op *op, struct buf *b, const struct events_Target 
     }
     struct str path = str_map_get(&t->InputTransformer->InputPathsMap, name);
     const cJSON *v = path.p ? at_path(event, path) : NULL;
-    if (str_is(name, "aws.events.rule-arn"))
-        quoted ? buf_c(b, rule_arn_text) : buf_json_string(b, str_c(rule_arn_text));
+    struct str rule = str_c(rule_arn_text);
+    if (str_is(name, "aws.events.rule-name")) {
+        struct str before;
+        str_cut(rule, '/', &before, &rule);
+    }
+    if (str_is(name, "aws.events.rule-arn") || str_is(name, "aws.events.rule-name"))
+        quoted ? buf_str(b, rule) : buf_json_string(b, rule);
     else if (!v)
         buf_c(b, quoted ? "" : "null");
     else if (quoted && cJSON_IsString(v)) {
@@ -174,8 +179,29 @@ static int call_target(struct op *op, const struct events_Target *t, struct str 
     return cloud_call_in(op, arn.account, arn.region, "sqs", "SendMessage", &who, &in, &out, why);
 }
 
-static int give_up(struct op *op, const struct events_Target *t, struct str event, struct str rule, struct str reason)
+/* How a dead letter says what went wrong. */
+static struct str error_code(const struct op_failure *why)
 {
+    if (!why->error)
+        return STR("SDK_CLIENT_ERROR");
+    return why->error->status == 403 ? STR("NO_PERMISSIONS") : why->error->status == 404 ? STR("NO_RESOURCE") : STR("THIRD_PARTY_ERROR");
+}
+
+static void attribute(struct op *op, struct sqs_SendMessage_in *in, const char *name, struct str value)
+{
+    if (!value.n)
+        return;
+    __typeof__(in->MessageAttributes.v) a = list_push(op->arena, &in->MessageAttributes);
+    a->key = str_c(name);
+    a->value.DataType = STR("String");
+    a->value.StringValue = value;
+}
+
+/* https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-rule-dlq.html; exhausted: which limit was reached, or absent. */
+static int give_up(struct op *op, const struct events_Target *t, struct str event, struct str rule, const struct op_failure *why, struct str exhausted,
+                   int64_t attempts)
+{
+    struct str reason = why->message;
     struct arn arn;
     if (!t->DeadLetterConfig || arn_parse(t->DeadLetterConfig->Arn, &arn)) {
         log_warn("rule %.*s gave up on target %.*s: %.*s", STR_ARG(rule), STR_ARG(t->Arn), STR_ARG(reason));
@@ -184,6 +210,13 @@ static int give_up(struct op *op, const struct events_Target *t, struct str even
     struct sqs_SendMessage_in in = { .QueueUrl = queue_url(op, &arn), .MessageBody = event };
     struct sqs_SendMessage_out out = { 0 };
     struct principal who = principal_service(op, "events.amazonaws.com", rule);
+    attribute(op, &in, "RULE_ARN", rule);
+    attribute(op, &in, "TARGET_ARN", t->Arn);
+    attribute(op, &in, "ERROR_CODE", error_code(why));
+    attribute(op, &in, "ERROR_MESSAGE", reason);
+    attribute(op, &in, "EXHAUSTED_RETRY_CONDITION", exhausted);
+    if (exhausted.n)
+        attribute(op, &in, "RETRY_ATTEMPTS", str_printf(op->arena, "%lld", (long long)attempts));
     int rc = cloud_call_in(op, arn.account, arn.region, "sqs", "SendMessage", &who, &in, &out, NULL);
     return rc == E_AWS ? 0 : rc;
 }
@@ -214,7 +247,8 @@ int events_job_deliver(struct op *op, struct str payload)
     int64_t age_max_ms = (policy ? opt_i64(policy->MaximumEventAgeInSeconds, 86400) : 86400) * 1000;
     bool final = why.error && why.error->status != 400 && why.error->status < 500 && why.error->status != 429; /* denied, not found: no retry helps */
     if (final || attempts > attempts_max || age_ms >= age_max_ms)
-        return give_up(op, t, d.Event, rule, why.message);
+        return give_up(op, t, d.Event, rule, &why,
+                       final ? STR_NONE : attempts > attempts_max ? STR("MaximumRetryAttempts") : STR("MaximumEventAgeInSeconds"), attempts - 1);
     struct str bytes;
     d.Attempts = SOME_I64(attempts);
     rc = wire_record_encode(op->arena, &events_rec_Delivery_shape, &d, &bytes);

@@ -18,7 +18,7 @@ struct str kms_default_policy(struct op *op)
                       STR_ARG(op->partition), STR_ARG(op->account));
 }
 
-int kms_resource_policy(struct op *op, struct str arn, struct str *ret_policy)
+int kms_resource_policy(struct op *op, struct str arn, struct str *ret_policy, struct str *ret_account)
 {
     struct key_ref k;
     int rc = kms_key_look(op, arn, false, &k);

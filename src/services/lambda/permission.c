@@ -19,7 +19,7 @@ static struct str policy_text(struct op *op, const struct lambda_rec_Function *f
     return buf_done(&b);
 }
 
-int lambda_resource_policy(struct op *op, struct str arn_text, struct str *ret_policy)
+int lambda_resource_policy(struct op *op, struct str arn_text, struct str *ret_policy, struct str *ret_account)
 {
     struct arn arn;
     struct str kind, rest, name, qualifier;

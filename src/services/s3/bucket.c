@@ -18,20 +18,29 @@ static void bucket_key(struct op *op, struct key *k, struct str name)
     key_str(k, name);
 }
 
-int s3_resource_policy(struct op *op, struct str arn_text, struct str *ret_policy)
+int s3_resource_policy(struct op *op, struct str arn_text, struct str *ret_policy, struct str *ret_account)
 {
     struct arn arn;
     struct str name, rest;
     struct s3_rec_Bucket b = { 0 };
     struct key k;
-    if (arn_parse(arn_text, &arn))
+    if (arn_parse(arn_text, &arn) || str_is(str_c(op->row->name), "CreateBucket")) /* somebody else's is not asked: its name is taken */
         return E_NOT_FOUND;
     str_cut(arn.resource, '/', &name, &rest);
     bucket_key(op, &k, name);
     int rc = op_rec_get(op, &k, &s3_rec_Bucket_shape, &b);
-    if (rc == 0)
+    if (rc == 0) {
         *ret_policy = b.Policy;
+        *ret_account = b.Account;
+    }
     return rc;
+}
+
+static const struct s3_NoSuchBucket *no_bucket(struct op *op, struct str name)
+{
+    struct s3_NoSuchBucket *detail = arena_one(op->arena, struct s3_NoSuchBucket);
+    detail->BucketName = name;
+    return detail;
 }
 
 int s3_bucket_get(struct op *op, struct str name, struct str expected_owner, struct s3_rec_Bucket *ret)
@@ -40,7 +49,7 @@ int s3_bucket_get(struct op *op, struct str name, struct str expected_owner, str
     bucket_key(op, &k, name);
     int rc = op_rec_get(op, &k, &s3_rec_Bucket_shape, ret);
     if (rc == E_NOT_FOUND)
-        return aws_fail(op, S3_NoSuchBucket, "The specified bucket does not exist");
+        return aws_fail_with(op, S3_NoSuchBucket, no_bucket(op, name), "The specified bucket does not exist");
     if (rc == 0 && expected_owner.p && !str_eq(expected_owner, ret->Account))
         return aws_fail(op, AWS_AccessDenied, "Access Denied");
     return rc;

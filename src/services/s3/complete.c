@@ -44,12 +44,12 @@ static int collect(struct op *op, const struct s3_CompleteMultipartUpload_in *in
     if (!list || list->n == 0 || list->n > S3_PART_MAX)
         return aws_fail(op, AWS_MalformedXML, "The XML you provided was not well-formed or did not validate against our published schema");
     struct s3_rec_Part *parts = arena_many(op->arena, struct s3_rec_Part, list->n);
-    for (uint32_t i = 0; i < list->n; i++) {
-        int64_t number = opt_i64(list->v[i].PartNumber, 0);
-        if (i && number <= opt_i64(list->v[i - 1].PartNumber, 0))
+    for (uint32_t i = 1; i < list->n; i++)
+        if (opt_i64(list->v[i].PartNumber, 0) <= opt_i64(list->v[i - 1].PartNumber, 0))
             return aws_fail(op, S3_InvalidPartOrder, "The list of parts was not in ascending order. The parts list must be specified in order by part "
                                                      "number.");
-        int rc = get_part(op, in->UploadId, number, &parts[i]);
+    for (uint32_t i = 0; i < list->n; i++) {
+        int rc = get_part(op, in->UploadId, opt_i64(list->v[i].PartNumber, 0), &parts[i]);
         if (rc && rc != E_NOT_FOUND)
             return rc;
         if (rc || !str_eq(parts[i].ETag, unquoted(list->v[i].ETag)))

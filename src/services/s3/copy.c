@@ -80,7 +80,7 @@ int s3_CopyObject(struct op *op, const struct s3_CopyObject_in *in, struct s3_Co
         return rc;
     rc = s3_object_find(op, source_bucket, source_key, source_version, &o);
     if (rc == E_NOT_FOUND || (rc == 0 && opt_bool(o.DeleteMarker, false)))
-        return s3_object_missing(op, source_key, source_version);
+        return s3_object_missing_to_reader(op, &from, source_key, source_version);
     if (!rc)
         rc = source_conditions(op, in, &o);
     if (!rc)

@@ -7,12 +7,9 @@ int s3_authorize_DeleteObject(struct op *op, const struct s3_DeleteObject_in *in
     return 0;
 }
 
+/* Each key is asked for by itself, in the handler: one that is refused is an entry of Errors. */
 int s3_authorize_DeleteObjects(struct op *op, const struct s3_DeleteObjects_in *in, struct authz *a)
 {
-    for (uint32_t i = 0; in->Delete && i < in->Delete->Objects.n; i++) {
-        const struct s3_ObjectIdentifier *o = &in->Delete->Objects.v[i];
-        authz_add(a, o->VersionId.p ? "s3:DeleteObjectVersion" : "s3:DeleteObject", s3_arn_object(op, in->Bucket, o->Key));
-    }
     return 0;
 }
 
@@ -61,6 +58,25 @@ int s3_DeleteObject(struct op *op, const struct s3_DeleteObject_in *in, struct s
     return 0;
 }
 
+/* One key of DeleteObjects; what refuses it is put among the errors, and E_AWS. */
+static int remove_listed(struct op *op, const struct s3_rec_Bucket *b, const struct s3_ObjectIdentifier *o, struct removal *ret,
+                         struct s3_Errors *errors)
+{
+    int rc = s3_may(op, b, o->VersionId.p ? "s3:DeleteObjectVersion" : "s3:DeleteObject", o->Key);
+    if (!rc && o->ETag.p)
+        rc = s3_write_conditions(op, b->Name, o->Key, o->ETag, STR_NONE);
+    if (!rc)
+        rc = remove_one(op, b, o->Key, o->VersionId, ret);
+    if (rc != E_AWS)
+        return rc;
+    bool denied = op->fail.error->status == 403;
+    struct s3_Error *e = list_push(op->arena, errors);
+    *e = (struct s3_Error){ .Key = o->Key, .VersionId = o->VersionId, .Code = denied ? STR("AccessDenied") : str_c(op->fail.error->code),
+                            .Message = op->fail.message };
+    op->fail = (struct op_failure){ 0 };
+    return rc;
+}
+
 int s3_DeleteObjects(struct op *op, const struct s3_DeleteObjects_in *in, struct s3_DeleteObjects_out *out)
 {
     struct s3_rec_Bucket b = { 0 };
@@ -71,10 +87,10 @@ int s3_DeleteObjects(struct op *op, const struct s3_DeleteObjects_in *in, struct
         return aws_fail(op, AWS_MalformedXML, "The XML you provided was not well-formed or did not validate against our published schema");
     for list_each(o, &in->Delete->Objects) {
         struct removal done;
-        rc = remove_one(op, &b, o->Key, o->VersionId, &done);
-        if (rc)
+        rc = remove_listed(op, &b, o, &done, &out->Errors);
+        if (rc && rc != E_AWS)
             return rc;
-        if (opt_bool(in->Delete->Quiet, false))
+        if (rc || opt_bool(in->Delete->Quiet, false))
             continue;
         struct s3_DeletedObject *d = list_push(op->arena, &out->Deleted);
         d->Key = o->Key;

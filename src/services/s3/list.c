@@ -17,7 +17,7 @@ struct walk {
 
 static struct str shown(const struct walk *w, struct str key)
 {
-    return w->encode && key.p ? uri_encode(w->op->arena, key, true) : key;
+    return w->encode && key.p ? str_replace(w->op->arena, uri_encode(w->op->arena, key, true), STR("%20"), STR("+")) : key; /* as S3 does */
 }
 
 /* The common prefix that key folds into, or absent. */

@@ -23,7 +23,9 @@ int s3_upload_get(struct op *op, struct str bucket, struct str key, struct str i
     int rc = op_rec_get(op, &k, &s3_rec_Upload_shape, ret);
     if (rc != E_NOT_FOUND)
         return rc;
-    return aws_fail(op, S3_NoSuchUpload, "The specified upload does not exist. The upload ID may be invalid, or the upload may have been aborted or "
+    struct s3_NoSuchUpload *detail = arena_one(op->arena, struct s3_NoSuchUpload);
+    detail->UploadId = id;
+    return aws_fail_with(op, S3_NoSuchUpload, detail, "The specified upload does not exist. The upload ID may be invalid, or the upload may have been aborted or "
                                          "completed.");
 }
 

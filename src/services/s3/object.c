@@ -201,7 +201,7 @@ static int find_readable(struct op *op, const struct s3_GetObject_in *in, struct
         return rc;
     rc = s3_object_find(op, in->Bucket, in->Key, in->VersionId, ret);
     if (rc == E_NOT_FOUND)
-        return s3_object_missing(op, in->Key, in->VersionId);
+        return s3_object_missing_to_reader(op, ret_bucket, in->Key, in->VersionId);
     if (rc)
         return rc;
     if (!opt_bool(ret->DeleteMarker, false))

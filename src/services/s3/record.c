@@ -1,4 +1,5 @@
 /* Object records: which version is the newest, what is kept, what goes. */
+#include "auth/auth.h"
 #include "base/code.h"
 #include "services/s3/s3.h"
 
@@ -65,9 +66,25 @@ int s3_object_find(struct op *op, struct str bucket, struct str key, struct str 
 
 int s3_object_missing(struct op *op, struct str key, struct str version_id)
 {
+    struct s3_NoSuchKey detail = { .Key = key };
     if (version_id.p)
         return aws_fail(op, S3_NoSuchVersion, "The specified version does not exist.");
-    return aws_fail(op, S3_NoSuchKey, "The specified key does not exist.");
+    return aws_fail_with(op, S3_NoSuchKey, arena_dup(op->arena, &detail, sizeof detail), "The specified key does not exist.");
+}
+
+int s3_may(struct op *op, const struct s3_rec_Bucket *b, const char *action, struct str key)
+{
+    struct authz a = { .op = op };
+    struct authz_item *item = authz_add(&a, action, key.p ? s3_arn_object(op, b->Name, key) : s3_arn_bucket(op, b->Name));
+    item->resource_policy = b->Policy;
+    item->account = b->Account;
+    return auth_authorize(op, &a);
+}
+
+int s3_object_missing_to_reader(struct op *op, const struct s3_rec_Bucket *b, struct str key, struct str version_id)
+{
+    int rc = s3_may(op, b, "s3:ListBucket", STR_NONE);
+    return rc ? rc : s3_object_missing(op, key, version_id);
 }
 
 int s3_object_save(struct op *op, struct str bucket, struct str key, const struct s3_rec_Object *o)

@@ -22,6 +22,10 @@ void s3_key_versions(struct op *op, struct key *k, struct str bucket, struct str
 int s3_object_find(struct op *op, struct str bucket, struct str key, struct str version_id, struct s3_rec_Object *ret);
 /* NoSuchKey or NoSuchVersion, in AWS's words. */
 int s3_object_missing(struct op *op, struct str key, struct str version_id);
+/* The same for a reader: who may not list the bucket is not told that the key is missing. */
+int s3_object_missing_to_reader(struct op *op, const struct s3_rec_Bucket *b, struct str key, struct str version_id);
+/* May the caller do this to an object of the bucket (s3:ListBucket: to the bucket; key absent)? E_AWS: no. */
+int s3_may(struct op *op, const struct s3_rec_Bucket *b, const char *action, struct str key);
 /* Adds o as the newest version of key, as the bucket's versioning has it; sets VersionId and Seq, and keeps its blob. */
 int s3_object_add(struct op *op, const struct s3_rec_Bucket *b, struct str key, struct s3_rec_Object *o);
 /* Removes one version, with its blob; the next newest takes its place. */

@@ -30,7 +30,7 @@ int policy_erase(struct op *op, const struct secret *s)
     return rc < 0 ? rc : auth_epoch_bump(op);
 }
 
-int secretsmanager_resource_policy(struct op *op, struct str arn, struct str *ret_policy)
+int secretsmanager_resource_policy(struct op *op, struct str arn, struct str *ret_policy, struct str *ret_account)
 {
     struct secret s;
     *ret_policy = STR_NONE;

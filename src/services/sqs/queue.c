@@ -193,7 +193,7 @@ struct str sqs_arn_queue_arn(struct op *op, struct str arn)
     return opt_str(arn, STR("*"));
 }
 
-int sqs_resource_policy(struct op *op, struct str text, struct str *ret_policy)
+int sqs_resource_policy(struct op *op, struct str text, struct str *ret_policy, struct str *ret_account)
 {
     struct arn arn;
     struct sqs_rec_Queue rec = { 0 };
