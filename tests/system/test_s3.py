@@ -537,6 +537,20 @@ def test_multipart_checksums(s3, bucket):
     assert s3.head_object(Bucket=bucket, Key='f', ChecksumMode='ENABLED')['ChecksumType'] == 'FULL_OBJECT'
 
 
+def test_multipart_checksum_mistakes(s3, bucket):
+    make = {'Bucket': bucket, 'Key': 'c'}
+    assert error(s3.create_multipart_upload, **make, ChecksumAlgorithm='SHA256', ChecksumType='FULL_OBJECT') == 'InvalidRequest'
+    assert error(s3.create_multipart_upload, **make, ChecksumAlgorithm='CRC64NVME', ChecksumType='COMPOSITE') == 'InvalidRequest'
+    u = begin(s3, bucket, 'c', ChecksumAlgorithm='CRC32', ChecksumType='FULL_OBJECT')
+    done = upload(s3, u, [BIG], ChecksumAlgorithm='CRC32')
+    complete = lambda parts=done, **kw: error(s3.complete_multipart_upload, **u, MultipartUpload={'Parts': parts}, **kw)
+    assert complete([{**done[0], 'ChecksumCRC32': 'AAAAAA=='}]) == 'InvalidPart'
+    assert complete(ChecksumCRC32='AAAAAA==') == 'BadDigest'
+    assert complete(MpuObjectSize=7) == 'InvalidRequest'
+    s3.complete_multipart_upload(**u, MultipartUpload={'Parts': done}, MpuObjectSize=len(BIG), ChecksumCRC32=done[0]['ChecksumCRC32'])
+    assert error(s3.get_object, **make, PartNumber=1, Range='bytes=0-1') == 'InvalidRequest'
+
+
 def test_multipart_mistakes(s3, bucket):
     u = begin(s3, bucket, 'x')
     done = upload(s3, u, [b'small', b'last'])
@@ -778,9 +792,13 @@ def test_anonymous(strata, s3, bucket):
     url = f'{strata.url}/{bucket}'
     r = requests.get(url + '/open/a', timeout=60)
     assert r.status_code == 403 and '<Code>AccessDenied</Code>' in r.text
+    public = json.dumps({'Version': '2012-10-17', 'Statement': [
+        {'Effect': 'Allow', 'Principal': '*', 'Action': 's3:GetObject', 'Resource': f'arn:aws:s3:::{bucket}/open/*'}]})
+    assert error(s3.put_bucket_policy, Bucket=bucket, Policy=public) == 'AccessDenied'  # BlockPublicPolicy, as every new bucket has it
+    s3.put_public_access_block(Bucket=bucket, PublicAccessBlockConfiguration={'RestrictPublicBuckets': True})
+    s3.put_bucket_policy(Bucket=bucket, Policy=public)
+    assert requests.get(url + '/open/a', timeout=60).status_code == 403
     s3.delete_public_access_block(Bucket=bucket)
-    s3.put_bucket_policy(Bucket=bucket, Policy=json.dumps({'Version': '2012-10-17', 'Statement': [
-        {'Effect': 'Allow', 'Principal': '*', 'Action': 's3:GetObject', 'Resource': f'arn:aws:s3:::{bucket}/open/*'}]}))
     assert requests.get(url + '/open/a', timeout=60).text == 'for all'
     for method, where in (('GET', '/shut'), ('PUT', '/open/b'), ('GET', '?list-type=2'), ('DELETE', '/open/a'), ('GET', '?policy')):
         assert requests.request(method, url + where, timeout=60).status_code == 403, (method, where)

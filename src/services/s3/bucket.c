@@ -1,3 +1,5 @@
+#include <cjson/cJSON.h>
+
 #include "aws/arn.h"
 #include "base/code.h"
 #include "services/s3/s3.h"
@@ -18,6 +20,37 @@ static void bucket_key(struct op *op, struct key *k, struct str name)
     key_str(k, name);
 }
 
+static bool everybody(const cJSON *principal)
+{
+    const cJSON *aws = cJSON_IsObject(principal) ? cJSON_GetObjectItemCaseSensitive(principal, "AWS") : principal, *one;
+    if (cJSON_IsString(aws))
+        return str_is(str_c(aws->valuestring), "*");
+    cJSON_ArrayForEach(one, aws) if (cJSON_IsString(one) && str_is(str_c(one->valuestring), "*")) return true;
+    return false;
+}
+
+bool s3_policy_is_public(struct str policy)
+{
+    cJSON *tree = policy.p ? cJSON_ParseWithLength(policy.p, policy.n) : NULL;
+    const cJSON *statements = cJSON_GetObjectItemCaseSensitive(tree, "Statement");
+    const cJSON *s = cJSON_IsArray(statements) ? statements->child : statements;
+    bool found = false;
+    for (; s && !found; s = cJSON_IsArray(statements) ? s->next : NULL) {
+        const char *effect = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(s, "Effect"));
+        found = effect && str_is(str_c(effect), "Allow") && everybody(cJSON_GetObjectItemCaseSensitive(s, "Principal")) &&
+                !cJSON_GetObjectItemCaseSensitive(s, "Condition");
+    }
+    cJSON_Delete(tree);
+    return found;
+}
+
+/* RestrictPublicBuckets: a public policy lets in nobody but services and the bucket's own account. */
+static bool restricted(struct op *op, const struct s3_rec_Bucket *b)
+{
+    bool own = op->caller && (op->caller->kind == PRINCIPAL_SERVICE || str_eq(op->caller->account, b->Account));
+    return !own && b->PublicAccess && opt_bool(b->PublicAccess->RestrictPublicBuckets, false) && s3_policy_is_public(b->Policy);
+}
+
 int s3_resource_policy(struct op *op, struct str arn_text, struct str *ret_policy, struct str *ret_account)
 {
     struct arn arn;
@@ -30,7 +63,7 @@ int s3_resource_policy(struct op *op, struct str arn_text, struct str *ret_polic
     bucket_key(op, &k, name);
     int rc = op_rec_get(op, &k, &s3_rec_Bucket_shape, &b);
     if (rc == 0) {
-        *ret_policy = b.Policy;
+        *ret_policy = restricted(op, &b) ? STR_NONE : b.Policy;
         *ret_account = b.Account;
     }
     return rc;

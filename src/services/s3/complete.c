@@ -37,6 +37,20 @@ static struct str unquoted(struct str etag)
     return etag.n >= 2 && etag.p[0] == '"' ? str_sub(etag, 1, etag.n - 2) : etag;
 }
 
+/* What the client says of a part's checksum is what UploadPart found, or it is not that part. */
+static bool same_checksum(const struct s3_CompletedPart *said, const struct s3_rec_Part *p)
+{
+    const struct {
+        const char *name;
+        struct str value;
+    } all[] = { { "CRC32", said->ChecksumCRC32 }, { "CRC32C", said->ChecksumCRC32C }, { "CRC64NVME", said->ChecksumCRC64NVME },
+                { "SHA1", said->ChecksumSHA1 }, { "SHA256", said->ChecksumSHA256 } };
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+        if (all[i].value.p && str_is(p->ChecksumName, all[i].name) && !str_eq(all[i].value, p->Checksum))
+            return false;
+    return true;
+}
+
 /* The listed parts, checked as S3 does: there, same ETag, ascending, none but the last below 5 MB. */
 static int collect(struct op *op, const struct s3_CompleteMultipartUpload_in *in, struct s3_rec_Part **ret)
 {
@@ -52,7 +66,7 @@ static int collect(struct op *op, const struct s3_CompleteMultipartUpload_in *in
         int rc = get_part(op, in->UploadId, opt_i64(list->v[i].PartNumber, 0), &parts[i]);
         if (rc && rc != E_NOT_FOUND)
             return rc;
-        if (rc || !str_eq(parts[i].ETag, unquoted(list->v[i].ETag)))
+        if (rc || !str_eq(parts[i].ETag, unquoted(list->v[i].ETag)) || !same_checksum(&list->v[i], &parts[i]))
             return aws_fail(op, S3_InvalidPart, "One or more of the specified parts could not be found.  The part may not have been uploaded, or the "
                                                 "specified entity tag may not match the part's entity tag.");
         if (i + 1 < list->n && parts[i].Size.v < S3_PART_BYTES_MIN)
@@ -112,6 +126,17 @@ static int composite(struct op *op, const struct s3_rec_Part *parts, uint32_t n,
     return rc;
 }
 
+/* The checksum that the client gives for the whole, of the upload's algorithm. */
+static void said_of_whole(const struct s3_CompleteMultipartUpload_in *in, struct str name, struct s3_checksums *ret)
+{
+    if (str_is(name, "CRC32"))
+        ret->crc32 = in->ChecksumCRC32;
+    else if (str_is(name, "CRC32C"))
+        ret->crc32c = in->ChecksumCRC32C;
+    else if (str_is(name, "CRC64NVME"))
+        ret->crc64nvme = in->ChecksumCRC64NVME;
+}
+
 /* Joins the parts into one body and fills c->object. */
 static int assemble(struct op *op, struct completion *c, const struct s3_rec_Upload *u, const struct s3_rec_Part *parts, uint32_t n)
 {
@@ -147,6 +172,9 @@ static int assemble(struct op *op, struct completion *c, const struct s3_rec_Upl
     o->Data = body.id.p ? STR_NONE : opt_str(body.data, STR(""));
     o->BlobId = body.id;
     struct s3_checksums whole = { .algorithm = u->ChecksumName };
+    if (c->in->MpuObjectSize.set && c->in->MpuObjectSize.v != body.bytes)
+        return aws_fail(op, S3_InvalidRequest, "The provided 'x-amz-mp-object-size' header does not match what was computed.");
+    said_of_whole(c->in, u->ChecksumName, &whole);
     if (str_is(u->ChecksumType, "COMPOSITE"))
         return composite(op, parts, n, o);
     return s3_checksums_check(op, &whole, &body, &o->ChecksumName, &o->Checksum);

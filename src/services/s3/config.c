@@ -116,6 +116,11 @@ int s3_PutBucketPolicy(struct op *op, const struct s3_PutBucketPolicy_in *in, st
     cJSON_Delete(tree);
     if (!ok)
         return aws_fail(op, S3_MalformedPolicy, "Policies must be valid JSON and the first byte must be '{'");
+    if (b.PublicAccess && opt_bool(b.PublicAccess->BlockPublicPolicy, false) && s3_policy_is_public(in->Policy))
+        return aws_fail(op, AWS_AccessDenied,
+                        "User: %.*s is not authorized to perform: s3:PutBucketPolicy on resource: \"%.*s\" because public policies are prevented by the "
+                        "BlockPublicPolicy setting in S3 Block Public Access.",
+                        STR_ARG(op->caller ? op->caller->arn : STR("")), STR_ARG(s3_arn_bucket(op, in->Bucket)));
     b.Policy = in->Policy;
     rc = auth_epoch_bump(op);
     return rc ? rc : s3_bucket_put(op, &b);

@@ -50,6 +50,17 @@ int s3_upload_drop(struct op *op, struct str bucket, struct str key, struct str 
     return rc ? rc : failed;
 }
 
+static int check_checksum(struct op *op, struct str algorithm, struct str type)
+{
+    if (type.p && !algorithm.p)
+        return aws_fail(op, S3_InvalidRequest, "The x-amz-checksum-type header can only be used with the x-amz-checksum-algorithm header.");
+    bool sha = str_is(algorithm, "SHA1") || str_is(algorithm, "SHA256"), crc64 = str_is(algorithm, "CRC64NVME");
+    if ((sha && str_is(type, "FULL_OBJECT")) || (crc64 && str_is(type, "COMPOSITE")))
+        return aws_fail(op, S3_InvalidRequest, "The %.*s checksum type cannot be used with the %.*s checksum algorithm.", STR_ARG(type),
+                        STR_ARG(str_lower(op->arena, algorithm)));
+    return 0;
+}
+
 int s3_CreateMultipartUpload(struct op *op, const struct s3_CreateMultipartUpload_in *in, struct s3_CreateMultipartUpload_out *out)
 {
     struct s3_rec_Bucket b = { 0 };
@@ -58,7 +69,9 @@ int s3_CreateMultipartUpload(struct op *op, const struct s3_CreateMultipartUploa
         return aws_unsupported(op, "x-amz-server-side-encryption-customer-* (SSE-C)");
     if (in->Key.n > S3_KEY_BYTES_MAX)
         return aws_fail(op, S3_KeyTooLongError, "Your key is too long");
-    int rc = s3_bucket_get(op, in->Bucket, in->ExpectedBucketOwner, &b);
+    int rc = check_checksum(op, in->ChecksumAlgorithm, in->ChecksumType);
+    if (!rc)
+        rc = s3_bucket_get(op, in->Bucket, in->ExpectedBucketOwner, &b);
     if (!rc)
         rc = s3_encryption(op, &b, in->ServerSideEncryption, in->SSEKMSKeyId, in->BucketKeyEnabled, o);
     if (!rc && in->Tagging.p)

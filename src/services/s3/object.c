@@ -247,6 +247,8 @@ static int read_object(struct op *op, const struct s3_GetObject_in *in, struct s
     struct s3_rec_Bucket b = { 0 };
     struct s3_rec_Object o = { 0 };
     struct range range = { 0 };
+    if (in->PartNumber.set && in->Range.p)
+        return aws_fail(op, S3_InvalidRequest, "Cannot specify both Range header and partNumber query parameter");
     int rc = find_readable(op, in, &b, &o);
     if (!rc)
         rc = read_conditions(op, &o, in);

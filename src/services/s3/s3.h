@@ -14,6 +14,9 @@ enum { S3_KEY_BYTES_MAX = 1024, S3_METADATA_BYTES_MAX = 2048, S3_LIST_MAX = 1000
 int s3_bucket_get(struct op *op, struct str name, struct str expected_owner, struct s3_rec_Bucket *ret);
 int s3_bucket_put(struct op *op, const struct s3_rec_Bucket *b);
 
+/* Does it allow something to everybody, without a condition? */
+bool s3_policy_is_public(struct str policy);
+
 void s3_key_object(struct op *op, struct key *k, struct str bucket, struct str key);
 void s3_key_version(struct op *op, struct key *k, struct str bucket, struct str key, int64_t seq);
 void s3_key_versions(struct op *op, struct key *k, struct str bucket, struct str key); /* the prefix of all of a key's */

@@ -64,6 +64,8 @@ int s3_encryption(struct op *op, const struct s3_rec_Bucket *b, struct str sse, 
         o->Encryption = STR("AES256");
     if (str_is(o->Encryption, "aws:kms"))
         o->BucketKey = opt_bool(bucket_key, false) ? SOME_BOOL(true) : (struct opt_bool){ 0 };
+    else /* a copy may come from an object that had one */
+        o->BucketKey = (struct opt_bool){ 0 };
     return 0;
 }
 
