@@ -660,6 +660,19 @@ def test_ownership_configuration(s3, bucket):
     assert error(s3.get_bucket_ownership_controls, Bucket=bucket) == 'OwnershipControlsNotFoundError'
 
 
+def test_refused_configurations(s3, bucket):
+    encryption = {'Rules': [{'ApplyServerSideEncryptionByDefault': {'SSEAlgorithm': 'bad'}}]}
+    assert error(s3.put_bucket_encryption, Bucket=bucket, ServerSideEncryptionConfiguration=encryption) == 'MalformedXML'
+    assert error(s3.put_bucket_ownership_controls, Bucket=bucket, OwnershipControls={'Rules': [{'ObjectOwnership': 'bad'}]}) == 'MalformedXML'
+    cors = {'CORSRules': [{'AllowedMethods': ['BAD'], 'AllowedOrigins': ['*']}]}
+    assert error(s3.put_bucket_cors, Bucket=bucket, CORSConfiguration=cors) == 'InvalidRequest'
+    rules = {'Rules': [{'Status': 'bad', 'Filter': {'Prefix': ''}, 'Expiration': {'Days': 1}}]}
+    assert error(s3.put_bucket_lifecycle_configuration, Bucket=bucket, LifecycleConfiguration=rules) == 'MalformedXML'
+    assert error(s3.put_bucket_versioning, Bucket=bucket, VersioningConfiguration={'Status': 'bad'}) == 'MalformedXML'
+    for call in (s3.put_object, s3.create_multipart_upload):
+        assert error(call, Bucket=bucket, Key='k', StorageClass='NOPE') == 'InvalidStorageClass'
+
+
 def test_what_was_never_set(s3, bucket):
     assert 'LoggingEnabled' not in s3.get_bucket_logging(Bucket=bucket)
     assert error(s3.get_bucket_replication, Bucket=bucket) == 'ReplicationConfigurationNotFoundError'

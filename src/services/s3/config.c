@@ -18,6 +18,9 @@ int s3_PutBucketEncryption(struct op *op, const struct s3_PutBucketEncryption_in
     BUCKET(b);
     if (!in->ServerSideEncryptionConfiguration || in->ServerSideEncryptionConfiguration->Rules.n != 1)
         return aws_fail(op, AWS_MalformedXML, "The XML you provided was not well-formed or did not validate against our published schema");
+    const struct s3_ServerSideEncryptionByDefault *by_default = in->ServerSideEncryptionConfiguration->Rules.v[0].ApplyServerSideEncryptionByDefault;
+    if (by_default && !str_is(by_default->SSEAlgorithm, "AES256") && !str_is(by_default->SSEAlgorithm, "aws:kms"))
+        return aws_fail(op, AWS_MalformedXML, "The XML you provided was not well-formed or did not validate against our published schema");
     b.Encryption = in->ServerSideEncryptionConfiguration;
     struct s3_ServerSideEncryptionRule *rule = b.Encryption->Rules.v;
     if (!rule->BucketKeyEnabled.set)
@@ -52,9 +55,12 @@ int s3_PutBucketLifecycleConfiguration(struct op *op, const struct s3_PutBucketL
     BUCKET(b);
     if (!in->LifecycleConfiguration || in->LifecycleConfiguration->Rules.n == 0)
         return aws_fail(op, AWS_MalformedXML, "The XML you provided was not well-formed or did not validate against our published schema");
-    for list_each(rule, &in->LifecycleConfiguration->Rules)
+    for list_each(rule, &in->LifecycleConfiguration->Rules) {
+        if (!str_is(rule->Status, "Enabled") && !str_is(rule->Status, "Disabled"))
+            return aws_fail(op, AWS_MalformedXML, "The XML you provided was not well-formed or did not validate against our published schema");
         if (!rule->ID.n)
             rule->ID = id_uuid(op);
+    }
     b.Lifecycle = in->LifecycleConfiguration;
     b.LifecycleMinimumSize = opt_str(in->TransitionDefaultMinimumObjectSize, STR("all_storage_classes_128K"));
     out->TransitionDefaultMinimumObjectSize = b.LifecycleMinimumSize;
@@ -193,6 +199,15 @@ int s3_PutBucketCors(struct op *op, const struct s3_PutBucketCors_in *in, struct
     BUCKET(b);
     if (!in->CORSConfiguration || in->CORSConfiguration->CORSRules.n == 0)
         return aws_fail(op, AWS_MalformedXML, "The XML you provided was not well-formed or did not validate against our published schema");
+    static const char *const methods[] = { "GET", "PUT", "HEAD", "POST", "DELETE" };
+    for list_each(rule, &in->CORSConfiguration->CORSRules)
+        for list_each(method, &rule->AllowedMethods) {
+            bool found = false;
+            for (size_t i = 0; i < sizeof methods / sizeof *methods; i++)
+                found = found || str_is(*method, methods[i]);
+            if (!found)
+                return aws_fail(op, S3_InvalidRequest, "Found unsupported HTTP method in CORS config. Unsupported method is %.*s", STR_ARG(*method));
+        }
     b.Cors = in->CORSConfiguration;
     return s3_bucket_put(op, &b);
 }
@@ -218,7 +233,10 @@ int s3_PutBucketOwnershipControls(struct op *op, const struct s3_PutBucketOwners
     BUCKET(b);
     if (!in->OwnershipControls || in->OwnershipControls->Rules.n != 1)
         return aws_fail(op, AWS_MalformedXML, "The XML you provided was not well-formed or did not validate against our published schema");
-    b.Ownership = in->OwnershipControls->Rules.v[0].ObjectOwnership;
+    struct str ownership = in->OwnershipControls->Rules.v[0].ObjectOwnership;
+    if (!str_is(ownership, "BucketOwnerEnforced") && !str_is(ownership, "BucketOwnerPreferred") && !str_is(ownership, "ObjectWriter"))
+        return aws_fail(op, AWS_MalformedXML, "The XML you provided was not well-formed or did not validate against our published schema");
+    b.Ownership = ownership;
     return s3_bucket_put(op, &b);
 }
 

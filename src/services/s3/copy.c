@@ -50,7 +50,7 @@ static int check(struct op *op, const struct s3_CopyObject_in *in)
         return aws_fail(op, S3_InvalidArgument, "Bucket is missing Object Lock Configuration");
     if (in->Key.n > S3_KEY_BYTES_MAX)
         return aws_fail(op, S3_KeyTooLongError, "Your key is too long");
-    return 0;
+    return s3_storage_class_check(op, in->StorageClass);
 }
 
 static void replace_metadata(const struct s3_CopyObject_in *in, struct s3_rec_Object *o)

@@ -71,6 +71,8 @@ int s3_CreateMultipartUpload(struct op *op, const struct s3_CreateMultipartUploa
         return aws_fail(op, S3_KeyTooLongError, "Your key is too long");
     int rc = check_checksum(op, in->ChecksumAlgorithm, in->ChecksumType);
     if (!rc)
+        rc = s3_storage_class_check(op, in->StorageClass);
+    if (!rc)
         rc = s3_bucket_get(op, in->Bucket, in->ExpectedBucketOwner, &b);
     if (!rc)
         rc = s3_encryption(op, &b, in->ServerSideEncryption, in->SSEKMSKeyId, in->BucketKeyEnabled, o);

@@ -33,7 +33,7 @@ static int check_put(struct op *op, const struct s3_PutObject_in *in)
         metadata_bytes += in->Metadata.v[i].key.n + in->Metadata.v[i].value.n;
     if (metadata_bytes > S3_METADATA_BYTES_MAX)
         return aws_fail(op, S3_MetadataTooLarge, "Your metadata headers exceed the maximum allowed metadata size");
-    return 0;
+    return s3_storage_class_check(op, in->StorageClass);
 }
 
 static void fill(struct op *op, const struct s3_PutObject_in *in, struct s3_rec_Object *o)
@@ -247,6 +247,8 @@ static int read_object(struct op *op, const struct s3_GetObject_in *in, struct s
     struct s3_rec_Bucket b = { 0 };
     struct s3_rec_Object o = { 0 };
     struct range range = { 0 };
+    if (in->VersionId.p && !in->VersionId.n)
+        return aws_fail(op, S3_InvalidArgument, "Version id cannot be the empty string");
     if (in->PartNumber.set && in->Range.p)
         return aws_fail(op, S3_InvalidRequest, "Cannot specify both Range header and partNumber query parameter");
     int rc = find_readable(op, in, &b, &o);

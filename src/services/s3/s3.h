@@ -37,6 +37,7 @@ int s3_object_save(struct op *op, struct str bucket, struct str key, const struc
 
 /* If-Match and If-None-Match of a write, against what is there now. E_AWS. */
 int s3_write_conditions(struct op *op, struct str bucket, struct str key, struct str if_match, struct str if_none_match);
+int s3_storage_class_check(struct op *op, struct str name); /* absent is fine */
 /* Encryption headers with the bucket's default. */
 int s3_encryption(struct op *op, const struct s3_rec_Bucket *b, struct str sse, struct str kms_key_id, struct opt_bool bucket_key,
                   struct s3_rec_Object *o);

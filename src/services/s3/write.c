@@ -42,6 +42,16 @@ int s3_write_conditions(struct op *op, struct str bucket, struct str key, struct
     return 0;
 }
 
+int s3_storage_class_check(struct op *op, struct str name)
+{
+    static const char *const known[] = { "STANDARD", "REDUCED_REDUNDANCY", "STANDARD_IA", "ONEZONE_IA", "INTELLIGENT_TIERING", "GLACIER", "DEEP_ARCHIVE",
+                                         "GLACIER_IR" };
+    bool found = !name.p;
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+        found = found || str_is(name, known[i]);
+    return found ? 0 : aws_fail(op, S3_InvalidStorageClass, "The storage class you specified is not valid");
+}
+
 int s3_encryption(struct op *op, const struct s3_rec_Bucket *b, struct str sse, struct str kms_key_id, struct opt_bool bucket_key,
                   struct s3_rec_Object *o)
 {
