@@ -121,10 +121,22 @@ static struct str joined(struct arena *a, const struct str_list *l)
     return buf_done(&b);
 }
 
+/* An API with CORS settings answers for itself: what the function says of it is dropped, as on AWS. */
+static void drop_cors(struct arena *arena, struct answer *a)
+{
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < a->headers.n; i++)
+        if (!str_starts(str_lower(arena, a->headers.v[i].name), STR("access-control-")))
+            a->headers.v[kept++] = a->headers.v[i];
+    a->headers.n = kept;
+}
+
 bool cors_apply(const struct apigatewayv2_Api *api, struct exchange *x, struct answer *ret)
 {
     const struct apigatewayv2_Cors *c = api->CorsConfiguration;
     struct str origin = exchange_header(x, "origin");
+    if (c)
+        drop_cors(x->arena, ret);
     if (!c || !origin.p)
         return false;
     bool preflight = str_is(x->method, "OPTIONS") && exchange_header(x, "access-control-request-method").p;

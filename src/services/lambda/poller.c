@@ -16,9 +16,10 @@
 #include "cloud/call.h"
 #include "gen/sqs.h"
 #include "services/lambda/host.h"
+#include "services/lambda/mapping.h"
 #include "wire/wire.h"
 
-enum { IN_FLIGHT_DEFAULT = 10, RECEIVE_MAX = 10, IDLE_MS = 20 * 1000, RETRY_MS = 1000, EVENT_BYTES_MAX = LAMBDA_PAYLOAD_BYTES_MAX };
+enum { IN_FLIGHT_DEFAULT = 10, RECEIVE_MAX = 10, IDLE_MS = 2 * 1000, /* a message whose visibility ended wakes nobody */ RETRY_MS = 1000, EVENT_BYTES_MAX = LAMBDA_PAYLOAD_BYTES_MAX };
 
 struct feed {
     struct feed *next;
@@ -28,7 +29,7 @@ struct feed {
     struct str account, region;
     uint32_t in_flight, in_flight_max; /* invocations */
     bool receiving;  /* a receive runs or is parked */
-    bool retired;    /* freed when nothing of it runs any more */
+    _Atomic bool retired; /* freed when nothing of it runs any more */
     int64_t pause_until_ms; /* after an error; clock_mono_ms */
 };
 
@@ -92,7 +93,11 @@ static int receive(struct op *op, void *ctx)
     struct feed *f = b->feed;
     struct arn queue;
     struct op_failure why = { 0 };
+    struct lambda_rec_Mapping mapping = { 0 };
     b->messages.n = 0; /* a run that was rolled back received nothing */
+    /* The poller hears of a change after its commit; what is received here is to heed it at once. */
+    if (f->retired || lambda_mapping_get(op, f->mapping.UUID, &mapping) || !opt_bool(mapping.Enabled, true))
+        return E_NOT_FOUND;
     b->queue_url = queue_url(b->arena, f->mapping.EventSourceArn, &queue);
     int rc = lambda_function_get(op, f->mapping.FunctionArn, STR_NONE, &b->function);
     if (rc)

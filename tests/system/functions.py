@@ -1,0 +1,52 @@
+"""Functions for the system tests: zips from source text, roles, and the runtime that they need."""
+
+import io
+import json
+import textwrap
+import time
+import uuid
+import zipfile
+
+import pytest
+
+TRUST = {'Version': '2012-10-17', 'Statement': [{'Effect': 'Allow', 'Principal': {'Service': 'lambda.amazonaws.com'}, 'Action': 'sts:AssumeRole'}]}
+
+
+def zipped(files):
+    """A zip of {name: text or bytes}, or of the source of app.py."""
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, 'w', zipfile.ZIP_DEFLATED) as z:
+        for name, data in (files if isinstance(files, dict) else {'app.py': textwrap.dedent(files)}).items():
+            z.writestr(name, data)
+    return out.getvalue()
+
+
+def wait_for(what, seconds=60):
+    """What the function returns as soon as it is true; its last answer after so many seconds."""
+    end = time.monotonic() + seconds
+    while not (answer := what()) and time.monotonic() < end:
+        time.sleep(0.1)
+    return answer
+
+
+def need_runtime(strata, name='python3.13'):
+    done = strata.command('runtime', 'install', name)
+    if done.returncode:
+        pytest.skip(f'the runtime {name} cannot be had here: {done.stderr[-300:]}')
+
+
+def role(strata, *statements):
+    """The ARN of a new role that Lambda may assume, with these (action, resource) allowed and its log."""
+    iam, name = strata.client('iam'), 'r-' + uuid.uuid4().hex[:12]
+    arn = iam.create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps(TRUST))['Role']['Arn']
+    allowed = [{'Effect': 'Allow', 'Action': a, 'Resource': r} for a, r in [('logs:*', '*'), *statements]]
+    iam.put_role_policy(RoleName=name, PolicyName='p', PolicyDocument=json.dumps({'Version': '2012-10-17', 'Statement': allowed}))
+    return arn
+
+
+def create(strata, source, role_arn, **config):
+    """The name of a new function."""
+    name = 'f-' + uuid.uuid4().hex[:12]
+    config = {'Runtime': 'python3.13', 'Handler': 'app.handler', 'Timeout': 20, **config}
+    strata.client('lambda').create_function(FunctionName=name, Role=role_arn, Code={'ZipFile': zipped(source)}, **config)
+    return name
