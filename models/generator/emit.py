@@ -47,6 +47,8 @@ def header(room, model):
     out += _resource_prototypes(room, model)
     if room.resource_policy:
         out.append(f'int {room.resource_policy}(struct op *op, struct str arn, struct str *ret_policy, struct str *ret_account);')
+    if room.resource_tags:
+        out.append(f'int {room.resource_tags}(struct op *op, struct str arn, struct str_map *ret_tags);')
     if room.door:
         out.append(f'extern const struct door {room.door};')
     if room.start:
@@ -272,7 +274,7 @@ def _service_row(room, model):
     .protocol = {PROTOCOLS[room.protocols[0]]}, .protocols = {bits},
     .ops = ops, .n_ops = {len(room.operations)}, .known_ops = known_ops, .n_known_ops = {len(model.operations)},
     .errors = {n}_errors, .n_errors = {len(model.errors)},
-    .resource_policy = {room.resource_policy or "NULL"},
+    .resource_policy = {room.resource_policy or "NULL"}, .resource_tags = {room.resource_tags or "NULL"},
     .door = {"&" + room.door if room.door else "NULL"}, .start = {room.start or "NULL"}, .stop = {room.stop or "NULL"},
 }};
 '''

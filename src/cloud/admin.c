@@ -9,6 +9,7 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/limits.h"
+#include "cloud/root_key.h"
 #include "cloud/task.h"
 #include "sched/jobs.h"
 #include "store/blob.h"
@@ -212,7 +213,7 @@ static int copy_all(struct cloud *cloud, struct arena *a, const char *dir)
     if (rc == 0)
         rc = blobs_copy(cloud->blobs, str_printf(a, "%s/blobs", dir).p);
     blobs_release(cloud->blobs);
-    return rc;
+    return rc ? rc : root_key_copy(cloud, dir); /* without it the copy would not be served */
 }
 
 static void backup(struct cloud *cloud, struct exchange *x)

@@ -20,6 +20,21 @@ static const struct service_row *owner_of(struct op *op, struct str resource)
     return NULL;
 }
 
+/* aws:ResourceTag/<key>, and the service's own name of it where it has one. Nothing is looked up for the root, whom no condition of the kind binds
+ * but in resource policies. */
+static int add_tags(struct op *op, struct authz *a, struct authz_item *item, const struct service_row *owner)
+{
+    struct str_map tags = { 0 };
+    if (op->caller->kind == PRINCIPAL_ROOT && !item->resource_policy.p)
+        return 0;
+    int rc = owner->resource_tags(op, item->resource, &tags);
+    for (uint32_t i = 0; rc == 0 && i < tags.n; i++) {
+        authz_context(a, item, str_printf(op->arena, "aws:ResourceTag/%.*s", STR_ARG(tags.v[i].key)).p, tags.v[i].value);
+        authz_context(a, item, str_printf(op->arena, "%s:ResourceTag/%.*s", owner->iam_prefix, STR_ARG(tags.v[i].key)).p, tags.v[i].value);
+    }
+    return rc == E_NOT_FOUND ? 0 : rc;
+}
+
 int op_authorize(struct op *op, const void *in)
 {
     if (!op->row->authorize)
@@ -33,6 +48,8 @@ int op_authorize(struct op *op, const void *in)
             if (rc == E_NOT_FOUND) /* a resource that is not there has no policy; the operation says that it is missing */
                 rc = 0;
         }
+        if (rc == 0 && owner && owner->resource_tags && op->caller)
+            rc = add_tags(op, &a, &a.v[i], owner);
     }
     return rc ? rc : auth_authorize(op, &a);
 }

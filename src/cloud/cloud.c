@@ -7,6 +7,7 @@
 #include "base/code.h"
 #include "cloud/admin.h"
 #include "cloud/pipeline.h"
+#include "cloud/root_key.h"
 #include "cloud/task.h"
 #include "sched/jobs.h"
 #include "wire/service.h"
@@ -41,6 +42,8 @@ int cloud_start(const struct cloud_config *config, struct store *store, struct b
         rc = writer_start(store, &cloud->writer);
     if (!rc)
         rc = writer_call(cloud->writer, load_seal, cloud);
+    if (!rc)
+        rc = root_key_load(cloud);
     if (rc) {
         cloud_stop(cloud);
         return rc;

@@ -34,7 +34,7 @@ struct cloud {
     struct http *http;         /* for listeners inside sandboxes; NULL in tests */
     struct lambda_host *lambda;
     uint8_t seal_key[32];      /* of this data directory: seals page tokens */
-    uint8_t root_key[32];      /* seals what is secret at rest (base/seal.h): services/kms reads it at start from a file of its own */
+    uint8_t root_key[32];      /* seals what is secret at rest (base/seal.h): cloud/root_key.h */
     size_t services_started;   /* of wire_services, in their order */
     int64_t started_ms;
     _Atomic uint64_t requests;

@@ -68,6 +68,8 @@ struct service_row {
     /* The policy of a resource of this service, as JSON in op->arena, or absent; and whose it is, where its ARN does not say (else left alone).
      * NULL: the service has none. */
     int (*resource_policy)(struct op *op, struct str arn, struct str *ret_policy, struct str *ret_account);
+    /* The tags of a resource of this service, for aws:ResourceTag/...; none: E_NOT_FOUND or an empty map. NULL: the service tells none. */
+    int (*resource_tags)(struct op *op, struct str arn, struct str_map *ret_tags);
     /* For services with something of their own beside operations; NULL: none. */
     const struct door *door;                 /* answers HTTP on hosts or paths of its own (execute-api, the Runtime API) */
     int (*start)(struct cloud *cloud);       /* after the store is open, before requests: threads, memory rebuilt from records */

@@ -112,6 +112,7 @@ def test_a_backup_serves_bodies_and_all(own_strata, tmp_path):
     s3.create_bucket(Bucket='kept')
     body = os.urandom(300_000)
     s3.put_object(Bucket='kept', Key='large', Body=body)
+    own_strata.client('secretsmanager').create_secret(Name='kept', SecretString='secret')
     run(own_strata, 'backup', str(tmp_path / 'copy'))
     s3.delete_object(Bucket='kept', Key='large')
     again = own_strata.command('backup', str(tmp_path / 'copy'))
@@ -119,6 +120,7 @@ def test_a_backup_serves_bodies_and_all(own_strata, tmp_path):
     copy = Strata(tmp_path / 'copy').start()
     try:
         assert copy.client('s3').get_object(Bucket='kept', Key='large')['Body'].read() == body
+        assert copy.client('secretsmanager').get_secret_value(SecretId='kept')['SecretString'] == 'secret'
         assert (copy.data / 'ca.pem').read_text() == (own_strata.data / 'ca.pem').read_text()
     finally:
         assert copy.stop() == 0

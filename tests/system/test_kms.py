@@ -195,7 +195,7 @@ def test_the_encryption_context_is_a_condition(strata, kms, key):
 def test_keys_outlive_a_power_cut_and_need_the_root_key(own_strata):
     kms = own_strata.client('kms')
     sealed = kms.encrypt(KeyId=kms.create_key()['KeyMetadata']['KeyId'], Plaintext=b'x')['CiphertextBlob']
-    root = own_strata.data / 'kms_root.key'
+    root = own_strata.data / 'root.key'
     assert root.stat().st_mode & 0o777 == 0o600 and root.stat().st_size == 32
     own_strata.kill()
     own_strata.start()

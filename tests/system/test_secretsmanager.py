@@ -213,6 +213,14 @@ def test_who_may_read(strata, sm, name):
     assert denied.get_secret_value(SecretId=name)['SecretString'] == '1'
 
 
+def test_tags_are_conditions(strata, sm, name):
+    sm.create_secret(Name=name, SecretString='1', Tags=[{'Key': 'team', 'Value': 'blue'}])
+    reads = {'Effect': 'Allow', 'Action': 'secretsmanager:GetSecretValue', 'Resource': '*'}
+    blue, red = ({**reads, 'Condition': {'StringEquals': {'aws:ResourceTag/team': team}}} for team in ('blue', 'red'))
+    assert strata.client('secretsmanager', **user(strata, f'sm-{uuid.uuid4()}', blue)).get_secret_value(SecretId=name)['SecretString'] == '1'
+    fails('AccessDeniedException', strata.client('secretsmanager', **user(strata, f'sm-{uuid.uuid4()}', red)).get_secret_value, SecretId=name)
+
+
 def test_a_key_of_ones_own_decides_too(strata, sm, name):
     kms = strata.client('kms')
     key = kms.create_key()['KeyMetadata']['KeyId']
@@ -224,7 +232,11 @@ def test_a_key_of_ones_own_decides_too(strata, sm, name):
     assert strata.client('secretsmanager', **user(strata, f'sm-{uuid.uuid4()}', reads, opens)).get_secret_value(SecretId=name)['SecretString'] == '1'
     fails('AccessDeniedException', strata.client('secretsmanager', **user(strata, f'sm-{uuid.uuid4()}', reads)).get_secret_value,
           'Access to KMS is not allowed', SecretId=name)
+    other = kms.create_key()['KeyMetadata']['KeyId']
+    sm.update_secret(SecretId=name, KmsKeyId=other)  # what has labels is sealed anew
     kms.disable_key(KeyId=key)
+    assert sm.get_secret_value(SecretId=name)['SecretString'] == '1'
+    kms.disable_key(KeyId=other)
     fails('DecryptionFailure', sm.get_secret_value, SecretId=name)
 
 

@@ -2,7 +2,7 @@
  *
  * States: Enabled <-> Disabled (state.c); either -> PendingDeletion (ScheduleKeyDeletion) -> Disabled (CancelKeyDeletion) or gone (the timer kms.delete).
  * A key has one material or, rotated, several: the last one encrypts, each decrypts what names it. Material is sealed under the root key of the data
- * directory (root_key.c), opened for one operation, and erased with its arena.
+ * directory (cloud/root_key.h), opened for one operation, and erased with its arena.
  * AWS-managed keys (alias/aws/SERVICE) come into being when a writing operation first asks for them. */
 #ifndef STRATA_KMS_KEY_H
 #define STRATA_KMS_KEY_H

@@ -124,6 +124,15 @@ int bad_parameter(struct op *op, const char *message)
 
 /* ---- what IAM is asked about ---- */
 
+int secretsmanager_resource_tags(struct op *op, struct str arn, struct str_map *ret_tags)
+{
+    struct secret s;
+    int rc = secret_look(op, arn, &s);
+    if (rc == 0)
+        *ret_tags = s.rec.Tags;
+    return rc;
+}
+
 struct str secretsmanager_arn_new_secret(struct op *op, struct str name)
 {
     return secret_arn(op, op->account, name, STR("??????")); /* a policy's name-* or name-?????? meets it */

@@ -188,6 +188,28 @@ int secretsmanager_PutSecretValue(struct op *op, const struct secretsmanager_Put
     return rc;
 }
 
+/* Another key: the versions that have labels are sealed anew. One that the caller may not open with the former key stays as it is. */
+static int rekey(struct op *op, struct secret *s)
+{
+    struct secret_value value;
+    int rc = 0;
+    for (uint32_t i = 0; i < s->rec.Versions.n && rc == 0; i++) {
+        struct secretsmanager_rec_Version *v = &s->rec.Versions.v[i];
+        if (v->Stages.n == 0 || str_eq(v->KmsKeyId, s->rec.KmsKeyId))
+            continue;
+        rc = value_get(op, s, v, &value);
+        if (rc == E_AWS) {
+            op->fail = (struct op_failure){ 0 };
+            rc = 0;
+            continue;
+        }
+        v->KmsKeyId = s->rec.KmsKeyId;
+        if (rc == 0)
+            rc = value_put(op, s, v, &value);
+    }
+    return rc;
+}
+
 int secretsmanager_UpdateSecret(struct op *op, const struct secretsmanager_UpdateSecret_in *in, struct secretsmanager_UpdateSecret_out *out)
 {
     struct secret s;
@@ -213,6 +235,8 @@ int secretsmanager_UpdateSecret(struct op *op, const struct secretsmanager_Updat
         if (!known)
             rc = version_add(op, &s, out->VersionId, NULL, &value);
     }
+    if (rc == 0 && in->KmsKeyId.p)
+        rc = rekey(op, &s);
     s.rec.ChangedMs = SOME_I64(op_now_ms(op));
     out->ARN = s.arn;
     out->Name = s.rec.Name;

@@ -1,5 +1,5 @@
-/* The root key: 32 random bytes in <data>/kms_root.key, mode 0600, made once. All key material is sealed under it, so the store alone opens nothing.
- * A store that was sealed under a root key that is gone is not served: a mark in the store, sealed under it, tells. */
+#include "cloud/root_key.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -9,10 +9,9 @@
 #include "base/arena.h"
 #include "base/code.h"
 #include "base/log.h"
-#include "cloud/cloud.h"
-#include "services/kms/key.h"
+#include "base/seal.h"
 
-static const char file_name[] = "kms_root.key";
+static const char file_name[] = "root.key";
 
 static int read_key(int dir, uint8_t key[SEAL_KEY_BYTES])
 {
@@ -29,7 +28,7 @@ static int read_key(int dir, uint8_t key[SEAL_KEY_BYTES])
 
 static int write_key(int dir, const uint8_t key[SEAL_KEY_BYTES])
 {
-    static const char tmp[] = "kms_root.key.new";
+    static const char tmp[] = "root.key.new";
     int fd = openat(dir, tmp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (fd < 0)
         return E_IO;
@@ -43,7 +42,8 @@ static int write_key(int dir, const uint8_t key[SEAL_KEY_BYTES])
 static void mark_key(struct key *k)
 {
     key_init(k);
-    key_c(k, "kms-root-mark");
+    key_c(k, "sys");
+    key_c(k, "root-key");
 }
 
 static bool is_marked(struct cloud *cloud)
@@ -87,7 +87,7 @@ static int check_mark(void *ctx, struct txn *t)
     return rc;
 }
 
-int kms_start(struct cloud *cloud)
+int root_key_load(struct cloud *cloud)
 {
     int rc = 0;
     if (cloud->config.data_dir)
@@ -97,6 +97,16 @@ int kms_start(struct cloud *cloud)
     if (rc == 0)
         rc = writer_call(cloud->writer, check_mark, cloud);
     if (rc < 0)
-        log_error("kms: the root key %s cannot be read or is not the one that this data was sealed under", file_name);
+        log_error("%s is missing, cannot be read, or is not the key that this data was sealed under: put the right one back", file_name);
+    return rc;
+}
+
+int root_key_copy(const struct cloud *cloud, const char *dir_name)
+{
+    int dir = open(dir_name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (dir < 0)
+        return E_IO;
+    int rc = write_key(dir, cloud->root_key);
+    close(dir);
     return rc;
 }
