@@ -36,6 +36,7 @@
 enum {
     OUTSIDE_UID_BASE = 2000000000, /* box n is uid base + n outside: no account has it, and no two boxes share it */
     WATCH_MS = 50,                 /* how often memory is looked at where no control group limits it */
+    PROCS_PER_LOOK = 16,           /* processes that an exact look takes in without a pause behind it */
     EVENTS = 32,
 };
 
@@ -48,6 +49,7 @@ struct box {
     int pidfd, ctl;
     struct cgroup group;
     int64_t memory_bytes, peak_bytes;
+    uint32_t looks_to_skip; /* of watch_memory: after one that was slow */
     bool killed, over_memory, frozen, has_exit;
     struct exited_wire exit;
     char why[256]; /* what it said before it gave up */
@@ -597,7 +599,13 @@ static void watch_memory(struct helper *h)
         if (b->state != BOX_RUNNING || b->frozen || b->killed)
             continue;
         any = true;
+        if (b->looks_to_skip > 0) {
+            b->looks_to_skip--;
+            continue;
+        }
         procs_memory(b->pid, &now, &peak);
+        if (now > b->memory_bytes) /* perhaps: pages shared after a fork count in each process */
+            b->looks_to_skip = procs_memory_shared(b->pid, &now) / PROCS_PER_LOOK;
         if (now > b->peak_bytes)
             b->peak_bytes = now;
         if (now > b->memory_bytes) {

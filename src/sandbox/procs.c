@@ -89,6 +89,26 @@ void procs_memory(pid_t init, int64_t *ret_now_bytes, int64_t *ret_peak_bytes)
     *ret_peak_bytes = peak * 1024;
 }
 
+uint32_t procs_memory_shared(pid_t init, int64_t *ret_now_bytes)
+{
+    pid_t *pids = xalloc(sizeof *pids * PROCS_MAX);
+    uint32_t n = procs_below(init, pids, PROCS_MAX);
+    char path[64], rollup[4096];
+    int64_t now = 0;
+
+    for (uint32_t i = 0; i < n; i++) {
+        snprintf(path, sizeof path, "/proc/%d/smaps_rollup", (int)pids[i]);
+        if (read_file(path, rollup, sizeof rollup) > 0)
+            now += field_kb(rollup, "\nPss_Anon:") + field_kb(rollup, "\nPss_Shmem:");
+        snprintf(path, sizeof path, "/proc/%d/status", (int)pids[i]);
+        if (read_file(path, rollup, sizeof rollup) > 0)
+            now += field_kb(rollup, "\nVmPTE:");
+    }
+    free(pids);
+    *ret_now_bytes = now * 1024;
+    return n;
+}
+
 void procs_stop(pid_t init, bool stop)
 {
     pid_t *pids = xalloc(sizeof *pids * PROCS_MAX);

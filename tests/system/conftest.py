@@ -32,12 +32,14 @@ class Strata:
     def __init__(self, data, listen='127.0.0.1:0', *arguments):
         self.data, self.listen, self.arguments = pathlib.Path(data), listen, arguments
         self.process = None
+        self.as_user = {}  # Popen's user, group, extra_groups
+        self.more_environment = {}
 
     def start(self):
         self.log = open(self.data.with_name(self.data.name + '.log'), 'a')
         (self.data / 'endpoint').unlink(missing_ok=True)
         self.process = subprocess.Popen([PROGRAM, 'serve', '--data', self.data, '--listen', self.listen, *self.arguments],
-                                        stdout=subprocess.PIPE, stderr=self.log)
+                                        stdout=subprocess.PIPE, stderr=self.log, env={**os.environ, **self.more_environment}, **self.as_user)
         end = time.monotonic() + READY_SECONDS
         text = b''
         while b'Ready.\n' not in text:
