@@ -79,6 +79,14 @@ static int watch(struct helper *h, int fd, enum event_kind kind, const struct bo
     return epoll_ctl(h->epoll, EPOLL_CTL_ADD, fd, &e) == 0 ? 0 : E_IO;
 }
 
+/* Takes it out of epoll and closes it. Closing alone is not enough: an init that was just made holds a copy until it has closed what it does
+ * not need, and meanwhile the old descriptor would go on telling events, of a box that is another by now. */
+static void unwatch(const struct helper *h, int fd)
+{
+    (void)epoll_ctl(h->epoll, EPOLL_CTL_DEL, fd, NULL);
+    close(fd);
+}
+
 static void set_timer(const struct helper *h, bool on)
 {
     const long ns = on ? WATCH_MS * 1000000L : 0;
@@ -288,10 +296,10 @@ static int spawn(struct helper *h, struct box *b, char why[256])
     if (b->pid > 0) {
         (void)pidfd_send_signal(b->pidfd, SIGKILL, NULL, 0);
         (void)waitpid(b->pid, NULL, 0);
-        close(b->pidfd);
+        unwatch(h, b->pidfd);
     }
     cgroup_remove(&h->groups, &b->group);
-    close(pair[0]);
+    unwatch(h, pair[0]);
     return E_IO;
 }
 
@@ -563,7 +571,8 @@ static void finish(struct helper *h, struct box *b)
 {
     enum box_state was;
 
-    (void)waitpid(b->pid, NULL, 0);
+    if (waitpid(b->pid, NULL, WNOHANG) != b->pid)
+        return;
     while (on_ctl(h, b))
         continue; /* what it said last: perhaps that it runs */
     was = b->state;
@@ -577,8 +586,8 @@ static void finish(struct helper *h, struct box *b)
         unavailable(h, b->why[0] != '\0' ? b->why : "the first process of a sandbox ended at once", 0);
         say_hello(h);
     }
-    close(b->pidfd);
-    close(b->ctl);
+    unwatch(h, b->pidfd);
+    unwatch(h, b->ctl);
     cgroup_remove(&h->groups, &b->group);
     b->state = BOX_FREE;
     h->running--;

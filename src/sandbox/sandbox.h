@@ -70,7 +70,7 @@ void sandboxes_stop(struct sandboxes *s); /* kills every sandbox; NULL-safe */
 int sandbox_start(struct sandboxes *s, const struct sandbox_config *config, void *box_tag, struct sandbox **ret, int *ret_listen_fds,
                   int *ret_output_fd, char why[256]);
 void *sandbox_tag(const struct sandbox *box);
-int sandbox_freeze(struct sandbox *box);
+int sandbox_freeze(struct sandbox *box);     /* E_IO when it has ended meanwhile */
 int sandbox_thaw(struct sandbox *box);
 int sandbox_kill(struct sandbox *box);       /* SIGKILL to all of it; on_exit follows */
 /* Resident bytes at most since start, -1 unknown. Reads /proc: call it once an invocation. */

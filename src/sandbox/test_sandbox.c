@@ -734,6 +734,39 @@ SANDBOX_TEST(many_run_side_by_side)
     }
 }
 
+static void *churn(void *arg)
+{
+    struct world *w = arg;
+
+    for (int i = 0; i < 60; i++) {
+        static const struct str argv[] = { STR("/probe"), STR("inside"), STR("exit"), STR("0") };
+        struct sandbox_mount mounts[] = { { STR("/usr"), STR("/usr") }, { { w->self, strlen(w->self) }, STR("/probe") } };
+        struct sandbox_config c = { .root = { w->root, strlen(w->root) }, .mounts = mounts, .n_mounts = 2, .argv = argv, .n_argv = 4,
+                                    .memory_bytes = 64 * MB, .tmp_bytes = MB, .pids_max = 8 };
+        struct sandbox *box; /* freed by nobody: the process ends with the test */
+        char why[256] = "", byte;
+        int output;
+        CHECK(sandbox_start(w->s, &c, w, &box, NULL, &output, why) == 0);
+        if (i % 3 == 0)
+            CHECK((sandbox_freeze(box), sandbox_kill(box)) == 0); /* frozen or, by now, gone */
+        CHECK(read(output, &byte, 1) == 0);
+        close(output);
+    }
+    return NULL;
+}
+
+SANDBOX_TEST(coming_and_going_from_many_threads_ends)
+{
+    enum { N = 6 };
+    pthread_t threads[N];
+
+    for (int i = 0; i < N; i++)
+        CHECK(pthread_create(&threads[i], NULL, churn, w) == 0);
+    for (int i = 0; i < N; i++)
+        CHECK(pthread_join(threads[i], NULL) == 0);
+    wait_exit(w, N * 60);
+}
+
 /* strata is killed outright: a process in between plays it. */
 SANDBOX_TEST(everything_dies_with_strata)
 {
