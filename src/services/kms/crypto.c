@@ -79,7 +79,7 @@ static int decrypt(struct op *op, struct str blob, struct str key_id, const stru
 
 int kms_Encrypt(struct op *op, const struct kms_Encrypt_in *in, struct kms_Encrypt_out *out)
 {
-    struct key_ref k;
+    struct key_ref k = { 0 };
     int rc = check_common(op, in->EncryptionAlgorithm, &in->GrantTokens, NULL);
     if (rc == 0)
         rc = check_context(op, &in->EncryptionContext);
@@ -231,7 +231,7 @@ static int mac(struct op *op, struct str key_id, struct str algorithm, struct st
 
 int kms_GenerateMac(struct op *op, const struct kms_GenerateMac_in *in, struct kms_GenerateMac_out *out)
 {
-    struct key_ref k;
+    struct key_ref k = { 0 };
     int rc = check_common(op, STR_NONE, &in->GrantTokens, NULL);
     if (rc == 0)
         rc = mac(op, in->KeyId, in->MacAlgorithm, in->Message, &k, &out->Mac);

@@ -11,7 +11,7 @@ int secretsmanager_RotateSecret(struct op *op, const struct secretsmanager_Rotat
 int secretsmanager_CancelRotateSecret(struct op *op, const struct secretsmanager_CancelRotateSecret_in *in,
                                       struct secretsmanager_CancelRotateSecret_out *out)
 {
-    struct secret s;
+    struct secret s = { 0 };
     int rc = secret_find_live(op, in->SecretId, &s);
     out->ARN = s.arn;
     out->Name = s.rec.Name;
