@@ -115,7 +115,7 @@ static int receive(struct op *op, void *ctx)
     struct str key = str_printf(op->arena, "sqs/%.*s/%.*s/%.*s", STR_ARG(queue.account), STR_ARG(queue.region), STR_ARG(queue.resource));
     bool full = b->messages.n >= b->feed->mapping.BatchSize.v, window = f->mapping.WindowSeconds.v > 0 && !op->timed_out;
     if (b->messages.n == 0 && op->timed_out)
-        return E_NOT_FOUND;
+        return 0; /* committed: an empty receive may have moved messages to the dead-letter queue */
     if (b->messages.n == 0)
         return op_park(op, key, IDLE_MS);
     if (!full && window) /* rolled back, and tried again with more, until the window is over */
@@ -259,6 +259,8 @@ static void received(struct cloud *cloud, void *ctx, int rc)
     struct batch *b = ctx;
     struct feed *f = b->feed;
     struct poller *p = f->h->poller;
+    if (rc == 0 && b->messages.n == 0)
+        rc = E_NOT_FOUND;
     pthread_mutex_lock(&p->lock);
     f->receiving = false;
     if (rc && rc != E_NOT_FOUND)
