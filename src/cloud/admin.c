@@ -1,5 +1,6 @@
 #include "cloud/admin.h"
 
+#include <arpa/inet.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -234,12 +235,67 @@ static void backup(struct cloud *cloud, struct exchange *x)
     cJSON_Delete(tree);
 }
 
+/* ---- who may ask ----
+ * This door has no signature: whoever reaches loopback is trusted, but for web pages. A page that the user has open may send requests here too, so a
+ * change takes a Content-Type that a page may not send to another origin without asking first (nobody answers its preflight), an Origin must be ours,
+ * and the Host must be a name of this machine (a page's own name may come to resolve to 127.0.0.1: DNS rebinding). */
+
+static struct str without_port(struct str authority)
+{
+    struct str host, port;
+    if (str_ends(authority, STR("]")) || !str_cut_last(authority, ':', &host, &port))
+        return authority;
+    return host;
+}
+
+static bool names_this_machine(struct cloud *cloud, struct exchange *x)
+{
+    struct str host = str_lower(x->arena, without_port(x->host)), scheme, listen;
+    struct in_addr address;
+    if (str_is(host, "localhost") || str_ends(host, STR(".localhost")) || str_is(host, "[::1]") || host.n == 0)
+        return true;
+    if (inet_pton(AF_INET, host.p, &address) == 1)
+        return (ntohl(address.s_addr) >> 24) == IN_LOOPBACKNET;
+    return str_cut(cloud->config.public_url, '/', &scheme, &listen) && str_eq(host, without_port(str_sub(listen, 1, listen.n)));
+}
+
+static bool foreign_origin(struct exchange *x)
+{
+    struct str origin = exchange_header(x, "Origin");
+    return str_set(origin) && !str_eq_nocase(origin, str_printf(x->arena, "%s://%.*s", x->tls ? "https" : "http", STR_ARG(x->host)));
+}
+
+static bool is_json(struct exchange *x)
+{
+    struct str type, parameters;
+    str_cut(opt_str(exchange_header(x, "Content-Type"), STR("")), ';', &type, &parameters);
+    return str_eq_nocase(str_trim(type), STR("application/json"));
+}
+
+/* 0, or the status of the refusal and its words. */
+static int refusal(struct cloud *cloud, struct exchange *x, const char **ret_words)
+{
+    int status = 403;
+    if (!x->loopback || x->listener_tag)
+        *ret_words = "only from loopback";
+    else if (!names_this_machine(cloud, x))
+        *ret_words = "the Host header is no name of this machine: use 127.0.0.1 or localhost";
+    else if (foreign_origin(x))
+        *ret_words = "not from a page of another origin";
+    else if (str_is(x->method, "POST") && !is_json(x)) {
+        *ret_words = "say Content-Type: application/json";
+        status = 415;
+    } else
+        status = 0;
+    return status;
+}
+
 static void run(void *ctx, struct exchange *x)
 {
     static const struct {
         const char *method, *target;
         void (*fn)(struct cloud *cloud, struct exchange *x);
-        bool open; /* to other addresses than loopback, too */
+        bool open; /* to everybody */
     } routes[] = {
         { "GET", "/_strata/health", health, true },     { "GET", "/_localstack/health", health, true },
         { "GET", "/_strata/status", status, false },    { "GET", "/_strata/clock", show_clock, false },
@@ -248,11 +304,12 @@ static void run(void *ctx, struct exchange *x)
     for (size_t i = 0; i < sizeof routes / sizeof *routes; i++) {
         if (!str_is(x->target, routes[i].target) || !str_is(x->method, routes[i].method))
             continue;
-        if (!routes[i].open && (!x->loopback || x->listener_tag)) {
-            reply_problem(x, 403, "only from loopback");
-            return;
-        }
-        routes[i].fn(ctx, x);
+        const char *words;
+        int status = routes[i].open ? 0 : refusal(ctx, x, &words);
+        if (status)
+            reply_problem(x, status, words);
+        else
+            routes[i].fn(ctx, x);
         return;
     }
     reply_problem(x, 404, "no such page; see strata help");

@@ -1,4 +1,5 @@
-/* The admin door: /_strata/... and /_localstack/health on any host but an API's own. Loopback only, but for health.
+/* The admin door: /_strata/... and /_localstack/health on any host but an API's own. Health is for everybody, the rest for programs of
+ * this machine: from loopback, by a name of this machine in Host, with no other page's Origin (403), and a POST with Content-Type application/json (415).
  *
  *     GET  /_strata/health, /_localstack/health     {"status": "running", "services": {...}}
  *     GET  /_strata/status                          what runs, what it holds, what is weaker here

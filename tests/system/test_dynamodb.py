@@ -690,11 +690,6 @@ def test_local_index(ddb):
 
 # ---- TTL ----
 
-def move_clock(strata, seconds):
-    request = urllib.request.Request(f'{strata.url}/_strata/clock', method='POST', data=json.dumps({'advance_ms': seconds * 1000}).encode())
-    urllib.request.urlopen(request).read()
-
-
 def test_ttl_follows_the_clock(own_strata):
     ddb = own_strata.client('dynamodb')
     create(ddb, 'expiring', attributes=['owner', 'seq'], types={'seq': 'N'}, GlobalSecondaryIndexes=[GSI])
@@ -716,13 +711,13 @@ def test_ttl_follows_the_clock(own_strata):
     put('moved', now + 5000)
     ddb.put_item(TableName='expiring', Item={'id': {'S': 'never'}, 'until': {'S': str(now + 10)}})
     assert left() == {'before', 'soon', 'late', 'moved', 'never'}
-    move_clock(own_strata, 2000)
+    own_strata.advance_clock(2000)
     eventually(lambda: left() == {'late', 'moved', 'never'})
     assert owned(ddb, 'expiring', 'ann')['Count'] == 2
     own_strata.kill()
     own_strata.start()
     ddb = own_strata.client('dynamodb')
-    move_clock(own_strata, 4000)
+    own_strata.advance_clock(4000)
     eventually(lambda: left() == {'never'})
     assert ddb.describe_table(TableName='expiring')['Table']['ItemCount'] == 1
     ddb.update_time_to_live(TableName='expiring', TimeToLiveSpecification={'Enabled': False, 'AttributeName': 'until'})
@@ -770,7 +765,7 @@ def test_nothing_is_left(own_strata):
             for i in range(first, first + 25)]})
     ddb.transact_write_items(ClientRequestToken='t', TransactItems=[{'Delete': {'TableName': 'gone', 'Key': {'id': {'S': '1'}}}}])
     ddb.delete_table(TableName='gone')
-    move_clock(own_strata, 3600)  # past the life of the token
+    own_strata.advance_clock(3600)  # past the life of the token
 
     def left():
         status = json.loads(urllib.request.urlopen(f'{own_strata.url}/_strata/status').read())
