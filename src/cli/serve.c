@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -20,7 +21,7 @@
 #include "sandbox/sandbox.h"
 
 struct serve {
-    const char *data_dir, *listen, *region;
+    const char *data_dir, *listen, *region, *passphrase_file;
     struct arena *arena; /* lives as long as the program serves */
     struct store *store;
     struct blobs *blobs;
@@ -106,7 +107,7 @@ static int open_cloud(struct serve *s, struct sandboxes *sandboxes)
 {
     struct cloud_config config = {
         .data_dir = s->data_dir, .region = s->region, .public_url = STR("http://127.0.0.1:4566"), .test_keys = is_loopback(s->listen),
-        .weaker = STR(""),
+        .weaker = STR(""), .root_key_passphrase_file = s->passphrase_file, .credentials_dir = getenv("CREDENTIALS_DIRECTORY"),
     };
     struct sandbox_caps caps = { .why = "the sandbox helper did not start" };
     if (sandboxes)
@@ -163,16 +164,20 @@ static int listen_and_wait(struct serve *s)
 
 static const char usage[] =
     "usage: strata serve [--data DIR] [--listen HOST:PORT] [--region REGION]\n"
+    "                    [--root-key-passphrase-file FILE]\n"
     "  --data DIR          where everything is kept   (default: $STRATA_DATA, else ./.strata)\n"
     "  --listen HOST:PORT  plain HTTP, TLS and CONNECT (default: 127.0.0.1:4566)\n"
     "  --region REGION     of requests that name none  (default: us-east-1)\n"
+    "  --root-key-passphrase-file FILE  the root key, under which secrets lie on disk, is derived from FILE's first line\n"
+    "                      (default: the service manager's credential strata.root-key, else DIR/root.key, made once)\n"
     "Prints `Ready.` when it serves. SIGTERM finishes what runs and exits 0.\n";
 
 static int parse(struct serve *s, int argc, char **argv)
 {
     static const struct option options[] = {
         { "data", required_argument, NULL, 'd' },   { "listen", required_argument, NULL, 'l' }, { "region", required_argument, NULL, 'r' },
-        { "help", no_argument, NULL, 'h' },         { NULL, 0, NULL, 0 },
+        { "help", no_argument, NULL, 'h' },         { "root-key-passphrase-file", required_argument, NULL, 'p' },
+        { "root-key-pkcs11", required_argument, NULL, 'k' }, { NULL, 0, NULL, 0 },
     };
     const char *data = getenv("STRATA_DATA");
     s->data_dir = data && *data ? data : ".strata";
@@ -183,6 +188,10 @@ static int parse(struct serve *s, int argc, char **argv)
         case 'd': s->data_dir = optarg; break;
         case 'l': s->listen = optarg; break;
         case 'r': s->region = optarg; break;
+        case 'p': s->passphrase_file = optarg; break;
+        case 'k':
+            return complain("a root key in a PKCS#11 token is not supported",
+                            "give a passphrase file, or seal the key with the machine's TPM (systemd-creds encrypt --name=strata.root-key)") + 1;
         case 'h': fputs(usage, stdout); return 0;
         default: fputs(usage, stderr); return 2;
         }
@@ -217,6 +226,7 @@ int cli_serve(int argc, char **argv, struct sandboxes *sandboxes)
     sigaddset(&stop, SIGTERM);
     sigaddset(&stop, SIGINT);
     sigprocmask(SIG_BLOCK, &stop, NULL);
+    (void)prctl(PR_SET_DUMPABLE, 0, 0, 0, 0); /* keys are in memory: no core dumps, no debugger but root's */
     signal(SIGPIPE, SIG_IGN);
     s.arena = arena_new();
     code = open_data(&s);

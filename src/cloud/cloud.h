@@ -18,6 +18,7 @@ struct cloud_config {
     struct str public_url;     /* http://127.0.0.1:4566, for QueueUrl and the like, where the request has no Host */
     struct str weaker;         /* what is weaker here without privileges, in words; "" when nothing is */
     bool test_keys;            /* test/test is root of 000000000000: only on loopback listeners */
+    const char *root_key_passphrase_file, *credentials_dir; /* where the root key comes from: cloud/root_key.h; NULL: not from there */
 };
 
 struct cloud {
@@ -35,6 +36,7 @@ struct cloud {
     struct lambda_host *lambda;
     uint8_t seal_key[32];      /* of this data directory: seals page tokens */
     uint8_t root_key[32];      /* seals what is secret at rest (base/seal.h): cloud/root_key.h */
+    bool root_key_in_file;     /* of the data directory, hence of its backups */
     size_t services_started;   /* of wire_services, in their order */
     int64_t started_ms;
     _Atomic uint64_t requests;

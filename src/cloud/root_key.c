@@ -3,15 +3,19 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#include <openssl/evp.h>
 
 #include "base/arena.h"
 #include "base/code.h"
 #include "base/log.h"
 #include "base/seal.h"
 
-static const char file_name[] = "root.key";
+static const char file_name[] = "root.key", credential_name[] = "strata.root-key";
+enum { SALT_BYTES = 16, PASSPHRASE_BYTES_MAX = 1024, SCRYPT_N = 1 << 17, SCRYPT_R = 8, SCRYPT_P = 1, SCRYPT_BYTES_MAX = 256 << 20 };
 
 static int read_key(int dir, uint8_t key[SEAL_KEY_BYTES])
 {
@@ -39,25 +43,96 @@ static int write_key(int dir, const uint8_t key[SEAL_KEY_BYTES])
     return rc;
 }
 
-static void mark_key(struct key *k)
+static void system_key(struct key *k, const char *what)
 {
     key_init(k);
     key_c(k, "sys");
-    key_c(k, "root-key");
+    key_c(k, what);
 }
 
 static bool is_marked(struct cloud *cloud)
 {
     struct str sealed;
     struct key k;
-    mark_key(&k);
+    system_key(&k, "root-key");
     struct txn *t = store_read(cloud->store);
     int rc = txn_get(t, key_view(&k), &sealed);
     txn_end(t);
     return rc != E_NOT_FOUND;
 }
 
-static int load(struct cloud *cloud, uint8_t key[SEAL_KEY_BYTES])
+/* At most max bytes of a small file. */
+static int read_small(const char *path, char *out, size_t max, size_t *ret)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return errno == ENOENT ? E_NOT_FOUND : E_IO;
+    ssize_t n = read(fd, out, max);
+    close(fd);
+    *ret = n < 0 ? 0 : (size_t)n;
+    return n < 0 ? E_IO : 0;
+}
+
+/* ---- a passphrase ---- */
+
+static int read_or_make_salt(void *ctx, struct txn *t)
+{
+    uint8_t *salt = ctx;
+    struct str kept;
+    struct key k;
+    system_key(&k, "root-salt");
+    int rc = txn_get(t, key_view(&k), &kept);
+    if (rc == 0 && kept.n == SALT_BYTES)
+        memcpy(salt, kept.p, SALT_BYTES);
+    if (rc != E_NOT_FOUND)
+        return rc == 0 && kept.n != SALT_BYTES ? E_CORRUPT : rc;
+    random_bytes(salt, SALT_BYTES);
+    return txn_put(t, key_view(&k), (struct str){ (const char *)salt, SALT_BYTES });
+}
+
+static int derive(struct cloud *cloud, const char *path, uint8_t key[SEAL_KEY_BYTES])
+{
+    char text[PASSPHRASE_BYTES_MAX];
+    uint8_t salt[SALT_BYTES];
+    struct str line, rest;
+    size_t n = 0;
+    int rc = read_small(path, text, sizeof text, &n);
+    if (rc == 0)
+        rc = writer_call(cloud->writer, read_or_make_salt, salt);
+    str_cut((struct str){ text, n }, '\n', &line, &rest);
+    if (rc == 0 && line.n == 0)
+        rc = E_INVALID;
+    if (rc == 0 && !EVP_PBE_scrypt(line.p, line.n, salt, sizeof salt, SCRYPT_N, SCRYPT_R, SCRYPT_P, SCRYPT_BYTES_MAX, key, SEAL_KEY_BYTES))
+        rc = E_IO;
+    seal_erase(text, sizeof text);
+    return rc;
+}
+
+/* ---- a credential of the service manager ---- */
+
+static int read_credential(const char *dir, uint8_t key[SEAL_KEY_BYTES])
+{
+    char text[2 * SEAL_KEY_BYTES + 2];
+    size_t n = 0;
+    struct str raw;
+    struct arena *a = arena_new();
+    int rc = read_small(str_printf(a, "%s/%s", dir, credential_name).p, text, sizeof text, &n);
+    raw = (struct str){ text, n };
+    if (rc == 0 && n != SEAL_KEY_BYTES)
+        rc = hex_decode(a, str_trim(raw), &raw);
+    if (rc == 0 && raw.n == SEAL_KEY_BYTES)
+        memcpy(key, raw.p, SEAL_KEY_BYTES);
+    else if (rc != E_NOT_FOUND)
+        rc = rc < 0 ? rc : E_INVALID;
+    seal_erase_later(a, raw);
+    arena_free(a);
+    seal_erase(text, sizeof text);
+    return rc;
+}
+
+/* ---- the file ---- */
+
+static int load_file(struct cloud *cloud, uint8_t key[SEAL_KEY_BYTES])
 {
     int dir = open(cloud->config.data_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (dir < 0)
@@ -71,13 +146,28 @@ static int load(struct cloud *cloud, uint8_t key[SEAL_KEY_BYTES])
     return rc;
 }
 
+static int load(struct cloud *cloud)
+{
+    const struct cloud_config *c = &cloud->config;
+    if (c->root_key_passphrase_file)
+        return derive(cloud, c->root_key_passphrase_file, cloud->root_key);
+    int rc = c->credentials_dir ? read_credential(c->credentials_dir, cloud->root_key) : E_NOT_FOUND;
+    if (rc == E_NOT_FOUND && c->data_dir) {
+        cloud->root_key_in_file = true;
+        return load_file(cloud, cloud->root_key);
+    }
+    if (rc == E_NOT_FOUND)
+        random_bytes(cloud->root_key, SEAL_KEY_BYTES);
+    return rc == E_NOT_FOUND ? 0 : rc;
+}
+
 static int check_mark(void *ctx, struct txn *t)
 {
     struct cloud *cloud = ctx;
     struct arena *a = arena_new();
     struct str sealed, plain;
     struct key k;
-    mark_key(&k);
+    system_key(&k, "root-key");
     int rc = txn_get(t, key_view(&k), &sealed);
     if (rc == E_NOT_FOUND)
         rc = txn_put(t, key_view(&k), seal(a, cloud->root_key, STR("mark"), STR("strata")));
@@ -89,20 +179,24 @@ static int check_mark(void *ctx, struct txn *t)
 
 int root_key_load(struct cloud *cloud)
 {
-    int rc = 0;
-    if (cloud->config.data_dir)
-        rc = load(cloud, cloud->root_key);
-    else
-        random_bytes(cloud->root_key, SEAL_KEY_BYTES);
+    int rc = load(cloud);
     if (rc == 0)
         rc = writer_call(cloud->writer, check_mark, cloud);
-    if (rc < 0)
+    if (rc == 0)
+        return 0;
+    if (cloud->config.root_key_passphrase_file)
+        log_error("the passphrase in %s cannot be read, or is not the one that this data was sealed under", cloud->config.root_key_passphrase_file);
+    else if (cloud->root_key_in_file)
         log_error("%s is missing, cannot be read, or is not the key that this data was sealed under: put the right one back", file_name);
+    else
+        log_error("the credential %s cannot be read, is not 32 bytes, or is not the key that this data was sealed under", credential_name);
     return rc;
 }
 
 int root_key_copy(const struct cloud *cloud, const char *dir_name)
 {
+    if (!cloud->root_key_in_file)
+        return 0;
     int dir = open(dir_name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (dir < 0)
         return E_IO;

@@ -1,13 +1,20 @@
-/* The root key: 32 random bytes in <data>/root.key, mode 0600, made once, never logged. What is secret at rest is sealed under it (base/seal.h:
- * the material of KMS keys, and through them the values of secrets), so the store alone opens nothing. */
+/* The root key: 32 bytes, never logged. What is secret at rest is sealed under it (base/seal.h: the material of KMS keys, and through them the values
+ * of secrets and whatever else is encrypted), so the store alone opens nothing.
+ *
+ * It comes from one of three places, the first that is there:
+ *   config.root_key_passphrase_file   derived from the file's first line by scrypt; the salt is in the store
+ *   config.credentials_dir            the credential `strata.root-key` of a service manager (systemd: LoadCredential=, LoadCredentialEncrypted=):
+ *                                     32 bytes, or 64 hex digits
+ *   <data>/root.key                   32 random bytes, mode 0600, made once */
 #ifndef STRATA_CLOUD_ROOT_KEY_H
 #define STRATA_CLOUD_ROOT_KEY_H
 
 #include "cloud/cloud.h"
 
-/* Fills cloud->root_key, in memory alone when there is no data directory. E_CORRUPT, E_NOT_FOUND: the data was sealed under a key that the file does
+/* Fills cloud->root_key, in memory alone when there is no data directory. E_CORRUPT, E_NOT_FOUND: the data was sealed under a key that its source does
  * not hold, or that is gone: such data is not served, and no new key is made that would hide the loss. The writer must run. */
 int root_key_load(struct cloud *cloud);
-int root_key_copy(const struct cloud *cloud, const char *dir); /* for backups: into dir. E_IO */
+/* For backups: the key's file into dir. A key that comes from elsewhere stays where it is: whoever restores brings it. E_IO */
+int root_key_copy(const struct cloud *cloud, const char *dir);
 
 #endif

@@ -1,11 +1,12 @@
 """KMS: keys, aliases, policies, and that what is encrypted is opened by nothing else."""
 
 import json
+import subprocess
 
 import pytest
 from botocore.exceptions import ClientError
 
-from conftest import Strata
+from conftest import PROGRAM, Strata
 
 ACCOUNT = '000000000000'
 
@@ -207,3 +208,35 @@ def test_keys_outlive_a_power_cut_and_need_the_root_key(own_strata):
     root.with_name('elsewhere').rename(root)
     own_strata.start()
     assert own_strata.client('kms').decrypt(CiphertextBlob=sealed)['Plaintext'] == b'x'
+
+
+def test_the_root_key_from_a_passphrase_or_a_credential_is_nowhere_on_disk(tmp_path):
+    words, wrong = tmp_path / 'words', tmp_path / 'wrong'
+    words.write_text('correct horse battery staple\n')
+    wrong.write_text('correct horse battery stapler\n')
+    running = Strata(tmp_path / 'data', '127.0.0.1:0', '--root-key-passphrase-file', str(words)).start()
+    kms = running.client('kms')
+    sealed = kms.encrypt(KeyId=kms.create_key()['KeyMetadata']['KeyId'], Plaintext=b'x')['CiphertextBlob']
+    assert not (running.data / 'root.key').exists()
+    assert running.stop() == 0
+    for arguments in (('--root-key-passphrase-file', str(wrong)), ()):
+        with pytest.raises(AssertionError):
+            Strata(running.data, '127.0.0.1:0', *arguments).start()
+    running.start()
+    assert running.client('kms').decrypt(CiphertextBlob=sealed)['Plaintext'] == b'x'
+    assert running.stop() == 0
+
+    (tmp_path / 'strata.root-key').write_text('0123456789abcdef' * 4 + '\n')
+    other = Strata(tmp_path / 'other')
+    other.more_environment = {'CREDENTIALS_DIRECTORY': str(tmp_path)}
+    other.start()
+    assert not (other.data / 'root.key').exists()
+    assert other.stop() == 0
+    (tmp_path / 'strata.root-key').write_bytes(b'too short')
+    with pytest.raises(AssertionError, match='strata.root-key'):
+        other.start()
+
+
+def test_a_token_for_the_root_key_is_refused_by_name(tmp_path):
+    done = subprocess.run([PROGRAM, 'serve', '--data', tmp_path / 'd', '--root-key-pkcs11', 'pkcs11:token=x'], capture_output=True, text=True)
+    assert done.returncode == 2 and 'PKCS#11 token is not supported' in done.stderr
