@@ -68,7 +68,7 @@ int cloud_open(struct cloud *cloud)
     door_register(cloud, &api_door);
     struct job_runner runner = cloud_job_runner;
     runner.ctx = cloud;
-    return jobs_start(cloud->store, cloud->writer, cloud->clock, &runner, &cloud->jobs);
+    return (cloud->config.jobs_by_hand ? jobs_start_by_hand : jobs_start)(cloud->store, cloud->writer, cloud->clock, &runner, &cloud->jobs);
 }
 
 void cloud_stop(struct cloud *cloud)

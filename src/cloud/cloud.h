@@ -19,6 +19,7 @@ struct cloud_config {
     struct str weaker;         /* what is weaker here without privileges, in words; "" when nothing is */
     bool test_keys;            /* test/test is root of 000000000000: only on loopback listeners */
     const char *root_key_passphrase_file, *credentials_dir; /* where the root key comes from: cloud/root_key.h; NULL: not from there */
+    bool jobs_by_hand;         /* timers and outbox wait for jobs_step (tests) */
 };
 
 struct cloud {

@@ -35,6 +35,7 @@ struct jobs {
     struct clock *clock;
     struct job_runner runner;
     pthread_t thread;
+    bool by_hand; /* no thread: jobs_step */
     int64_t sequence; /* of the next outbox record; the writer thread's */
 
     pthread_mutex_t lock; /* of what follows */
@@ -55,6 +56,8 @@ struct job_work {
     struct arena *arena;
     struct job job;
     bool last; /* of its round */
+    struct arena *kind_arena; /* jobs_step's: where it wants to know the kind; else NULL */
+    struct str *ret_kind;
     bool ran;
     int rc; /* of the run */
     void *state;
@@ -246,6 +249,8 @@ static int job_run(struct job_work *w, struct txn *t)
         return rc;
     if (job_decode(w->arena, value, &w->job) < 0)
         return work_set_aside(w, t, value);
+    if (w->ret_kind)
+        *w->ret_kind = str_dup(w->kind_arena, w->job.kind);
     txn_save(t);
     rc = work_remove(w, t); /* first: the job may set its timer again */
     if (rc == 0) {
@@ -316,7 +321,7 @@ static int64_t key_wake_ms(struct arena *a, struct str key)
 }
 
 /* What is due in one space. Outbox jobs come first, as if they had been due for ever. */
-static void round_collect(struct jobs *j, struct round *r, struct txn *t, struct arena *a, enum space space, int64_t now_ms)
+static void space_collect(struct jobs *j, struct round *r, struct txn *t, struct arena *a, enum space space, int64_t now_ms)
 {
     struct str key, value;
     struct scan *s = space_scan(t, space, now_ms);
@@ -361,32 +366,57 @@ static size_t round_submit(struct jobs *j, struct round *r)
     return i;
 }
 
-/* One look at the store. Returns 0 when nothing was due, else how many jobs ran; <0: the store or the writer failed. */
-static int round_run(struct jobs *j)
+/* What is due, in order. */
+static void round_collect(struct jobs *j, struct round *r)
 {
-    struct round r = { .works = xalloc(SPACES * ROUND_JOBS_MAX * sizeof *r.works) };
     struct arena *a = arena_new();
     int64_t now_ms = clock_now_ms(j->clock);
     struct txn *t = store_read(j->store);
+    r->works = xalloc(SPACES * ROUND_JOBS_MAX * sizeof *r->works);
     for (enum space space = 0; space < SPACES; space++)
-        round_collect(j, &r, t, a, space, now_ms);
+        space_collect(j, r, t, a, space, now_ms);
     txn_end(t);
     arena_free(a);
-    if (r.n > 0) {
-        qsort(r.works, r.n, sizeof *r.works, work_order);
-        r.works[r.n - 1]->last = true;
-    }
-    size_t submitted = round_submit(j, &r);
-    free(r.works);
+    if (r->n > 0)
+        qsort(r->works, r->n, sizeof *r->works, work_order);
+}
 
+/* Runs what was collected. Returns how many jobs ran; <0: the store or the writer failed. */
+static int round_finish(struct jobs *j, struct round *r)
+{
+    size_t submitted = round_submit(j, r);
+    free(r->works);
     pthread_mutex_lock(&j->lock);
     while (j->in_writer > 0)
         pthread_cond_wait(&j->changed, &j->lock);
     if (j->trouble)
-        r.err = E_IO;
+        r->err = E_IO;
     j->trouble = false;
     pthread_mutex_unlock(&j->lock);
-    return r.err < 0 ? r.err : (int)submitted;
+    return r->err < 0 ? r->err : (int)submitted;
+}
+
+/* One look at the store. Returns 0 when nothing was due. */
+static int round_run(struct jobs *j)
+{
+    struct round r = { 0 };
+    round_collect(j, &r);
+    if (r.n > 0)
+        r.works[r.n - 1]->last = true;
+    return round_finish(j, &r);
+}
+
+int jobs_step(struct jobs *j, struct arena *a, struct str *ret_kind)
+{
+    struct round r = { 0 };
+    round_collect(j, &r);
+    for (; r.n > 1; r.n--)
+        free(r.works[r.n - 1]);
+    if (r.n > 0) {
+        r.works[0]->kind_arena = a;
+        r.works[0]->ret_kind = ret_kind;
+    }
+    return round_finish(j, &r);
 }
 
 static int64_t first_wake_ms(struct txn *t, struct arena *a, enum space space)
@@ -461,6 +491,12 @@ void jobs_kick(struct jobs *j)
 
 int jobs_settle(struct jobs *j, int64_t timeout_ms)
 {
+    if (j->by_hand) {
+        int ran;
+        while ((ran = round_run(j)) > 0)
+            ;
+        return ran;
+    }
     int64_t until_ms = clock_mono_ms() + timeout_ms, now_ms;
     pthread_mutex_lock(&j->lock);
     uint64_t asked = ++j->asked;
@@ -502,13 +538,14 @@ static void jobs_free(struct jobs *j)
     free(j);
 }
 
-int jobs_start(struct store *s, struct writer *w, struct clock *c, const struct job_runner *runner, struct jobs **ret)
+static int start(struct store *s, struct writer *w, struct clock *c, const struct job_runner *runner, bool by_hand, struct jobs **ret)
 {
     struct jobs *j = xalloc(sizeof *j);
     j->store = s;
     j->writer = w;
     j->clock = c;
     j->runner = *runner;
+    j->by_hand = by_hand;
     pthread_condattr_t monotonic;
     pthread_condattr_init(&monotonic);
     pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
@@ -517,7 +554,7 @@ int jobs_start(struct store *s, struct writer *w, struct clock *c, const struct 
     pthread_condattr_destroy(&monotonic);
     pthread_mutex_init(&j->lock, NULL);
     int rc = sequence_first(j);
-    if (rc == 0 && pthread_create(&j->thread, NULL, jobs_main, j) != 0)
+    if (rc == 0 && !by_hand && pthread_create(&j->thread, NULL, jobs_main, j) != 0)
         rc = E_IO;
     if (rc < 0) {
         jobs_free(j);
@@ -525,6 +562,16 @@ int jobs_start(struct store *s, struct writer *w, struct clock *c, const struct 
     }
     *ret = j;
     return 0;
+}
+
+int jobs_start(struct store *s, struct writer *w, struct clock *c, const struct job_runner *runner, struct jobs **ret)
+{
+    return start(s, w, c, runner, false, ret);
+}
+
+int jobs_start_by_hand(struct store *s, struct writer *w, struct clock *c, const struct job_runner *runner, struct jobs **ret)
+{
+    return start(s, w, c, runner, true, ret);
 }
 
 void jobs_stop(struct jobs *j)
@@ -536,6 +583,7 @@ void jobs_stop(struct jobs *j)
     pthread_cond_signal(&j->kicked);
     pthread_cond_broadcast(&j->changed);
     pthread_mutex_unlock(&j->lock);
-    pthread_join(j->thread, NULL);
+    if (!j->by_hand)
+        pthread_join(j->thread, NULL);
     jobs_free(j);
 }

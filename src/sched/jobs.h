@@ -29,6 +29,10 @@ struct job_runner {
 };
 
 int jobs_start(struct store *s, struct writer *w, struct clock *c, const struct job_runner *runner, struct jobs **ret); /* copies runner */
+/* The same without a thread, for tests that say themselves when a job runs: by jobs_step, or jobs_settle. */
+int jobs_start_by_hand(struct store *s, struct writer *w, struct clock *c, const struct job_runner *runner, struct jobs **ret);
+/* Runs the first job that is due and returns after its commit: 1, with its kind in a; 0: nothing is due; <0: the store or the writer failed. */
+int jobs_step(struct jobs *j, struct arena *a, struct str *ret_kind);
 void jobs_stop(struct jobs *j); /* waits for the jobs that were handed to the writer; before writer_stop; NULL-safe */
 
 /* Inside the writer's transaction. */

@@ -436,6 +436,33 @@ TEST(jobs_timers_and_the_clock_survive_a_restart)
     nftw(f.dir, remove_one, 16, FTW_DEPTH | FTW_PHYS);
 }
 
+TEST(by_hand_a_job_runs_when_it_is_told_to_and_one_at_a_time)
+{
+    struct fixture f;
+    struct job_runner runner = { run_job, done_job, &f };
+    struct arena *a = arena_new();
+    struct str kind = STR_NONE;
+    setup(&f);
+    jobs_stop(f.j);
+    assert_int_equal(jobs_start_by_hand(f.s, f.w, f.c, &runner, &f.j), 0);
+    struct job jobs[] = { job_of("chain", "1", 0), job_of("fail", "2", 0) };
+    change_many(&f, ADD, jobs, 2);
+    change(&f, SET, job_of("plain", "later", clock_now_ms(f.c) + HOUR_MS));
+    assert_int_equal(jobs_step(f.j, a, &kind), 1);
+    assert_str(kind, "chain");
+    assert_int_equal(f.runs, 1);
+    assert_int_equal(jobs_step(f.j, a, &kind), 1);
+    assert_str(kind, "fail");
+    assert_int_equal(jobs_settle(f.j, 0), 0); /* what the chain added */
+    assert_int_equal(ran(&f, "1"), 4);
+    assert_int_equal(jobs_step(f.j, a, &kind), 0);
+    advance(&f, HOUR_MS);
+    assert_int_equal(jobs_settle(f.j, 0), 0);
+    assert_int_equal(ran(&f, "later"), 1);
+    arena_free(a);
+    teardown(&f);
+}
+
 static int space_left(struct store *s, const char *space)
 {
     struct key from, to;

@@ -1,5 +1,6 @@
 #include "services/lambda/host.h"
 
+#include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <unistd.h>
@@ -478,7 +479,8 @@ int lambda_start(struct cloud *cloud)
     pthread_create(&h->thread, NULL, host_loop, h);
     pthread_create(&h->starter, NULL, starter_loop, h);
     pthread_create(&h->output, NULL, output_loop, h);
-    return poller_start(h);
+    /* Where functions cannot run, mappings leave the messages in their queues. */
+    return cloud->sandboxes ? poller_start(h) : 0;
 }
 
 /* What still waits or runs is told that strata stops; accepted events are records and run after the next start. */
@@ -532,5 +534,7 @@ void lambda_stop(struct cloud *cloud)
     cloud->lambda = NULL;
     close(h->output_epoll);
     dns_server_stop(h->dns);
-    /* The host itself stays: receives that are still parked end after us, and look at it once more. */
+    if (!h->poller)
+        free(h);
+    /* Else the host itself stays: receives that are still parked end after us, and look at it once more. */
 }

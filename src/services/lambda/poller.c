@@ -383,7 +383,7 @@ static void *poller_loop(void *arg)
 static void ask_reload(struct cloud *cloud, void *arg)
 {
     struct lambda_host *h = cloud->lambda;
-    if (!h)
+    if (!h || !h->poller)
         return;
     pthread_mutex_lock(&h->poller->lock);
     h->poller->reload = true;
@@ -413,6 +413,8 @@ int poller_start(struct lambda_host *h)
 void poller_stop(struct lambda_host *h)
 {
     struct poller *p = h->poller;
+    if (!p)
+        return;
     pthread_mutex_lock(&p->lock);
     p->stopping = true;
     pthread_cond_signal(&p->changed);
