@@ -9,7 +9,7 @@ import requests
 from botocore.exceptions import ClientError
 
 import functions
-from conftest import Strata
+from running import Strata
 
 # Answers with what it got, or with what the body (its JSON) or the query asks for.
 SOURCE = '''

@@ -11,7 +11,7 @@ import urllib.request
 import pytest
 from botocore.exceptions import ClientError
 
-from conftest import PROGRAM, Strata
+from running import PROGRAM, Strata
 
 
 def run(strata, *arguments, **more):

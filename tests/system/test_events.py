@@ -6,7 +6,7 @@ import uuid
 import pytest
 from botocore.exceptions import ClientError
 
-from conftest import Strata
+from running import Strata
 
 ACCOUNT = '000000000000'
 MINUTE = 60

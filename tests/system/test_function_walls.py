@@ -10,7 +10,7 @@ import tempfile
 import zipfile
 
 import pytest
-from conftest import Strata
+from running import Strata
 
 ORDINARY_ID = 61234
 TRUST = json.dumps({'Version': '2012-10-17', 'Statement': [{'Effect': 'Allow', 'Principal': {'Service': 'lambda.amazonaws.com'}, 'Action': 'sts:AssumeRole'}]})

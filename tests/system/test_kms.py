@@ -6,7 +6,7 @@ import subprocess
 import pytest
 from botocore.exceptions import ClientError
 
-from conftest import PROGRAM, Strata
+from running import PROGRAM, Strata
 
 ACCOUNT = '000000000000'
 

@@ -15,8 +15,8 @@ import pytest
 from botocore.exceptions import ClientError
 
 import functions
-from conftest import Strata
 from functions import wait_for, zipped
+from running import Strata
 
 ECHO = 'def handler(event, context): return event'
 

@@ -5,7 +5,7 @@ import uuid
 import pytest
 from botocore.exceptions import ClientError
 
-from conftest import Strata
+from running import Strata
 
 
 @pytest.fixture(scope='module')

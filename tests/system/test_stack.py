@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import requests
-from conftest import ROOT, Strata
+from running import ROOT, Strata
 
 REGION = 'eu-west-1'
 ENVIRONMENTS = ['dev', 'stage', 'prod']

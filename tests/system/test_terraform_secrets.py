@@ -7,7 +7,7 @@ import subprocess
 import sys
 
 import pytest
-from conftest import ROOT
+from running import ROOT
 
 sys.path.append(str(ROOT / 'stack' / 'bin'))
 import _stack

@@ -1,4 +1,4 @@
-"""A running strata for the whole-system tests: real processes, real sockets, a data directory of its own."""
+"""A running strata for the tests that need all of it: a real process, real sockets, a data directory of its own."""
 
 import os
 import pathlib
@@ -10,11 +10,10 @@ import time
 import uuid
 
 import boto3
-import pytest
 import requests
 from botocore.config import Config
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
+ROOT = pathlib.Path(__file__).resolve().parents[1]
 PROGRAM = ROOT / os.environ.get('STRATA_BUILD', 'build') / 'strata'
 READY_SECONDS = 60
 STOP_SECONDS = 40
@@ -100,20 +99,3 @@ class Strata:
         iam.create_user(UserName=name)
         key = iam.create_access_key(UserName=name)['AccessKey']
         return self.client(service, key=key['AccessKeyId'], secret=key['SecretAccessKey']), iam, name
-
-
-@pytest.fixture(scope='session')
-def strata(tmp_path_factory):
-    """One for all tests of a session: use names of your own."""
-    running = Strata(tmp_path_factory.mktemp('strata') / 'data').start()
-    yield running
-    assert running.stop() == 0
-
-
-@pytest.fixture
-def own_strata(tmp_path):
-    """One for this test alone, to be stopped, killed and started again."""
-    running = Strata(tmp_path / 'data').start()
-    yield running
-    if running.process.poll() is None:
-        running.stop()

@@ -1,0 +1,22 @@
+"""A strata for each test that asks for one."""
+
+import pytest
+
+from running import Strata
+
+
+@pytest.fixture(scope='session')
+def strata(tmp_path_factory):
+    """One for all tests of a session: use names of your own."""
+    running = Strata(tmp_path_factory.mktemp('strata') / 'data').start()
+    yield running
+    assert running.stop() == 0
+
+
+@pytest.fixture
+def own_strata(tmp_path):
+    """One for this test alone, to be stopped, killed and started again."""
+    running = Strata(tmp_path / 'data').start()
+    yield running
+    if running.process.poll() is None:
+        running.stop()
