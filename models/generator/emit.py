@@ -10,6 +10,10 @@ def empty_side(room, row, side):
     return f'{room.name}_{row.name}_{side}_none'
 
 
+def kind_symbol(room, kind):
+    return f'{room.name}_kind_{c_member(kind.symbol)}'
+
+
 def side_shape(model, row, side):
     op = model.operations[row.name]
     key = 'input' if side == 'in' else 'output'
@@ -26,6 +30,8 @@ def header(room, model):
     out.append(types.text(room, model))
     for name in sorted(model.reached):
         out.append(f'extern const struct shape {n}_{name}_shape;')
+    for kind in room.kinds:
+        out.append(f'extern const struct record_kind {kind_symbol(room, kind)};')
     out.append('')
     for row in room.operations:
         for side in ('in', 'out'):
@@ -142,8 +148,18 @@ def source(room, model):
         out.append(f'    {{ {string(name)}, {string(http["method"])}, {string(http["requestUri"])}, '
                    f'{string(_needs(model, model.operations[name]))} }},')
     out.append('    { .name = NULL },\n};\n')
+    out += _kinds(room, model)
     out.append(_service_row(room, model))
     return '\n'.join(out)
+
+
+def _kinds(room, model):
+    out = []
+    for kind in room.kinds:
+        shape = f'&{room.name}_{model.kind_shapes[kind.symbol]}_shape' if kind.record else 'NULL'
+        out.append(f'const struct record_kind {kind_symbol(room, kind)} = {{ {string(room.name)}, {string(kind.name)}, {kind.scope}, {shape} }};')
+    listed = ''.join(f'&{kind_symbol(room, kind)}, ' for kind in room.kinds)
+    return out + [f'static const struct record_kind *const kinds[] = {{ {listed}NULL }};\n']
 
 
 def _needs(model, op):
@@ -274,6 +290,7 @@ def _service_row(room, model):
     .protocol = {PROTOCOLS[room.protocols[0]]}, .protocols = {bits},
     .ops = ops, .n_ops = {len(room.operations)}, .known_ops = known_ops, .n_known_ops = {len(model.operations)},
     .errors = {n}_errors, .n_errors = {len(model.errors)},
+    .kinds = kinds,
     .resource_policy = {room.resource_policy or "NULL"}, .resource_tags = {room.resource_tags or "NULL"},
     .door = {"&" + room.door if room.door else "NULL"}, .start = {room.start or "NULL"}, .stop = {room.stop or "NULL"},
 }};

@@ -53,6 +53,9 @@ class Model:
                 self._reach(shape)
         for name in self.records:
             self._reach(name)
+        self.kind_shapes = {k.symbol: self._kind_shape(k) for k in room.kinds if k.record}
+        for name in self.kind_shapes.values():
+            self._reach(name)
 
     # ---- patches ----
 
@@ -148,6 +151,12 @@ class Model:
         if text in self.shapes:
             return text
         raise Problem(f'{self._record_where}: unknown type {text}')
+
+    def _kind_shape(self, kind):
+        name = 'rec_' + kind.record if 'rec_' + kind.record in self.records else kind.record
+        if name not in self.shapes or self.kind(name) != 'STRUCT':
+            raise Problem(f'{kind.where}: there is no record {kind.record}')
+        return name
 
     # ---- closure ----
 

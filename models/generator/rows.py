@@ -86,6 +86,19 @@ class ErrorRow:
                 self.query_code = rest[0]
 
 
+class Kind:
+    """`kind name Record|- [world|account]`: what lies under the keys of that name; `kind symbol=name ...` where one name has two scopes."""
+
+    SCOPES = {'world': 'SCOPE_WORLD', 'account': 'SCOPE_ACCOUNT', 'region': 'SCOPE_REGION'}
+
+    def __init__(self, where, words):
+        if len(words) not in (2, 3) or words[-1] not in self.SCOPES and len(words) == 3:
+            raise Problem(f'{where}: a kind is `kind name Record|- [account|world]`')
+        self.symbol, _, name = words[0].partition('=')
+        self.where, self.name, self.record = where, name or self.symbol, None if words[1] == '-' else words[1]
+        self.scope = self.SCOPES[words[2] if len(words) == 3 else 'region']
+
+
 class Room:
     """Everything the hand-written files of one service say."""
 
@@ -95,12 +108,16 @@ class Room:
         self.files = [self.folder]
         self.model_name = self.model_version = None
         self.resource_policy = self.resource_tags = self.error_namespace = self.xmlns = self.door = self.start = self.stop = None
-        self.protocols, self.errors, self.jobs, self.operations, self.records = [], [], [], [], {}
+        self.protocols, self.errors, self.jobs, self.operations, self.records, self.kinds = [], [], [], [], {}, []
         self.validation = 'smithy'
         self._read_ops(os.path.join(self.folder, name + '.ops'))
         for f in sorted(os.listdir(self.folder)):
             if f.endswith('.rec'):
                 self._read_rec(os.path.join(self.folder, f))
+        names = [(k.name, k.scope) for k in self.kinds]
+        twice = {n for n, s in names if names.count((n, s)) > 1}
+        if twice:
+            raise Problem(f'{name}.rec: kinds listed twice: {", ".join(sorted(twice))}')
         if not self.model_name or not self.protocols:
             raise Problem(f'{name}.ops: model and protocols are needed')
 
@@ -150,9 +167,12 @@ class Room:
     def _read_rec(self, path):
         current = None
         for where, indented, words in self._lines(path):
-            if not indented and words[0] == 'record':
+            if not indented and words[0] == 'kind':
+                self.kinds.append(Kind(where, words[1:]))
+                current = None
+            elif not indented and words[0] == 'record':
                 current = self.records.setdefault(words[1], [])
             elif indented and current is not None and len(words) >= 2:
                 current.append((where, words[0], ''.join(words[1:])))
             else:
-                raise Problem(f'{where}: expected `record Name` or an indented `Member type`')
+                raise Problem(f'{where}: expected `kind name Record`, `record Name` or an indented `Member type`')

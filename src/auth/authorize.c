@@ -186,7 +186,7 @@ int auth_authorize(struct op *op, const struct authz *a)
     return 0;
 }
 
-static void epoch_key(struct op *op, struct key *k) { op_key_world(op, k, "iam", "epoch"); }
+static void epoch_key(struct op *op, struct key *k) { op_key(op, k, &iam_kind_epoch); }
 
 uint64_t auth_epoch(struct op *op)
 {

@@ -10,54 +10,54 @@ static const char alphabet_secret[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmno
 
 enum { SESSION_KEPT_AFTER_EXPIRY_MS = 24 * 3600 * 1000 }; /* so that ExpiredToken is the answer for a day, not an unknown key */
 
-void directory_key(struct op *op, struct key *k, struct str account, const char *kind, struct str name)
+void directory_key(struct op *op, struct key *k, struct str account, const struct record_kind *kind, struct str name)
 {
-    op_key_in(op, k, account, STR(""), "iam", kind);
+    op_key_in(op, k, account, STR(""), kind);
     if (name.p)
         key_str(k, str_lower(op->arena, name));
 }
 
-static int get(struct op *op, struct str account, const char *kind, struct str name, const struct shape *shape, void *ret)
+static int get(struct op *op, struct str account, const struct record_kind *kind, struct str name, void *ret)
 {
     struct key k;
     directory_key(op, &k, account, kind, opt_str(name, STR("")));
-    return op_rec_get(op, &k, shape, ret);
+    return op_rec_get(op, &k, kind->shape, ret);
 }
 
-static int put(struct op *op, const char *kind, struct str name, const struct shape *shape, const void *rec)
+static int put(struct op *op, const struct record_kind *kind, struct str name, const void *rec)
 {
     struct key k;
     directory_key(op, &k, op->account, kind, name);
-    int rc = op_rec_put(op, &k, shape, rec);
+    int rc = op_rec_put(op, &k, kind->shape, rec);
     return rc ? rc : auth_epoch_bump(op);
 }
 
 int directory_user(struct op *op, struct str account, struct str name, struct iam_rec_User *ret)
 {
-    return get(op, account, "user", name, &iam_rec_User_shape, ret);
+    return get(op, account, &iam_kind_user, name, ret);
 }
 
 int directory_group(struct op *op, struct str account, struct str name, struct iam_rec_Group *ret)
 {
-    return get(op, account, "group", name, &iam_rec_Group_shape, ret);
+    return get(op, account, &iam_kind_group, name, ret);
 }
 
 int directory_role(struct op *op, struct str account, struct str name, struct iam_rec_Role *ret)
 {
-    return get(op, account, "role", name, &iam_rec_Role_shape, ret);
+    return get(op, account, &iam_kind_role, name, ret);
 }
 
 int directory_policy(struct op *op, struct str account, struct str name, struct iam_rec_Policy *ret)
 {
-    return get(op, account, "policy", name, &iam_rec_Policy_shape, ret);
+    return get(op, account, &iam_kind_policy, name, ret);
 }
 
-int directory_user_put(struct op *op, const struct iam_rec_User *r) { return put(op, "user", r->Name, &iam_rec_User_shape, r); }
-int directory_group_put(struct op *op, const struct iam_rec_Group *r) { return put(op, "group", r->Name, &iam_rec_Group_shape, r); }
-int directory_role_put(struct op *op, const struct iam_rec_Role *r) { return put(op, "role", r->Name, &iam_rec_Role_shape, r); }
-int directory_policy_put(struct op *op, const struct iam_rec_Policy *r) { return put(op, "policy", r->Name, &iam_rec_Policy_shape, r); }
+int directory_user_put(struct op *op, const struct iam_rec_User *r) { return put(op, &iam_kind_user, r->Name, r); }
+int directory_group_put(struct op *op, const struct iam_rec_Group *r) { return put(op, &iam_kind_group, r->Name, r); }
+int directory_role_put(struct op *op, const struct iam_rec_Role *r) { return put(op, &iam_kind_role, r->Name, r); }
+int directory_policy_put(struct op *op, const struct iam_rec_Policy *r) { return put(op, &iam_kind_policy, r->Name, r); }
 
-int directory_delete(struct op *op, const char *kind, struct str name)
+int directory_delete(struct op *op, const struct record_kind *kind, struct str name)
 {
     struct key k;
     directory_key(op, &k, op->account, kind, name);
@@ -91,23 +91,23 @@ int directory_role_by_arn(struct op *op, struct str arn, struct iam_rec_Role *re
 
 /* ---- keys and sessions: the id alone names the account ---- */
 
-static void key_of(struct op *op, struct key *k, const char *kind, struct str access_key_id)
+static void key_of(struct op *op, struct key *k, const struct record_kind *kind, struct str access_key_id)
 {
-    op_key_world(op, k, "iam", kind);
+    op_key(op, k, kind);
     key_str(k, access_key_id);
 }
 
 int directory_key_get(struct op *op, struct str access_key_id, struct iam_rec_AccessKey *ret)
 {
     struct key k;
-    key_of(op, &k, "key", access_key_id);
+    key_of(op, &k, &iam_kind_key, access_key_id);
     return op_rec_get(op, &k, &iam_rec_AccessKey_shape, ret);
 }
 
 /* Beside the key itself, an index by account and user for ListAccessKeys. */
 static void index_of(struct op *op, struct key *k, const struct iam_rec_AccessKey *key)
 {
-    directory_key(op, k, key->Account, "userkey", opt_str(key->UserName, STR("")));
+    directory_key(op, k, key->Account, &iam_kind_userkey, opt_str(key->UserName, STR("")));
     key_str(k, key->AccessKeyId);
 }
 
@@ -116,7 +116,7 @@ int directory_key_put(struct op *op, const struct iam_rec_AccessKey *key)
     struct key k;
     index_of(op, &k, key);
     int rc = txn_put(op->txn, key_view(&k), STR(""));
-    key_of(op, &k, "key", key->AccessKeyId);
+    key_of(op, &k, &iam_kind_key, key->AccessKeyId);
     return rc ? rc : op_rec_put(op, &k, &iam_rec_AccessKey_shape, key);
 }
 
@@ -129,7 +129,7 @@ int directory_key_delete(struct op *op, struct str access_key_id)
         return rc;
     index_of(op, &k, &key);
     rc = op_rec_delete(op, &k);
-    key_of(op, &k, "key", access_key_id);
+    key_of(op, &k, &iam_kind_key, access_key_id);
     return rc ? rc : op_rec_delete(op, &k);
 }
 
@@ -138,7 +138,7 @@ int directory_root_key(struct op *op, struct str account, struct iam_rec_AccessK
     struct iam_rec_AccessKey key = { .Account = account };
     struct key prefix, after;
     struct str at, value;
-    directory_key(op, &prefix, account, "userkey", STR(""));
+    directory_key(op, &prefix, account, &iam_kind_userkey, STR(""));
     key_after_prefix(&prefix, &after);
     struct scan *s = txn_scan(op->txn, key_view(&prefix), key_view(&after), false);
     bool any = scan_next(s, &at, &value);
@@ -166,14 +166,14 @@ int directory_root_key(struct op *op, struct str account, struct iam_rec_AccessK
 int directory_session_get(struct op *op, struct str access_key_id, struct iam_rec_Session *ret)
 {
     struct key k;
-    key_of(op, &k, "session", access_key_id);
+    key_of(op, &k, &iam_kind_session, access_key_id);
     return op_rec_get(op, &k, &iam_rec_Session_shape, ret);
 }
 
 int directory_session_put(struct op *op, const struct iam_rec_Session *s)
 {
     struct key k;
-    key_of(op, &k, "session", s->AccessKeyId);
+    key_of(op, &k, &iam_kind_session, s->AccessKeyId);
     int rc = op_rec_put(op, &k, &iam_rec_Session_shape, s);
     if (rc || !op->cloud)
         return rc;
@@ -183,7 +183,7 @@ int directory_session_put(struct op *op, const struct iam_rec_Session *s)
 int directory_session_delete(struct op *op, struct str access_key_id)
 {
     struct key k;
-    key_of(op, &k, "session", access_key_id);
+    key_of(op, &k, &iam_kind_session, access_key_id);
     return op_rec_delete(op, &k);
 }
 

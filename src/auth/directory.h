@@ -39,9 +39,8 @@ int directory_user_put(struct op *op, const struct iam_rec_User *r);
 int directory_group_put(struct op *op, const struct iam_rec_Group *r);
 int directory_role_put(struct op *op, const struct iam_rec_Role *r);
 int directory_policy_put(struct op *op, const struct iam_rec_Policy *r);
-/* kind: "user", "group", "role", "policy" */
-int directory_delete(struct op *op, const char *kind, struct str name);
-void directory_key(struct op *op, struct key *k, struct str account, const char *kind, struct str name); /* name absent: the prefix of a scan */
+int directory_delete(struct op *op, const struct record_kind *kind, struct str name);
+void directory_key(struct op *op, struct key *k, struct str account, const struct record_kind *kind, struct str name); /* name absent: the prefix of a scan */
 
 /* The role of an ARN: arn:aws:iam::ACCOUNT:role/path/name. E_INVALID not a role's ARN, E_NOT_FOUND (also when the path is another). */
 int directory_role_by_arn(struct op *op, struct str arn, struct iam_rec_Role *ret);

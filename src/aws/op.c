@@ -5,35 +5,20 @@
 #include "wire/wire.h"
 
 /* Two spaces: "op" for what services keep, "sys" (sched, cloud) for strata's own. */
-static void begin(const struct op *op, struct key *k, struct str account, struct str region, const char *service, const char *kind)
+void op_key_in(const struct op *op, struct key *k, struct str account, struct str region, const struct record_kind *kind)
 {
     key_init(k);
     key_c(k, "op");
     key_str(k, op->partition);
-    key_str(k, account);
-    key_str(k, region);
-    key_c(k, service);
-    key_c(k, kind);
+    key_str(k, kind->scope == SCOPE_WORLD ? STR("") : account);
+    key_str(k, kind->scope == SCOPE_REGION ? region : STR(""));
+    key_c(k, kind->service);
+    key_c(k, kind->name);
 }
 
-void op_key(const struct op *op, struct key *k, const char *service, const char *kind)
+void op_key(const struct op *op, struct key *k, const struct record_kind *kind)
 {
-    begin(op, k, op->account, op->region, service, kind);
-}
-
-void op_key_global(const struct op *op, struct key *k, const char *service, const char *kind)
-{
-    begin(op, k, op->account, STR(""), service, kind);
-}
-
-void op_key_world(const struct op *op, struct key *k, const char *service, const char *kind)
-{
-    begin(op, k, STR(""), STR(""), service, kind);
-}
-
-void op_key_in(const struct op *op, struct key *k, struct str account, struct str region, const char *service, const char *kind)
-{
-    begin(op, k, account, region, service, kind);
+    op_key_in(op, k, op->account, op->region, kind);
 }
 
 int op_rec_decode(struct op *op, struct str value, const struct shape *shape, void *ret)

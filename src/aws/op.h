@@ -83,11 +83,10 @@ struct op {
 static inline int64_t op_now_ms(const struct op *op) { return op->now_ms; }
 
 /* ---- keys: the one place where they begin, so that no service reaches another account or region by mistake ----
- * A key is (space, partition, account, region, service, kind, then the caller's elements). kind is a short word, unique in the service. */
-void op_key(const struct op *op, struct key *k, const char *service, const char *kind);         /* account + region of op */
-void op_key_global(const struct op *op, struct key *k, const char *service, const char *kind);  /* account, no region (IAM) */
-void op_key_world(const struct op *op, struct key *k, const char *service, const char *kind);   /* neither (bucket names) */
-void op_key_in(const struct op *op, struct key *k, struct str account, struct str region, const char *service, const char *kind);
+ * A key is (space, partition, account, region, service, kind, then the caller's elements). The kind is a row of the room's .rec file: it says whether
+ * account and region are part of the key, and what the value is. */
+void op_key(const struct op *op, struct key *k, const struct record_kind *kind); /* of op's account and region */
+void op_key_in(const struct op *op, struct key *k, struct str account, struct str region, const struct record_kind *kind);
 
 /* ---- records: shapes stored in CBOR; unknown members of a newer program are skipped ---- */
 int op_rec_get(struct op *op, const struct key *k, const struct shape *shape, void *ret);       /* E_NOT_FOUND, E_CORRUPT, E_IO */

@@ -47,6 +47,16 @@ struct known_op {
     const char *needs; /* what it cannot be without, blank-separated: "?partNumber ?uploadId x-amz-copy-source"; or NULL */
 };
 
+/* Whose a record is: what its key holds of account and region (aws/op.h). */
+enum record_scope { SCOPE_REGION /* an account's in one region */, SCOPE_ACCOUNT /* an account's (IAM) */, SCOPE_WORLD /* nobody's (bucket names) */ };
+
+/* One kind of record that a service keeps, from the `kind` rows of its .rec file: sqs_kind_queue. */
+struct record_kind {
+    const char *service, *name; /* as they stand in the key; never renamed */
+    enum record_scope scope;
+    const struct shape *shape;  /* of the value; NULL: bytes of the room's own, or none */
+};
+
 struct service_row {
     const char *name;              /* the room: "sqs", "monitoring" */
     const char *signing_name;      /* in the credential scope: "sqs", "execute-api", "monitoring" */
@@ -65,6 +75,7 @@ struct service_row {
     uint32_t n_known_ops;
     const struct aws_error *errors;
     uint32_t n_errors;
+    const struct record_kind *const *kinds; /* NULL-terminated */
     /* The policy of a resource of this service, as JSON in op->arena, or absent; and whose it is, where its ARN does not say (else left alone).
      * NULL: the service has none. */
     int (*resource_policy)(struct op *op, struct str arn, struct str *ret_policy, struct str *ret_account);

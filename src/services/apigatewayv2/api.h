@@ -11,14 +11,14 @@
 
 enum { APIGW_TIMEOUT_MS = 30000, APIGW_BODY_BYTES_MAX = 10 * 1024 * 1024, APIGW_PAGE_MAX = 500 };
 
-void api_key(struct op *op, struct key *k, const char *kind, struct str api_id); /* kind "api", or the prefix of a part's kind */
+void api_key(struct op *op, struct key *k, const struct record_kind *kind, struct str api_id); /* the kind api, or the prefix of a part's kind */
 int api_get(struct op *op, struct str api_id, struct apigatewayv2_Api *ret);      /* E_AWS NotFoundException */
-/* A part of an API: kind "integration", "route", "stage", "deployment". */
-int part_get(struct op *op, const char *kind, struct str api_id, struct str id, const struct shape *shape, void *ret);
-int part_put(struct op *op, const char *kind, struct str api_id, struct str id, const struct shape *shape, const void *part);
-int part_delete(struct op *op, const char *kind, struct str api_id, struct str id);
+/* A part of an API: of the kind integration, route, stage or deployment. */
+int part_get(struct op *op, const struct record_kind *kind, struct str api_id, struct str id, void *ret);
+int part_put(struct op *op, const struct record_kind *kind, struct str api_id, struct str id, const void *part);
+int part_delete(struct op *op, const struct record_kind *kind, struct str api_id, struct str id);
 /* Every part of a kind: fn is called with the stored bytes until it answers <0. */
-int part_each(struct op *op, const char *kind, struct str api_id, int (*fn)(struct op *op, void *ctx, struct str value), void *ctx);
+int part_each(struct op *op, const struct record_kind *kind, struct str api_id, int (*fn)(struct op *op, void *ctx, struct str value), void *ctx);
 
 /* ---- the door's half ---- */
 

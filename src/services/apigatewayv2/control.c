@@ -37,16 +37,16 @@ struct str apigatewayv2_arn_tagged(struct op *op, struct str ResourceArn) { retu
 
 /* ---- records ---- */
 
-void api_key(struct op *op, struct key *k, const char *kind, struct str api_id)
+void api_key(struct op *op, struct key *k, const struct record_kind *kind, struct str api_id)
 {
-    op_key(op, k, "apigatewayv2", kind);
+    op_key(op, k, kind);
     key_str(k, api_id);
 }
 
 int api_get(struct op *op, struct str api_id, struct apigatewayv2_Api *ret)
 {
     struct key k;
-    api_key(op, &k, "api", api_id);
+    api_key(op, &k, &apigatewayv2_kind_api, api_id);
     int rc = op_rec_get(op, &k, &apigatewayv2_Api_shape, ret);
     return rc == E_NOT_FOUND ? aws_fail(op, APIGATEWAYV2_NotFoundException, "Invalid API identifier specified %.*s:%.*s", STR_ARG(op->account), STR_ARG(api_id))
                              : rc;
@@ -55,11 +55,11 @@ int api_get(struct op *op, struct str api_id, struct apigatewayv2_Api *ret)
 static int api_put(struct op *op, const struct apigatewayv2_Api *api)
 {
     struct key k;
-    api_key(op, &k, "api", api->ApiId);
+    api_key(op, &k, &apigatewayv2_kind_api, api->ApiId);
     return op_rec_put(op, &k, &apigatewayv2_Api_shape, api);
 }
 
-int part_get(struct op *op, const char *kind, struct str api_id, struct str id, const struct shape *shape, void *ret)
+int part_get(struct op *op, const struct record_kind *kind, struct str api_id, struct str id, void *ret)
 {
     struct apigatewayv2_Api api = { 0 };
     struct key k;
@@ -68,21 +68,21 @@ int part_get(struct op *op, const char *kind, struct str api_id, struct str id, 
         return rc;
     api_key(op, &k, kind, api_id);
     key_str(&k, id);
-    rc = op_rec_get(op, &k, shape, ret);
+    rc = op_rec_get(op, &k, kind->shape, ret);
     return rc == E_NOT_FOUND ? aws_fail(op, APIGATEWAYV2_NotFoundException, "Invalid %s identifier specified %.*s",
-                                        strcmp(kind, "integration") == 0 ? "Integration" : strcmp(kind, "route") == 0 ? "Route"
-                                        : strcmp(kind, "stage") == 0 ? "stage" : "Deployment", STR_ARG(id)) : rc;
+                                        kind == &apigatewayv2_kind_integration ? "Integration" : kind == &apigatewayv2_kind_route ? "Route"
+                                        : kind == &apigatewayv2_kind_stage ? "stage" : "Deployment", STR_ARG(id)) : rc;
 }
 
-int part_put(struct op *op, const char *kind, struct str api_id, struct str id, const struct shape *shape, const void *part)
+int part_put(struct op *op, const struct record_kind *kind, struct str api_id, struct str id, const void *part)
 {
     struct key k;
     api_key(op, &k, kind, api_id);
     key_str(&k, id);
-    return op_rec_put(op, &k, shape, part);
+    return op_rec_put(op, &k, kind->shape, part);
 }
 
-int part_delete(struct op *op, const char *kind, struct str api_id, struct str id)
+int part_delete(struct op *op, const struct record_kind *kind, struct str api_id, struct str id)
 {
     struct key k;
     api_key(op, &k, kind, api_id);
@@ -90,7 +90,7 @@ int part_delete(struct op *op, const char *kind, struct str api_id, struct str i
     return op_rec_delete(op, &k);
 }
 
-int part_each(struct op *op, const char *kind, struct str api_id, int (*fn)(struct op *op, void *ctx, struct str value), void *ctx)
+int part_each(struct op *op, const struct record_kind *kind, struct str api_id, int (*fn)(struct op *op, void *ctx, struct str value), void *ctx)
 {
     struct key from, to;
     api_key(op, &from, kind, api_id);
@@ -129,7 +129,7 @@ int apigatewayv2_CreateApi(struct op *op, const struct apigatewayv2_CreateApi_in
     api.Tags.set = true;
     struct key k;
     struct apigatewayv2_rec_Owner owner = { .Account = op->account, .Region = op->region };
-    op_key_world(op, &k, "apigatewayv2", "owner");
+    op_key(op, &k, &apigatewayv2_kind_owner);
     key_str(&k, api.ApiId);
     int rc = op_rec_put(op, &k, &apigatewayv2_rec_Owner_shape, &owner);
     if (!rc)
@@ -152,7 +152,7 @@ int apigatewayv2_GetApi(struct op *op, const struct apigatewayv2_GetApi_in *in, 
 int apigatewayv2_GetApis(struct op *op, const struct apigatewayv2_GetApis_in *in, struct apigatewayv2_GetApis_out *out)
 {
     struct key from, to;
-    op_key(op, &from, "apigatewayv2", "api");
+    op_key(op, &from, &apigatewayv2_kind_api);
     key_after_prefix(&from, &to);
     if (in->NextToken.p) {
         key_str(&from, in->NextToken);
@@ -198,7 +198,7 @@ int apigatewayv2_DeleteCorsConfiguration(struct op *op, const struct apigatewayv
     return rc ? rc : api_put(op, &api);
 }
 
-static int delete_below(struct op *op, const char *kind, struct str api_id)
+static int delete_below(struct op *op, const struct record_kind *kind, struct str api_id)
 {
     struct key from, to;
     api_key(op, &from, kind, api_id);
@@ -214,7 +214,9 @@ static int delete_below(struct op *op, const char *kind, struct str api_id)
 
 int apigatewayv2_DeleteApi(struct op *op, const struct apigatewayv2_DeleteApi_in *in, struct apigatewayv2_DeleteApi_out *out)
 {
-    static const char *const kinds[] = { "api", "integration", "route", "stage", "deployment" };
+    static const struct record_kind *const kinds[] = {
+        &apigatewayv2_kind_api, &apigatewayv2_kind_integration, &apigatewayv2_kind_route, &apigatewayv2_kind_stage, &apigatewayv2_kind_deployment,
+    };
     struct apigatewayv2_Api api = { 0 };
     struct key k;
     int rc = api_get(op, in->ApiId, &api);
@@ -222,7 +224,7 @@ int apigatewayv2_DeleteApi(struct op *op, const struct apigatewayv2_DeleteApi_in
         return rc;
     for (size_t i = 0; rc == 0 && i < sizeof kinds / sizeof *kinds; i++)
         rc = delete_below(op, kinds[i], in->ApiId);
-    op_key_world(op, &k, "apigatewayv2", "owner");
+    op_key(op, &k, &apigatewayv2_kind_owner);
     key_str(&k, in->ApiId);
     return rc ? rc : op_rec_delete(op, &k);
 }
@@ -246,10 +248,10 @@ static int quick_create(struct op *op, const struct apigatewayv2_CreateApi_in *i
     };
     if (!str_is(integration.IntegrationType, "AWS_PROXY"))
         return aws_unsupported(op, "a target other than a Lambda function");
-    int rc = part_put(op, "integration", api_id, integration.IntegrationId, &apigatewayv2_Integration_shape, &integration);
+    int rc = part_put(op, &apigatewayv2_kind_integration, api_id, integration.IntegrationId, &integration);
     if (!rc)
-        rc = part_put(op, "route", api_id, route.RouteId, &apigatewayv2_Route_shape, &route);
-    return rc ? rc : part_put(op, "stage", api_id, stage.StageName, &apigatewayv2_Stage_shape, &stage);
+        rc = part_put(op, &apigatewayv2_kind_route, api_id, route.RouteId, &route);
+    return rc ? rc : part_put(op, &apigatewayv2_kind_stage, api_id, stage.StageName, &stage);
 }
 
 /* ---- tags: of APIs and stages ---- */
@@ -277,7 +279,7 @@ static int tagged_get(struct op *op, struct str arn_text, struct tagged *ret)
     str_cut_last(rest, '/', &rest, &stage);
     ret->is_stage = true;
     ret->tags = &ret->stage.Tags;
-    return part_get(op, "stage", ret->api_id, stage, &apigatewayv2_Stage_shape, &ret->stage);
+    return part_get(op, &apigatewayv2_kind_stage, ret->api_id, stage, &ret->stage);
 }
 
 static int tagged_put(struct op *op, struct tagged *t)
@@ -285,7 +287,7 @@ static int tagged_put(struct op *op, struct tagged *t)
     const char *wrong = tags_check(t->tags, &tag_rules_usual);
     if (wrong)
         return aws_fail(op, APIGATEWAYV2_BadRequestException, "%s", wrong);
-    return t->is_stage ? part_put(op, "stage", t->api_id, t->stage.StageName, &apigatewayv2_Stage_shape, &t->stage) : api_put(op, &t->api);
+    return t->is_stage ? part_put(op, &apigatewayv2_kind_stage, t->api_id, t->stage.StageName, &t->stage) : api_put(op, &t->api);
 }
 
 int apigatewayv2_GetTags(struct op *op, const struct apigatewayv2_GetTags_in *in, struct apigatewayv2_GetTags_out *out)

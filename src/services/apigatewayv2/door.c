@@ -65,7 +65,7 @@ static int find_owner(struct op *op, void *ctx)
     struct owner *o = ctx;
     struct apigatewayv2_rec_Owner rec = { 0 };
     struct key k;
-    op_key_world(op, &k, "apigatewayv2", "owner");
+    op_key(op, &k, &apigatewayv2_kind_owner);
     key_str(&k, o->id);
     int rc = op_rec_get(op, &k, &apigatewayv2_rec_Owner_shape, &rec);
     o->found = rc == 0;
@@ -80,7 +80,7 @@ static int find_stage(struct op *op, struct api_request *r, struct str path)
     struct str first, rest;
     str_cut(str_sub(path, 1, path.n), '/', &first, &rest);
     struct key k;
-    api_key(op, &k, "stage", r->api_id);
+    api_key(op, &k, &apigatewayv2_kind_stage, r->api_id);
     key_str(&k, first);
     int rc = first.n ? op_rec_get(op, &k, &apigatewayv2_Stage_shape, &r->stage) : E_NOT_FOUND;
     r->raw_path = path;
@@ -93,7 +93,7 @@ static int find_stage(struct op *op, struct api_request *r, struct str path)
     }
     if (rc != E_NOT_FOUND)
         return rc;
-    api_key(op, &k, "stage", r->api_id);
+    api_key(op, &k, &apigatewayv2_kind_stage, r->api_id);
     key_c(&k, "$default");
     return op_rec_get(op, &k, &apigatewayv2_Stage_shape, &r->stage);
 }
@@ -104,7 +104,7 @@ static int find_integration(struct op *op, struct api_request *r)
     struct key k;
     if (!str_cut(r->route.Target, '/', &kind, &id))
         return E_NOT_FOUND;
-    api_key(op, &k, "integration", r->api_id);
+    api_key(op, &k, &apigatewayv2_kind_integration, r->api_id);
     key_str(&k, id);
     return op_rec_get(op, &k, &apigatewayv2_Integration_shape, &r->integration);
 }

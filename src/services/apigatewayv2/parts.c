@@ -42,13 +42,13 @@ int apigatewayv2_CreateIntegration(struct op *op, const struct apigatewayv2_Crea
     if (i.TimeoutInMillis.v < 50 || i.TimeoutInMillis.v > APIGW_TIMEOUT_MS)
         return aws_fail(op, APIGATEWAYV2_BadRequestException, "Timeout should be between 50 ms and 30000 ms");
     overlay(&apigatewayv2_Integration_shape, &i, op->row->out, out);
-    return part_put(op, "integration", in->ApiId, i.IntegrationId, &apigatewayv2_Integration_shape, &i);
+    return part_put(op, &apigatewayv2_kind_integration, in->ApiId, i.IntegrationId, &i);
 }
 
 int apigatewayv2_GetIntegration(struct op *op, const struct apigatewayv2_GetIntegration_in *in, struct apigatewayv2_GetIntegration_out *out)
 {
     struct apigatewayv2_Integration i = { 0 };
-    int rc = part_get(op, "integration", in->ApiId, in->IntegrationId, &apigatewayv2_Integration_shape, &i);
+    int rc = part_get(op, &apigatewayv2_kind_integration, in->ApiId, in->IntegrationId, &i);
     overlay(&apigatewayv2_Integration_shape, &i, op->row->out, out);
     return rc;
 }
@@ -56,7 +56,7 @@ int apigatewayv2_GetIntegration(struct op *op, const struct apigatewayv2_GetInte
 int apigatewayv2_UpdateIntegration(struct op *op, const struct apigatewayv2_UpdateIntegration_in *in, struct apigatewayv2_UpdateIntegration_out *out)
 {
     struct apigatewayv2_Integration i = { 0 };
-    int rc = part_get(op, "integration", in->ApiId, in->IntegrationId, &apigatewayv2_Integration_shape, &i);
+    int rc = part_get(op, &apigatewayv2_kind_integration, in->ApiId, in->IntegrationId, &i);
     if (!rc && (in->RequestParameters.n || in->ResponseParameters.n || in->TlsConfig))
         rc = aws_unsupported(op, "RequestParameters, ResponseParameters or TlsConfig");
     if (rc)
@@ -64,7 +64,7 @@ int apigatewayv2_UpdateIntegration(struct op *op, const struct apigatewayv2_Upda
     overlay(op->row->in, in, &apigatewayv2_Integration_shape, &i);
     rc = check_lambda_uri(op, i.IntegrationType, i.IntegrationUri);
     overlay(&apigatewayv2_Integration_shape, &i, op->row->out, out);
-    return rc ? rc : part_put(op, "integration", in->ApiId, in->IntegrationId, &apigatewayv2_Integration_shape, &i);
+    return rc ? rc : part_put(op, &apigatewayv2_kind_integration, in->ApiId, in->IntegrationId, &i);
 }
 
 /* An integration that a route still targets stays. */
@@ -86,12 +86,12 @@ int apigatewayv2_DeleteIntegration(struct op *op, const struct apigatewayv2_Dele
 {
     struct apigatewayv2_Integration i = { 0 };
     struct user u = { .target = str_printf(op->arena, "integrations/%.*s", STR_ARG(in->IntegrationId)) };
-    int rc = part_get(op, "integration", in->ApiId, in->IntegrationId, &apigatewayv2_Integration_shape, &i);
+    int rc = part_get(op, &apigatewayv2_kind_integration, in->ApiId, in->IntegrationId, &i);
     if (!rc)
-        rc = part_each(op, "route", in->ApiId, find_user, &u);
+        rc = part_each(op, &apigatewayv2_kind_route, in->ApiId, find_user, &u);
     if (!rc && u.route_id.p)
         rc = aws_fail(op, APIGATEWAYV2_BadRequestException, "Cannot delete Integration, it is referenced by Route %.*s", STR_ARG(u.route_id));
-    return rc ? rc : part_delete(op, "integration", in->ApiId, in->IntegrationId);
+    return rc ? rc : part_delete(op, &apigatewayv2_kind_integration, in->ApiId, in->IntegrationId);
 }
 
 /* ---- routes ---- */
@@ -133,10 +133,10 @@ static int put_route(struct op *op, struct str api_id, const struct apigatewayv2
     if (!rc && !str_is(r->AuthorizationType, "NONE"))
         rc = aws_unsupported(op, "AuthorizationType other than NONE");
     if (!rc)
-        rc = part_each(op, "route", api_id, find_twin, &t);
+        rc = part_each(op, &apigatewayv2_kind_route, api_id, find_twin, &t);
     if (!rc && t.found.p)
         rc = aws_fail(op, APIGATEWAYV2_ConflictException, "Route with key %.*s already exists for this API", STR_ARG(r->RouteKey));
-    return rc ? rc : part_put(op, "route", api_id, r->RouteId, &apigatewayv2_Route_shape, r);
+    return rc ? rc : part_put(op, &apigatewayv2_kind_route, api_id, r->RouteId, r);
 }
 
 int apigatewayv2_CreateRoute(struct op *op, const struct apigatewayv2_CreateRoute_in *in, struct apigatewayv2_CreateRoute_out *out)
@@ -159,7 +159,7 @@ int apigatewayv2_CreateRoute(struct op *op, const struct apigatewayv2_CreateRout
 int apigatewayv2_GetRoute(struct op *op, const struct apigatewayv2_GetRoute_in *in, struct apigatewayv2_GetRoute_out *out)
 {
     struct apigatewayv2_Route r = { 0 };
-    int rc = part_get(op, "route", in->ApiId, in->RouteId, &apigatewayv2_Route_shape, &r);
+    int rc = part_get(op, &apigatewayv2_kind_route, in->ApiId, in->RouteId, &r);
     overlay(&apigatewayv2_Route_shape, &r, op->row->out, out);
     return rc;
 }
@@ -167,7 +167,7 @@ int apigatewayv2_GetRoute(struct op *op, const struct apigatewayv2_GetRoute_in *
 int apigatewayv2_UpdateRoute(struct op *op, const struct apigatewayv2_UpdateRoute_in *in, struct apigatewayv2_UpdateRoute_out *out)
 {
     struct apigatewayv2_Route r = { 0 };
-    int rc = part_get(op, "route", in->ApiId, in->RouteId, &apigatewayv2_Route_shape, &r);
+    int rc = part_get(op, &apigatewayv2_kind_route, in->ApiId, in->RouteId, &r);
     if (!rc && (in->RequestParameters.n || in->RequestModels.n || opt_bool(in->ApiKeyRequired, false)))
         rc = aws_unsupported(op, "RequestParameters, RequestModels or ApiKeyRequired");
     if (rc)
@@ -180,8 +180,8 @@ int apigatewayv2_UpdateRoute(struct op *op, const struct apigatewayv2_UpdateRout
 int apigatewayv2_DeleteRoute(struct op *op, const struct apigatewayv2_DeleteRoute_in *in, struct apigatewayv2_DeleteRoute_out *out)
 {
     struct apigatewayv2_Route r = { 0 };
-    int rc = part_get(op, "route", in->ApiId, in->RouteId, &apigatewayv2_Route_shape, &r);
-    return rc ? rc : part_delete(op, "route", in->ApiId, in->RouteId);
+    int rc = part_get(op, &apigatewayv2_kind_route, in->ApiId, in->RouteId, &r);
+    return rc ? rc : part_delete(op, &apigatewayv2_kind_route, in->ApiId, in->RouteId);
 }
 
 /* ---- deployments: routes are live at once in an auto-deployed stage; a deployment is only a record ---- */
@@ -192,7 +192,7 @@ static int deploy(struct op *op, struct str api_id, bool automatic, struct str d
         .DeploymentId = id_alnum(op, 6), .AutoDeployed = SOME_BOOL(automatic), .CreatedDate = SOME_I64(op_now_ms(op) / 1000 * 1000),
         .DeploymentStatus = STR("DEPLOYED"), .Description = description,
     };
-    return part_put(op, "deployment", api_id, ret->DeploymentId, &apigatewayv2_Deployment_shape, ret);
+    return part_put(op, &apigatewayv2_kind_deployment, api_id, ret->DeploymentId, ret);
 }
 
 int apigatewayv2_CreateDeployment(struct op *op, const struct apigatewayv2_CreateDeployment_in *in, struct apigatewayv2_CreateDeployment_out *out)
@@ -204,10 +204,10 @@ int apigatewayv2_CreateDeployment(struct op *op, const struct apigatewayv2_Creat
     if (!rc)
         rc = deploy(op, in->ApiId, false, in->Description, &d);
     if (!rc && in->StageName.p) {
-        rc = part_get(op, "stage", in->ApiId, in->StageName, &apigatewayv2_Stage_shape, &stage);
+        rc = part_get(op, &apigatewayv2_kind_stage, in->ApiId, in->StageName, &stage);
         stage.DeploymentId = d.DeploymentId;
         if (!rc)
-            rc = part_put(op, "stage", in->ApiId, in->StageName, &apigatewayv2_Stage_shape, &stage);
+            rc = part_put(op, &apigatewayv2_kind_stage, in->ApiId, in->StageName, &stage);
     }
     if (!rc)
         overlay(&apigatewayv2_Deployment_shape, &d, op->row->out, out);
@@ -217,7 +217,7 @@ int apigatewayv2_CreateDeployment(struct op *op, const struct apigatewayv2_Creat
 int apigatewayv2_GetDeployment(struct op *op, const struct apigatewayv2_GetDeployment_in *in, struct apigatewayv2_GetDeployment_out *out)
 {
     struct apigatewayv2_Deployment d = { 0 };
-    int rc = part_get(op, "deployment", in->ApiId, in->DeploymentId, &apigatewayv2_Deployment_shape, &d);
+    int rc = part_get(op, &apigatewayv2_kind_deployment, in->ApiId, in->DeploymentId, &d);
     overlay(&apigatewayv2_Deployment_shape, &d, op->row->out, out);
     return rc;
 }
@@ -225,8 +225,8 @@ int apigatewayv2_GetDeployment(struct op *op, const struct apigatewayv2_GetDeplo
 int apigatewayv2_DeleteDeployment(struct op *op, const struct apigatewayv2_DeleteDeployment_in *in, struct apigatewayv2_DeleteDeployment_out *out)
 {
     struct apigatewayv2_Deployment d = { 0 };
-    int rc = part_get(op, "deployment", in->ApiId, in->DeploymentId, &apigatewayv2_Deployment_shape, &d);
-    return rc ? rc : part_delete(op, "deployment", in->ApiId, in->DeploymentId);
+    int rc = part_get(op, &apigatewayv2_kind_deployment, in->ApiId, in->DeploymentId, &d);
+    return rc ? rc : part_delete(op, &apigatewayv2_kind_deployment, in->ApiId, in->DeploymentId);
 }
 
 /* ---- stages ---- */
@@ -253,7 +253,7 @@ int apigatewayv2_CreateStage(struct op *op, const struct apigatewayv2_CreateStag
     int rc = api_get(op, in->ApiId, &api);
     if (rc)
         return rc;
-    api_key(op, &k, "stage", in->ApiId);
+    api_key(op, &k, &apigatewayv2_kind_stage, in->ApiId);
     key_str(&k, in->StageName);
     if (op_rec_has(op, &k))
         return aws_fail(op, APIGATEWAYV2_ConflictException, "Stage already exists");
@@ -272,13 +272,13 @@ int apigatewayv2_CreateStage(struct op *op, const struct apigatewayv2_CreateStag
         s.LastDeploymentStatusMessage = str_printf(op->arena, "Successfully deployed stage with deployment ID '%.*s'", STR_ARG(d.DeploymentId));
     }
     overlay(&apigatewayv2_Stage_shape, &s, op->row->out, out);
-    return rc ? rc : part_put(op, "stage", in->ApiId, in->StageName, &apigatewayv2_Stage_shape, &s);
+    return rc ? rc : part_put(op, &apigatewayv2_kind_stage, in->ApiId, in->StageName, &s);
 }
 
 int apigatewayv2_GetStage(struct op *op, const struct apigatewayv2_GetStage_in *in, struct apigatewayv2_GetStage_out *out)
 {
     struct apigatewayv2_Stage s = { 0 };
-    int rc = part_get(op, "stage", in->ApiId, in->StageName, &apigatewayv2_Stage_shape, &s);
+    int rc = part_get(op, &apigatewayv2_kind_stage, in->ApiId, in->StageName, &s);
     overlay(&apigatewayv2_Stage_shape, &s, op->row->out, out);
     return rc;
 }
@@ -286,21 +286,21 @@ int apigatewayv2_GetStage(struct op *op, const struct apigatewayv2_GetStage_in *
 int apigatewayv2_UpdateStage(struct op *op, const struct apigatewayv2_UpdateStage_in *in, struct apigatewayv2_UpdateStage_out *out)
 {
     struct apigatewayv2_Stage s = { 0 };
-    int rc = part_get(op, "stage", in->ApiId, in->StageName, &apigatewayv2_Stage_shape, &s);
+    int rc = part_get(op, &apigatewayv2_kind_stage, in->ApiId, in->StageName, &s);
     if (rc)
         return rc;
     overlay(op->row->in, in, &apigatewayv2_Stage_shape, &s);
     s.LastUpdatedDate = SOME_I64(op_now_ms(op) / 1000 * 1000);
     rc = check_stage(op, &s);
     overlay(&apigatewayv2_Stage_shape, &s, op->row->out, out);
-    return rc ? rc : part_put(op, "stage", in->ApiId, in->StageName, &apigatewayv2_Stage_shape, &s);
+    return rc ? rc : part_put(op, &apigatewayv2_kind_stage, in->ApiId, in->StageName, &s);
 }
 
 int apigatewayv2_DeleteStage(struct op *op, const struct apigatewayv2_DeleteStage_in *in, struct apigatewayv2_DeleteStage_out *out)
 {
     struct apigatewayv2_Stage s = { 0 };
-    int rc = part_get(op, "stage", in->ApiId, in->StageName, &apigatewayv2_Stage_shape, &s);
-    return rc ? rc : part_delete(op, "stage", in->ApiId, in->StageName);
+    int rc = part_get(op, &apigatewayv2_kind_stage, in->ApiId, in->StageName, &s);
+    return rc ? rc : part_delete(op, &apigatewayv2_kind_stage, in->ApiId, in->StageName);
 }
 
 /* ---- lists: an API holds few parts, so one page has them all ---- */
@@ -316,10 +316,10 @@ int apigatewayv2_DeleteStage(struct op *op, const struct apigatewayv2_DeleteStag
         struct apigatewayv2_Api api = { 0 };                                                                             \
         int rc = api_get(op, in->ApiId, &api);                                                                           \
         out->Items.set = true;                                                                                           \
-        return rc ? rc : part_each(op, kind, in->ApiId, list_##Shape, out);                                              \
+        return rc ? rc : part_each(op, &apigatewayv2_kind_##kind, in->ApiId, list_##Shape, out);                         \
     }
 
-LISTS(GetIntegrations, "integration", Integration)
-LISTS(GetRoutes, "route", Route)
-LISTS(GetStages, "stage", Stage)
-LISTS(GetDeployments, "deployment", Deployment)
+LISTS(GetIntegrations, integration, Integration)
+LISTS(GetRoutes, route, Route)
+LISTS(GetStages, stage, Stage)
+LISTS(GetDeployments, deployment, Deployment)

@@ -91,7 +91,7 @@ static int consider(struct op *op, void *ctx, struct str value)
 int route_find(struct op *op, struct api_request *r)
 {
     struct best b = { .r = r };
-    int rc = part_each(op, "route", r->api_id, consider, &b);
+    int rc = part_each(op, &apigatewayv2_kind_route, r->api_id, consider, &b);
     if (rc)
         return rc;
     return b.found ? 0 : E_NOT_FOUND;

@@ -13,7 +13,7 @@ enum { STORED_VERSION = 1, STORED_HEAD_BYTES = 5, PRIMARY_IN_INDEX_BYTES_MAX = 1
 
 void container_key(struct op *op, struct key *k, struct str container)
 {
-    op_key(op, k, "dynamodb", "item");
+    op_key(op, k, &dynamodb_kind_item);
     key_str(k, container);
 }
 
@@ -246,7 +246,7 @@ int index_add(struct op *op, const struct table *t, const struct table_index *x,
 
 void ttl_key(struct op *op, struct key *k, struct str generation)
 {
-    op_key(op, k, "dynamodb", "ttl");
+    op_key(op, k, &dynamodb_kind_ttl);
     key_str(k, generation);
 }
 
@@ -278,7 +278,7 @@ static int wake_at(struct op *op, const struct table *t, int64_t expiry_s)
     struct key k;
     struct str value;
     int64_t due;
-    op_key(op, &k, "dynamodb", "ttlnext");
+    op_key(op, &k, &dynamodb_kind_ttlnext);
     key_str(&k, t->rec->TtlGeneration);
     int rc = txn_get(op->txn, key_view(&k), &value);
     if (rc < 0 && rc != E_NOT_FOUND)

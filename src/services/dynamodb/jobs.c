@@ -67,7 +67,7 @@ int dynamodb_job_ttl(struct op *op, struct str name)
         rc = expire_one(op, &t, e.index_keys.v[i], e.item_keys.v[i]);
     if (rc < 0)
         return rc;
-    op_key(op, &k, "dynamodb", "ttlnext");
+    op_key(op, &k, &dynamodb_kind_ttlnext);
     key_str(&k, t.rec->TtlGeneration);
     if (e.next_s == 0)
         return txn_delete(op->txn, key_view(&k));
@@ -77,10 +77,10 @@ int dynamodb_job_ttl(struct op *op, struct str name)
 
 /* ---- dynamodb.clear: payload is the beginning of the keys that go ---- */
 
-int job_clear(struct op *op, const char *kind, struct str container)
+int job_clear(struct op *op, const struct record_kind *kind, struct str container)
 {
     struct key k;
-    op_key(op, &k, "dynamodb", kind);
+    op_key(op, &k, kind);
     key_str(&k, container);
     return op_outbox(op, "dynamodb.clear", str_dup(op->arena, key_view(&k)));
 }

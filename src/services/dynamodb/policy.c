@@ -10,7 +10,7 @@ enum { POLICY_BYTES_MAX = 20 * 1024 };
 
 static void policy_key(struct op *op, struct key *k, struct str table)
 {
-    op_key(op, k, "dynamodb", "policy");
+    op_key(op, k, &dynamodb_kind_policy);
     key_str(k, table);
 }
 
@@ -58,7 +58,7 @@ int dynamodb_resource_policy(struct op *op, struct str arn, struct str *ret_poli
     *ret_policy = STR_NONE;
     if (arn_parse(arn, &parts) < 0 || !str_starts(parts.resource, STR("table/")))
         return 0;
-    op_key_in(op, &k, parts.account, parts.region, "dynamodb", "policy");
+    op_key_in(op, &k, parts.account, parts.region, &dynamodb_kind_policy);
     key_str(&k, table_name(arn));
     int rc = op_rec_get(op, &k, &dynamodb_rec_Policy_shape, &rec);
     if (rc == 0)

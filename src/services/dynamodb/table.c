@@ -27,7 +27,7 @@ struct str table_arn(struct op *op, struct str name_or_arn)
 
 void table_key(const struct op *op, struct key *k, struct str name)
 {
-    op_key(op, k, "dynamodb", "table");
+    op_key(op, k, &dynamodb_kind_table);
     key_str(k, name);
 }
 
@@ -135,7 +135,7 @@ bool key_schema_has(const struct key_schema *s, struct str name)
 
 static void extra_key(struct op *op, struct key *k, struct str table_id)
 {
-    op_key(op, k, "dynamodb", "extra");
+    op_key(op, k, &dynamodb_kind_extra);
     key_str(k, table_id);
 }
 
@@ -166,7 +166,7 @@ int extra_drop(struct op *op, struct str table_id)
 
 static void stats_key(struct op *op, struct key *k, struct str container)
 {
-    op_key(op, k, "dynamodb", "stats");
+    op_key(op, k, &dynamodb_kind_stats);
     key_str(k, container);
 }
 

@@ -68,7 +68,7 @@ int table_describe(struct op *op, const struct table *t, const char *status, str
 bool key_schema_has(const struct key_schema *s, struct str name);
 
 /* ---- asking for a background job (jobs.c) ---- */
-int job_clear(struct op *op, const char *kind, struct str container); /* removes every record (kind, container, ...) */
+int job_clear(struct op *op, const struct record_kind *kind, struct str container); /* removes every record (kind, container, ...) */
 int job_fill(struct op *op, struct str table, struct str target);     /* index id or TTL generation: brings existing items into it */
 
 

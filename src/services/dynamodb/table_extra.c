@@ -83,14 +83,14 @@ int ttl_stop(struct op *op, const struct table *t)
     struct key k;
     if (!t->rec->TtlGeneration.p)
         return 0;
-    op_key(op, &k, "dynamodb", "ttlnext");
+    op_key(op, &k, &dynamodb_kind_ttlnext);
     key_str(&k, t->rec->TtlGeneration);
     int rc = txn_delete(op->txn, key_view(&k));
     if (rc == 0)
         rc = op_timer_cancel(op, "dynamodb.ttl", t->rec->TtlGeneration);
     if (rc == E_NOT_FOUND)
         rc = 0;
-    return rc < 0 ? rc : job_clear(op, "ttl", t->rec->TtlGeneration);
+    return rc < 0 ? rc : job_clear(op, &dynamodb_kind_ttl, t->rec->TtlGeneration);
 }
 
 int dynamodb_UpdateTimeToLive(struct op *op, const struct dynamodb_UpdateTimeToLive_in *in, struct dynamodb_UpdateTimeToLive_out *out)

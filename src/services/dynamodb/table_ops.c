@@ -144,11 +144,11 @@ int dynamodb_DeleteTable(struct op *op, const struct dynamodb_DeleteTable_in *in
     if (rc == 0)
         rc = stats_drop(op, t.rec->TableId);
     if (rc == 0)
-        rc = job_clear(op, "item", t.rec->TableId);
+        rc = job_clear(op, &dynamodb_kind_item, t.rec->TableId);
     for (uint32_t i = 0; i < t.n_indexes && rc == 0; i++) {
         rc = stats_drop(op, t.indexes[i].rec->Id);
         if (rc == 0)
-            rc = job_clear(op, "item", t.indexes[i].rec->Id);
+            rc = job_clear(op, &dynamodb_kind_item, t.indexes[i].rec->Id);
     }
     return rc < 0 ? rc : ttl_stop(op, &t);
 }
@@ -160,7 +160,7 @@ int dynamodb_ListTables(struct op *op, const struct dynamodb_ListTables_in *in, 
     struct str key, value;
     int64_t limit = opt_i64(in->Limit, NAMES_MAX);
 
-    op_key(op, &from, "dynamodb", "table");
+    op_key(op, &from, &dynamodb_kind_table);
     key_after_prefix(&from, &to);
     size_t head = from.n;
     if (in->ExclusiveStartTableName.p) {

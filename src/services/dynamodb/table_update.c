@@ -124,7 +124,7 @@ static int delete_index(struct op *op, struct str name, struct dynamodb_rec_Tabl
         return no_index(op, name);
     int rc = stats_drop(op, x->Id);
     if (rc == 0)
-        rc = job_clear(op, "item", x->Id);
+        rc = job_clear(op, &dynamodb_kind_item, x->Id);
     for (; x + 1 < rec->Indexes.v + rec->Indexes.n; x++)
         x[0] = x[1];
     rec->Indexes.n--;

@@ -211,7 +211,7 @@ static struct str digest_of(struct op *op, const struct request *requests, uint3
 
 static void token_key(struct op *op, struct key *k, struct str token)
 {
-    op_key(op, k, "dynamodb", "token");
+    op_key(op, k, &dynamodb_kind_token);
     key_str(k, token);
 }
 

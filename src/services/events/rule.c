@@ -47,13 +47,13 @@ int bus_check(struct op *op, struct str name)
 
 static void rule_key(struct op *op, struct key *k, struct str name)
 {
-    op_key(op, k, "events", "rule");
+    op_key(op, k, &events_kind_rule);
     key_str(k, name);
 }
 
 void rule_prefix(struct op *op, struct key *ret_from, struct key *ret_to)
 {
-    op_key(op, ret_from, "events", "rule");
+    op_key(op, ret_from, &events_kind_rule);
     key_after_prefix(ret_from, ret_to);
 }
 

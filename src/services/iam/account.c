@@ -1,12 +1,12 @@
 /* The account itself: its alias and its numbers. */
 #include "services/iam/common.h"
 
-static void account_key(struct op *op, struct key *k) { op_key_global(op, k, "iam", "account"); }
+static void account_key(struct op *op, struct key *k) { op_key(op, k, &iam_kind_account); }
 
 /* An alias is taken once in the whole world. */
 static void alias_key(struct op *op, struct key *k, struct str alias)
 {
-    op_key_world(op, k, "iam", "alias");
+    op_key(op, k, &iam_kind_alias);
     key_str(k, alias);
 }
 
@@ -57,7 +57,7 @@ int iam_ListAccountAliases(struct op *op, const struct iam_ListAccountAliases_in
     return 0;
 }
 
-static int64_t count(struct op *op, const char *kind)
+static int64_t count(struct op *op, const struct record_kind *kind)
 {
     struct key prefix, to;
     struct str key, value;
@@ -83,9 +83,10 @@ int iam_GetAccountSummary(struct op *op, const struct iam_GetAccountSummary_in *
     struct str_list root_keys = { 0 };
     int rc = iam_keys_of(op, STR(""), &root_keys);
     static const struct {
-        const char *name, *kind;
-    } counted[] = { { "Users", "user" }, { "Groups", "group" }, { "Roles", "role" }, { "Policies", "policy" }, { "InstanceProfiles", "profile" },
-                    { "Providers", "oidc" } };
+        const char *name;
+        const struct record_kind *kind;
+    } counted[] = { { "Users", &iam_kind_user }, { "Groups", &iam_kind_group }, { "Roles", &iam_kind_role }, { "Policies", &iam_kind_policy }, { "InstanceProfiles", &iam_kind_profile },
+                    { "Providers", &iam_kind_oidc } };
     static const struct {
         const char *name;
         int value;
@@ -102,6 +103,6 @@ int iam_GetAccountSummary(struct op *op, const struct iam_GetAccountSummary_in *
     for (size_t i = 0; i < sizeof quotas / sizeof *quotas; i++)
         number(op, out, quotas[i].name, quotas[i].value);
     number(op, out, "AccountAccessKeysPresent", root_keys.n > 0);
-    number(op, out, "PolicyVersionsInUse", count(op, "policy"));
+    number(op, out, "PolicyVersionsInUse", count(op, &iam_kind_policy));
     return rc;
 }

@@ -26,7 +26,7 @@ static int attach(struct op *op, enum iam_kind kind, struct str name, struct str
     if (h.attached->n >= ATTACHED_MAX)
         return aws_fail(op, IAM_LimitExceededException, "Cannot exceed quota for %s: %d", quota_name[kind], ATTACHED_MAX);
     str_list_add(op->arena, h.attached, arn);
-    rc = iam_use_add(op, "attached", arn, iam_kind_name[kind], h.name);
+    rc = iam_use_add(op, &iam_kind_attached, arn, iam_kind_name[kind], h.name);
     return rc ? rc : iam_holder_put(op, &h);
 }
 
@@ -45,7 +45,7 @@ static int detach(struct op *op, enum iam_kind kind, struct str name, struct str
     if (kept == h.attached->n)
         return aws_fail(op, IAM_NoSuchEntityException, "Policy %.*s was not found.", STR_ARG(arn));
     h.attached->n = kept;
-    rc = iam_use_remove(op, "attached", arn, iam_kind_name[kind], h.name);
+    rc = iam_use_remove(op, &iam_kind_attached, arn, iam_kind_name[kind], h.name);
     return rc ? rc : iam_holder_put(op, &h);
 }
 
@@ -145,7 +145,7 @@ int iam_ListEntitiesForPolicy(struct op *op, const struct iam_ListEntitiesForPol
     if (directory_policy_document(op, in->PolicyArn, &document))
         return aws_fail(op, IAM_NoSuchEntityException, "Policy %.*s does not exist or is not attachable.", STR_ARG(in->PolicyArn));
     out->PolicyUsers.set = out->PolicyGroups.set = out->PolicyRoles.set = true;
-    op_key_global(op, &prefix, "iam", str_is(in->PolicyUsageFilter, "PermissionsBoundary") ? "bounded" : "attached");
+    op_key(op, &prefix, str_is(in->PolicyUsageFilter, "PermissionsBoundary") ? &iam_kind_bounded : &iam_kind_attached);
     key_str(&prefix, in->PolicyArn);
     int rc = iam_page_begin(op, &prefix, in->Marker, in->MaxItems, &page);
     if (rc)

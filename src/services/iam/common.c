@@ -129,13 +129,13 @@ size_t iam_document_size(struct str document)
     return n;
 }
 
-static void use_key(struct op *op, struct key *k, const char *how, struct str policy_arn)
+static void use_key(struct op *op, struct key *k, const struct record_kind *how, struct str policy_arn)
 {
-    op_key_global(op, k, "iam", how);
+    op_key(op, k, how);
     key_str(k, policy_arn);
 }
 
-int iam_use_add(struct op *op, const char *how, struct str policy_arn, const char *holder_kind, struct str name)
+int iam_use_add(struct op *op, const struct record_kind *how, struct str policy_arn, const char *holder_kind, struct str name)
 {
     struct key k;
     use_key(op, &k, how, policy_arn);
@@ -144,7 +144,7 @@ int iam_use_add(struct op *op, const char *how, struct str policy_arn, const cha
     return txn_put(op->txn, key_view(&k), STR(""));
 }
 
-int iam_use_remove(struct op *op, const char *how, struct str policy_arn, const char *holder_kind, struct str name)
+int iam_use_remove(struct op *op, const struct record_kind *how, struct str policy_arn, const char *holder_kind, struct str name)
 {
     struct key k;
     use_key(op, &k, how, policy_arn);
@@ -153,7 +153,7 @@ int iam_use_remove(struct op *op, const char *how, struct str policy_arn, const 
     return op_rec_delete(op, &k);
 }
 
-int64_t iam_use_count(struct op *op, const char *how, struct str policy_arn)
+int64_t iam_use_count(struct op *op, const struct record_kind *how, struct str policy_arn)
 {
     struct key k, to;
     struct str key, value;
@@ -174,9 +174,9 @@ int iam_boundary_set(struct op *op, struct str *boundary, struct str arn, const 
     if (arn.p && directory_policy_document(op, arn, &document))
         return aws_fail(op, IAM_NoSuchEntityException, "Scope ARN: %.*s does not exist or is not attachable.", STR_ARG(arn));
     if (boundary->p)
-        rc = iam_use_remove(op, "bounded", *boundary, holder_kind, name);
+        rc = iam_use_remove(op, &iam_kind_bounded, *boundary, holder_kind, name);
     if (rc == 0 && arn.p)
-        rc = iam_use_add(op, "bounded", arn, holder_kind, name);
+        rc = iam_use_add(op, &iam_kind_bounded, arn, holder_kind, name);
     *boundary = arn;
     return rc;
 }

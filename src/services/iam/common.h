@@ -45,9 +45,9 @@ int iam_document_check(struct op *op, struct str document, enum policy_kind kind
 size_t iam_document_size(struct str document); /* without blanks, as the quotas count */
 
 /* ---- who uses a managed policy: an index beside the lists in the holders ---- */
-int iam_use_add(struct op *op, const char *how, struct str policy_arn, const char *holder_kind, struct str name); /* how: "attached", "bounded" */
-int iam_use_remove(struct op *op, const char *how, struct str policy_arn, const char *holder_kind, struct str name);
-int64_t iam_use_count(struct op *op, const char *how, struct str policy_arn);
+int iam_use_add(struct op *op, const struct record_kind *how, struct str policy_arn, const char *holder_kind, struct str name); /* how: attached, bounded */
+int iam_use_remove(struct op *op, const struct record_kind *how, struct str policy_arn, const char *holder_kind, struct str name);
+int64_t iam_use_count(struct op *op, const struct record_kind *how, struct str policy_arn);
 int iam_boundary_set(struct op *op, struct str *boundary, struct str arn, const char *holder_kind, struct str name); /* arn absent: removes */
 struct iam_AttachedPermissionsBoundary *iam_boundary_out(struct op *op, struct str arn);
 

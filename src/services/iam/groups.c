@@ -6,7 +6,7 @@ enum { GROUPS_PER_USER = 10 };
 int iam_member_set(struct op *op, struct str group, struct str user, bool member)
 {
     struct key k;
-    directory_key(op, &k, op->account, "member", group);
+    directory_key(op, &k, op->account, &iam_kind_member, group);
     key_str(&k, user);
     return member ? txn_put(op->txn, key_view(&k), STR("")) : op_rec_delete(op, &k);
 }
@@ -42,7 +42,7 @@ int iam_GetGroup(struct op *op, const struct iam_GetGroup_in *in, struct iam_Get
     out->Group = arena_one(op->arena, struct iam_Group);
     iam_group_out(op, &group, out->Group);
     out->Users.set = true;
-    directory_key(op, &prefix, op->account, "member", group.Name);
+    directory_key(op, &prefix, op->account, &iam_kind_member, group.Name);
     rc = iam_page_begin(op, &prefix, in->Marker, in->MaxItems, &page);
     if (rc)
         return rc;
@@ -61,7 +61,7 @@ static int members(struct op *op, struct str group, struct str_list *ret)
 {
     struct key prefix, to;
     struct str key, value, name;
-    directory_key(op, &prefix, op->account, "member", group);
+    directory_key(op, &prefix, op->account, &iam_kind_member, group);
     key_after_prefix(&prefix, &to);
     struct scan *s = txn_scan(op->txn, key_view(&prefix), key_view(&to), false);
     while (scan_next(s, &key, &value)) {
@@ -95,12 +95,12 @@ static int rename_group(struct op *op, struct iam_rec_Group *group, struct str n
             rc = iam_member_set(op, name, users.v[i], true);
     }
     for (uint32_t i = 0; rc == 0 && i < group->Attached.n; i++) {
-        rc = iam_use_remove(op, "attached", group->Attached.v[i], "group", old);
+        rc = iam_use_remove(op, &iam_kind_attached, group->Attached.v[i], "group", old);
         if (rc == 0)
-            rc = iam_use_add(op, "attached", group->Attached.v[i], "group", name);
+            rc = iam_use_add(op, &iam_kind_attached, group->Attached.v[i], "group", name);
     }
     group->Name = name;
-    return rc ? rc : directory_delete(op, "group", old);
+    return rc ? rc : directory_delete(op, &iam_kind_group, old);
 }
 
 int iam_UpdateGroup(struct op *op, const struct iam_UpdateGroup_in *in, struct iam_UpdateGroup_out *out)
@@ -127,7 +127,7 @@ int iam_DeleteGroup(struct op *op, const struct iam_DeleteGroup_in *in, struct i
         return aws_fail(op, IAM_DeleteConflictException, "Cannot delete entity, must remove users from group first.");
     if (rc == 0)
         rc = iam_holder_empty(op, &h);
-    return rc ? rc : directory_delete(op, "group", h.name);
+    return rc ? rc : directory_delete(op, &iam_kind_group, h.name);
 }
 
 int iam_ListGroups(struct op *op, const struct iam_ListGroups_in *in, struct iam_ListGroups_out *out)
@@ -135,7 +135,7 @@ int iam_ListGroups(struct op *op, const struct iam_ListGroups_in *in, struct iam
     struct iam_page page;
     struct key prefix;
     struct str key, value;
-    directory_key(op, &prefix, op->account, "group", STR_NONE);
+    directory_key(op, &prefix, op->account, &iam_kind_group, STR_NONE);
     int rc = iam_page_begin(op, &prefix, in->Marker, in->MaxItems, &page);
     if (rc)
         return rc;

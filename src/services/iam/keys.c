@@ -11,7 +11,7 @@ int iam_keys_of(struct op *op, struct str user_name, struct str_list *ret)
 {
     struct key prefix, to;
     struct str key, value, id;
-    directory_key(op, &prefix, op->account, "userkey", user_name);
+    directory_key(op, &prefix, op->account, &iam_kind_userkey, user_name);
     key_after_prefix(&prefix, &to);
     struct scan *s = txn_scan(op->txn, key_view(&prefix), key_view(&to), false);
     while (scan_next(s, &key, &value)) {

@@ -33,8 +33,8 @@ static void policy_out(struct op *op, const struct iam_rec_Policy *r, bool whole
     ret->Arn = directory_arn(op, op->account, "policy", r->Path, r->Name);
     ret->Path = r->Path;
     ret->DefaultVersionId = r->DefaultId;
-    ret->AttachmentCount = SOME_I64(iam_use_count(op, "attached", ret->Arn));
-    ret->PermissionsBoundaryUsageCount = SOME_I64(iam_use_count(op, "bounded", ret->Arn));
+    ret->AttachmentCount = SOME_I64(iam_use_count(op, &iam_kind_attached, ret->Arn));
+    ret->PermissionsBoundaryUsageCount = SOME_I64(iam_use_count(op, &iam_kind_bounded, ret->Arn));
     ret->IsAttachable = SOME_BOOL(true);
     ret->CreateDate = iam_time(r->CreatedMs);
     ret->UpdateDate = iam_time(r->UpdatedMs);
@@ -51,8 +51,8 @@ static void managed_out(struct op *op, const struct managed_policy *p, struct ia
     ret->Arn = str_printf(op->arena, "arn:aws:iam::aws:policy%s%s", p->path, p->name);
     ret->Path = str_c(p->path);
     ret->DefaultVersionId = str_c(p->version);
-    ret->AttachmentCount = SOME_I64(iam_use_count(op, "attached", ret->Arn));
-    ret->PermissionsBoundaryUsageCount = SOME_I64(iam_use_count(op, "bounded", ret->Arn));
+    ret->AttachmentCount = SOME_I64(iam_use_count(op, &iam_kind_attached, ret->Arn));
+    ret->PermissionsBoundaryUsageCount = SOME_I64(iam_use_count(op, &iam_kind_bounded, ret->Arn));
     ret->IsAttachable = SOME_BOOL(true);
     ret->CreateDate = SOME_I64(p->created_s * 1000);
     ret->UpdateDate = SOME_I64(p->updated_s * 1000);
@@ -118,13 +118,13 @@ int iam_DeletePolicy(struct op *op, const struct iam_DeletePolicy_in *in, struct
     int rc = get_policy(op, in->PolicyArn, &policy);
     if (rc)
         return rc;
-    if (iam_use_count(op, "attached", in->PolicyArn) || iam_use_count(op, "bounded", in->PolicyArn))
+    if (iam_use_count(op, &iam_kind_attached, in->PolicyArn) || iam_use_count(op, &iam_kind_bounded, in->PolicyArn))
         return aws_fail(op, IAM_DeleteConflictException, "Cannot delete a policy attached to entities.");
     if (policy.Versions.n > 1)
         return aws_fail(op, IAM_DeleteConflictException,
                         "This policy has more than one version. Before you delete a policy, you must delete the policy's versions. "
                         "The default version is deleted with the policy.");
-    return directory_delete(op, "policy", policy.Name);
+    return directory_delete(op, &iam_kind_policy, policy.Name);
 }
 
 static int local_policies(struct op *op, const struct iam_ListPolicies_in *in, struct str marker, struct iam_ListPolicies_out *out)
@@ -132,7 +132,7 @@ static int local_policies(struct op *op, const struct iam_ListPolicies_in *in, s
     struct iam_page page;
     struct key prefix;
     struct str key, value;
-    directory_key(op, &prefix, op->account, "policy", STR_NONE);
+    directory_key(op, &prefix, op->account, &iam_kind_policy, STR_NONE);
     int rc = iam_page_begin(op, &prefix, marker, in->MaxItems, &page);
     if (rc)
         return rc;

@@ -4,7 +4,7 @@
 static int profile_get(struct op *op, struct str name, struct iam_rec_InstanceProfile *ret)
 {
     struct key k;
-    directory_key(op, &k, op->account, "profile", name);
+    directory_key(op, &k, op->account, &iam_kind_profile, name);
     int rc = op_rec_get(op, &k, &iam_rec_InstanceProfile_shape, ret);
     return rc == E_NOT_FOUND ? aws_fail(op, IAM_NoSuchEntityException, "Instance Profile %.*s cannot be found.", STR_ARG(name)) : rc;
 }
@@ -12,14 +12,14 @@ static int profile_get(struct op *op, struct str name, struct iam_rec_InstancePr
 static int profile_put(struct op *op, const struct iam_rec_InstanceProfile *p)
 {
     struct key k;
-    directory_key(op, &k, op->account, "profile", p->Name);
+    directory_key(op, &k, op->account, &iam_kind_profile, p->Name);
     return op_rec_put(op, &k, &iam_rec_InstanceProfile_shape, p);
 }
 
 static int role_use(struct op *op, struct str role, struct str profile, bool used)
 {
     struct key k;
-    op_key_global(op, &k, "iam", "inprofile");
+    op_key(op, &k, &iam_kind_inprofile);
     key_str(&k, role);
     key_str(&k, profile);
     return used ? txn_put(op->txn, key_view(&k), STR("")) : op_rec_delete(op, &k);
@@ -29,7 +29,7 @@ struct str iam_arn_profile(struct op *op, struct str InstanceProfileName)
 {
     struct iam_rec_InstanceProfile p = { .Path = STR("/"), .Name = InstanceProfileName };
     struct key k;
-    directory_key(op, &k, op->account, "profile", InstanceProfileName);
+    directory_key(op, &k, op->account, &iam_kind_profile, InstanceProfileName);
     op_rec_get(op, &k, &iam_rec_InstanceProfile_shape, &p);
     return directory_arn(op, op->account, "instance-profile", p.Path, p.Name);
 }
@@ -53,7 +53,7 @@ int iam_CreateInstanceProfile(struct op *op, const struct iam_CreateInstanceProf
 {
     struct iam_rec_InstanceProfile p = { .Name = in->InstanceProfileName, .Path = iam_path(in->Path), .Id = id_iam(op, "AIPA"), .CreatedMs = iam_now(op) };
     struct key k;
-    directory_key(op, &k, op->account, "profile", p.Name);
+    directory_key(op, &k, op->account, &iam_kind_profile, p.Name);
     if (op_rec_has(op, &k))
         return aws_fail(op, IAM_EntityAlreadyExistsException, "Instance Profile %.*s already exists.", STR_ARG(p.Name));
     int rc = iam_tags_in(op, &in->Tags, &p.Tags);
@@ -84,7 +84,7 @@ int iam_DeleteInstanceProfile(struct op *op, const struct iam_DeleteInstanceProf
     if (p.RoleName.p)
         return aws_fail(op, IAM_DeleteConflictException, "Cannot delete entity, must remove roles from instance profile first.");
     struct key k;
-    directory_key(op, &k, op->account, "profile", p.Name);
+    directory_key(op, &k, op->account, &iam_kind_profile, p.Name);
     return op_rec_delete(op, &k);
 }
 
@@ -123,7 +123,7 @@ int iam_ListInstanceProfiles(struct op *op, const struct iam_ListInstanceProfile
     struct iam_page page;
     struct key prefix;
     struct str key, value;
-    directory_key(op, &prefix, op->account, "profile", STR_NONE);
+    directory_key(op, &prefix, op->account, &iam_kind_profile, STR_NONE);
     int rc = iam_page_begin(op, &prefix, in->Marker, in->MaxItems, &page);
     if (rc)
         return rc;
@@ -151,7 +151,7 @@ int iam_ListInstanceProfilesForRole(struct op *op, const struct iam_ListInstance
     int rc = iam_role_get(op, in->RoleName, &role);
     if (rc)
         return rc;
-    op_key_global(op, &prefix, "iam", "inprofile");
+    op_key(op, &prefix, &iam_kind_inprofile);
     key_str(&prefix, role.Name);
     rc = iam_page_begin(op, &prefix, in->Marker, in->MaxItems, &page);
     if (rc)

@@ -11,7 +11,7 @@ static int provider_get(struct op *op, struct str arn, struct iam_rec_Provider *
     struct key k;
     if (arn_parse(arn, &parts) || !str_is(parts.service, "iam") || !str_starts(parts.resource, STR("oidc-provider/")))
         return aws_fail(op, IAM_InvalidInputException, "Invalid ARN: %.*s", STR_ARG(arn));
-    directory_key(op, &k, op->account, "oidc", str_sub(parts.resource, 14, parts.resource.n));
+    directory_key(op, &k, op->account, &iam_kind_oidc, str_sub(parts.resource, 14, parts.resource.n));
     int rc = str_eq(parts.account, op->account) ? op_rec_get(op, &k, &iam_rec_Provider_shape, ret) : E_NOT_FOUND;
     return rc == E_NOT_FOUND ? aws_fail(op, IAM_NoSuchEntityException, "OpenIDConnect Provider not found for arn %.*s", STR_ARG(arn)) : rc;
 }
@@ -19,7 +19,7 @@ static int provider_get(struct op *op, struct str arn, struct iam_rec_Provider *
 static int provider_put(struct op *op, const struct iam_rec_Provider *p)
 {
     struct key k;
-    directory_key(op, &k, op->account, "oidc", p->Url);
+    directory_key(op, &k, op->account, &iam_kind_oidc, p->Url);
     int rc = op_rec_put(op, &k, &iam_rec_Provider_shape, p);
     return rc ? rc : auth_epoch_bump(op);
 }
@@ -45,7 +45,7 @@ int iam_CreateOpenIDConnectProvider(struct op *op, const struct iam_CreateOpenID
     struct str host = str_sub(in->Url, 8, in->Url.n);
     struct iam_rec_Provider p = { .Url = host, .ClientIds = in->ClientIDList, .Thumbprints = in->ThumbprintList, .CreatedMs = iam_now(op) };
     struct key k;
-    directory_key(op, &k, op->account, "oidc", host);
+    directory_key(op, &k, op->account, &iam_kind_oidc, host);
     if (op_rec_has(op, &k))
         return aws_fail(op, IAM_EntityAlreadyExistsException, "Provider with url %.*s already exists.", STR_ARG(in->Url));
     if (p.ClientIds.n > CLIENTS_MAX)
@@ -80,14 +80,14 @@ int iam_DeleteOpenIDConnectProvider(struct op *op, const struct iam_DeleteOpenID
 {
     struct iam_rec_Provider p;
     int rc = provider_get(op, in->OpenIDConnectProviderArn, &p);
-    return rc ? rc : directory_delete(op, "oidc", p.Url);
+    return rc ? rc : directory_delete(op, &iam_kind_oidc, p.Url);
 }
 
 int iam_ListOpenIDConnectProviders(struct op *op, const struct iam_ListOpenIDConnectProviders_in *in, struct iam_ListOpenIDConnectProviders_out *out)
 {
     struct key prefix, to;
     struct str key, value;
-    directory_key(op, &prefix, op->account, "oidc", STR_NONE);
+    directory_key(op, &prefix, op->account, &iam_kind_oidc, STR_NONE);
     key_after_prefix(&prefix, &to);
     struct scan *s = txn_scan(op->txn, key_view(&prefix), key_view(&to), false);
     out->OpenIDConnectProviderList.set = true;

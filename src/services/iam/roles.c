@@ -94,7 +94,7 @@ static bool in_a_profile(struct op *op, struct str role_name)
 {
     struct key k, to;
     struct str key, value;
-    op_key_global(op, &k, "iam", "inprofile");
+    op_key(op, &k, &iam_kind_inprofile);
     key_str(&k, role_name);
     key_after_prefix(&k, &to);
     struct scan *s = txn_scan(op->txn, key_view(&k), key_view(&to), false);
@@ -110,8 +110,8 @@ static int remove_role(struct op *op, struct iam_holder *h)
     if (in_a_profile(op, h->role.Name))
         return aws_fail(op, IAM_DeleteConflictException, "Cannot delete entity, must remove roles from instance profiles first.");
     if (h->role.Boundary.p)
-        rc = iam_use_remove(op, "bounded", h->role.Boundary, "role", h->role.Name);
-    return rc ? rc : directory_delete(op, "role", h->role.Name);
+        rc = iam_use_remove(op, &iam_kind_bounded, h->role.Boundary, "role", h->role.Name);
+    return rc ? rc : directory_delete(op, &iam_kind_role, h->role.Name);
 }
 
 int iam_DeleteRole(struct op *op, const struct iam_DeleteRole_in *in, struct iam_DeleteRole_out *out)
@@ -128,7 +128,7 @@ int iam_ListRoles(struct op *op, const struct iam_ListRoles_in *in, struct iam_L
     struct iam_page page;
     struct key prefix;
     struct str key, value;
-    directory_key(op, &prefix, op->account, "role", STR_NONE);
+    directory_key(op, &prefix, op->account, &iam_kind_role, STR_NONE);
     int rc = iam_page_begin(op, &prefix, in->Marker, in->MaxItems, &page);
     if (rc)
         return rc;
@@ -259,7 +259,7 @@ int iam_DeleteServiceLinkedRole(struct op *op, const struct iam_DeleteServiceLin
     if (!opt_bool(h.role.ServiceLinked, false))
         return aws_fail(op, IAM_NoSuchEntityException, "Role %.*s is not a service-linked role.", STR_ARG(in->RoleName));
     out->DeletionTaskId = str_printf(op->arena, "task%.*s%.*s/%.*s", STR_ARG(h.role.Path), STR_ARG(h.role.Name), STR_ARG(id_uuid(op)));
-    return directory_delete(op, "role", h.role.Name);
+    return directory_delete(op, &iam_kind_role, h.role.Name);
 }
 
 /* The deletion is done at once, so a task that names a role which is gone has succeeded. */

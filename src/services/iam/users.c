@@ -53,14 +53,14 @@ static int rename_user(struct op *op, struct iam_rec_User *user, struct str name
             rc = directory_key_put(op, &key);
     }
     for (uint32_t i = 0; rc == 0 && i < user->Attached.n; i++) {
-        rc = iam_use_remove(op, "attached", user->Attached.v[i], "user", old);
+        rc = iam_use_remove(op, &iam_kind_attached, user->Attached.v[i], "user", old);
         if (rc == 0)
-            rc = iam_use_add(op, "attached", user->Attached.v[i], "user", name);
+            rc = iam_use_add(op, &iam_kind_attached, user->Attached.v[i], "user", name);
     }
     if (rc == 0 && user->Boundary.p) {
-        rc = iam_use_remove(op, "bounded", user->Boundary, "user", old);
+        rc = iam_use_remove(op, &iam_kind_bounded, user->Boundary, "user", old);
         if (rc == 0)
-            rc = iam_use_add(op, "bounded", user->Boundary, "user", name);
+            rc = iam_use_add(op, &iam_kind_bounded, user->Boundary, "user", name);
     }
     for (uint32_t i = 0; rc == 0 && i < user->Groups.n; i++) {
         rc = iam_member_set(op, user->Groups.v[i], old, false);
@@ -68,7 +68,7 @@ static int rename_user(struct op *op, struct iam_rec_User *user, struct str name
             rc = iam_member_set(op, user->Groups.v[i], name, true);
     }
     user->Name = name;
-    return rc ? rc : directory_delete(op, "user", old);
+    return rc ? rc : directory_delete(op, &iam_kind_user, old);
 }
 
 int iam_UpdateUser(struct op *op, const struct iam_UpdateUser_in *in, struct iam_UpdateUser_out *out)
@@ -98,8 +98,8 @@ int iam_DeleteUser(struct op *op, const struct iam_DeleteUser_in *in, struct iam
     if (rc == 0)
         rc = iam_holder_empty(op, &h);
     if (rc == 0 && h.user.Boundary.p)
-        rc = iam_use_remove(op, "bounded", h.user.Boundary, "user", h.name);
-    return rc ? rc : directory_delete(op, "user", h.name);
+        rc = iam_use_remove(op, &iam_kind_bounded, h.user.Boundary, "user", h.name);
+    return rc ? rc : directory_delete(op, &iam_kind_user, h.name);
 }
 
 int iam_ListUsers(struct op *op, const struct iam_ListUsers_in *in, struct iam_ListUsers_out *out)
@@ -107,7 +107,7 @@ int iam_ListUsers(struct op *op, const struct iam_ListUsers_in *in, struct iam_L
     struct iam_page page;
     struct key prefix;
     struct str key, value;
-    directory_key(op, &prefix, op->account, "user", STR_NONE);
+    directory_key(op, &prefix, op->account, &iam_kind_user, STR_NONE);
     int rc = iam_page_begin(op, &prefix, in->Marker, in->MaxItems, &page);
     if (rc)
         return rc;

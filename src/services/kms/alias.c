@@ -9,7 +9,7 @@ enum { PAGE_DEFAULT = 50 };
 
 static void alias_key(struct op *op, struct key *k, struct str account, struct str name)
 {
-    op_key_in(op, k, account, op->region, "kms", "alias");
+    op_key_in(op, k, account, op->region, &kms_kind_alias);
     if (name.p)
         key_str(k, name);
 }

@@ -22,13 +22,13 @@ struct str kms_alias_arn(struct op *op, struct str account, struct str name)
 
 static void record_key(struct op *op, struct key *k, struct str account, struct str id)
 {
-    op_key_in(op, k, account, op->region, "kms", "key");
+    op_key_in(op, k, account, op->region, &kms_kind_key);
     key_str(k, id);
 }
 
 void kms_key_range(struct op *op, struct key *ret_from, struct key *ret_to)
 {
-    op_key(op, ret_from, "kms", "key");
+    op_key(op, ret_from, &kms_kind_key);
     key_after_prefix(ret_from, ret_to);
 }
 

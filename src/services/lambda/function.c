@@ -63,7 +63,7 @@ int lambda_ref_parse(struct op *op, struct str text, struct str qualifier, struc
 
 static void function_key(struct op *op, struct key *k, struct str name)
 {
-    op_key(op, k, "lambda", "function");
+    op_key(op, k, &lambda_kind_function);
     key_str(k, name);
 }
 
@@ -467,7 +467,7 @@ int lambda_DeleteFunction(struct op *op, const struct lambda_DeleteFunction_in *
 int lambda_ListFunctions(struct op *op, const struct lambda_ListFunctions_in *in, struct lambda_ListFunctions_out *out)
 {
     struct key from, to;
-    op_key(op, &from, "lambda", "function");
+    op_key(op, &from, &lambda_kind_function);
     key_after_prefix(&from, &to);
     struct str begin = key_view(&from), key, value;
     if (in->Marker.p && page_key(op, in->Marker, &begin))

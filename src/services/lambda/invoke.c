@@ -95,7 +95,7 @@ static int invoke_and_wait(struct op *op, const struct lambda_Invoke_in *in, con
 
 static void event_key(struct op *op, struct key *k, struct str id)
 {
-    op_key(op, k, "lambda", "event");
+    op_key(op, k, &lambda_kind_event);
     key_str(k, id);
 }
 

@@ -37,7 +37,7 @@ static struct str plain_name(struct str name)
 
 static void layer_key(struct op *op, struct key *k, struct str name, int64_t version)
 {
-    op_key(op, k, "lambda", "layer");
+    op_key(op, k, &lambda_kind_layer);
     key_str(k, name);
     key_i64_desc(k, version);
 }
@@ -47,7 +47,7 @@ static int next_version(struct op *op, struct str name, int64_t *ret)
 {
     struct key k;
     struct str value;
-    op_key(op, &k, "lambda", "layer-number");
+    op_key(op, &k, &lambda_kind_layer_number);
     key_str(&k, name);
     *ret = 1;
     int rc = txn_get(op->txn, key_view(&k), &value);
@@ -68,7 +68,7 @@ int lambda_layer_find(struct op *op, struct str arn_text, struct lambda_rec_Laye
     if (arn_parse(arn_text, &arn) || !str_cut(arn.resource, ':', &kind, &name) || !str_is(kind, "layer") ||
         !str_cut(name, ':', &name, &number) || str_to_i64(number, &version))
         return E_NOT_FOUND;
-    op_key_in(op, &k, arn.account, arn.region, "lambda", "layer");
+    op_key_in(op, &k, arn.account, arn.region, &lambda_kind_layer);
     key_str(&k, name);
     key_i64_desc(&k, version);
     return op_rec_get(op, &k, &lambda_rec_Layer_shape, ret);
@@ -168,7 +168,7 @@ static void describe_item(struct op *op, const struct lambda_rec_Layer *l, struc
 int lambda_ListLayerVersions(struct op *op, const struct lambda_ListLayerVersions_in *in, struct lambda_ListLayerVersions_out *out)
 {
     struct key from, to;
-    op_key(op, &from, "lambda", "layer");
+    op_key(op, &from, &lambda_kind_layer);
     key_str(&from, plain_name(in->LayerName));
     key_after_prefix(&from, &to);
     struct scan *s = txn_scan(op->txn, key_view(&from), key_view(&to), false);
@@ -194,7 +194,7 @@ int lambda_ListLayerVersions(struct op *op, const struct lambda_ListLayerVersion
 int lambda_ListLayers(struct op *op, const struct lambda_ListLayers_in *in, struct lambda_ListLayers_out *out)
 {
     struct key from, to;
-    op_key(op, &from, "lambda", "layer");
+    op_key(op, &from, &lambda_kind_layer);
     key_after_prefix(&from, &to);
     struct scan *s = txn_scan(op->txn, key_view(&from), key_view(&to), false);
     struct str key, value, last = STR_NONE;

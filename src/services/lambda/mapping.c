@@ -13,14 +13,14 @@ struct str lambda_arn_mapping(struct op *op, struct str UUID)
 
 static void mapping_key(struct op *op, struct key *k, struct str uuid)
 {
-    op_key(op, k, "lambda", "mapping");
+    op_key(op, k, &lambda_kind_mapping);
     key_str(k, uuid);
 }
 
 /* The same records once more for the poller, which serves every account and region. */
 static void index_key(struct op *op, struct key *k, struct str uuid)
 {
-    op_key_world(op, k, "lambda", "mapping");
+    op_key(op, k, &lambda_kind_mappings);
     key_str(k, op->account);
     key_str(k, op->region);
     key_str(k, uuid);
@@ -119,7 +119,7 @@ int lambda_CreateEventSourceMapping(struct op *op, const struct lambda_CreateEve
     if (in->StartingPosition.p || in->ParallelizationFactor.set || in->BisectBatchOnFunctionError.set || in->TumblingWindowInSeconds.set)
         return aws_fail(op, LAMBDA_InvalidParameterValueException, "Unsupported starting position for SQS event source.");
     struct key from, to;
-    op_key(op, &from, "lambda", "mapping");
+    op_key(op, &from, &lambda_kind_mapping);
     key_after_prefix(&from, &to);
     struct scan *s = txn_scan(op->txn, key_view(&from), key_view(&to), false);
     struct str key, value, function_arn = lambda_function_arn(op, f.Name), twin = STR_NONE;
@@ -200,7 +200,7 @@ int lambda_ListEventSourceMappings(struct op *op, const struct lambda_ListEventS
         return rc;
     struct str function_arn = ref.name.p ? lambda_function_arn(op, ref.name) : STR_NONE;
     struct key from, to;
-    op_key(op, &from, "lambda", "mapping");
+    op_key(op, &from, &lambda_kind_mapping);
     key_after_prefix(&from, &to);
     struct str begin = key_view(&from), key, value;
     if (in->Marker.p && page_key(op, in->Marker, &begin))

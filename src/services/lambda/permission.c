@@ -28,7 +28,7 @@ int lambda_resource_policy(struct op *op, struct str arn_text, struct str *ret_p
     if (arn_parse(arn_text, &arn) || !str_cut(arn.resource, ':', &kind, &rest) || !str_is(kind, "function"))
         return E_NOT_FOUND;
     str_cut(rest, ':', &name, &qualifier);
-    op_key_in(op, &k, arn.account, arn.region, "lambda", "function");
+    op_key_in(op, &k, arn.account, arn.region, &lambda_kind_function);
     key_str(&k, name);
     int rc = op_rec_get(op, &k, &lambda_rec_Function_shape, &f);
     if (rc == 0 && f.Policy.n)
@@ -102,7 +102,7 @@ static int check_revision(struct op *op, const struct lambda_rec_Function *f, st
 static int save(struct op *op, struct lambda_rec_Function *f)
 {
     struct key k;
-    op_key(op, &k, "lambda", "function");
+    op_key(op, &k, &lambda_kind_function);
     key_str(&k, f->Name);
     f->PolicyRevision = id_uuid(op);
     int rc = auth_epoch_bump(op);

@@ -322,7 +322,7 @@ static int reload(struct op *op, void *ctx)
 {
     struct lambda_host *h = ctx;
     struct key from, to;
-    op_key_world(op, &from, "lambda", "mapping");
+    op_key(op, &from, &lambda_kind_mappings);
     key_after_prefix(&from, &to);
     for (struct feed *f = h->poller->feeds; f; f = f->next)
         f->retired = true;

@@ -35,7 +35,7 @@ static int tagged_put(struct op *op, struct tagged *t)
     if (t->is_mapping)
         return lambda_mapping_put(op, &t->mapping);
     struct key k;
-    op_key(op, &k, "lambda", "function");
+    op_key(op, &k, &lambda_kind_function);
     key_str(&k, t->function.Name);
     return op_rec_put(op, &k, &lambda_rec_Function_shape, &t->function);
 }
@@ -175,7 +175,7 @@ int lambda_DeleteFunctionEventInvokeConfig(struct op *op, const struct lambda_De
 int lambda_GetAccountSettings(struct op *op, const struct lambda_GetAccountSettings_in *in, struct lambda_GetAccountSettings_out *out)
 {
     struct key from, to;
-    op_key(op, &from, "lambda", "function");
+    op_key(op, &from, &lambda_kind_function);
     key_after_prefix(&from, &to);
     struct scan *s = txn_scan(op->txn, key_view(&from), key_view(&to), false);
     struct str key, value;

@@ -12,7 +12,7 @@ enum { EVENTS_PAGE_MAX = 10000, FILTER_SCAN_MAX = 100000 };
 
 static void event_key(struct op *op, struct key *k, int64_t group_id, int64_t stream_id, int64_t ms, int64_t number)
 {
-    logs_key(op, k, "event", group_id);
+    logs_key(op, k, &logs_kind_event, group_id);
     key_i64(k, stream_id);
     key_i64(k, ms);
     key_i64(k, number);
@@ -58,7 +58,7 @@ static int put_one(struct op *op, const struct logs_rec_Group *g, struct logs_re
     event_key(op, &k, g->Id.v, s->Id.v, ms, s->Next.v);
     if ((rc = op_rec_put(op, &k, &logs_rec_Event_shape, &e)))
         return rc;
-    logs_key(op, &k, "time", g->Id.v);
+    logs_key(op, &k, &logs_kind_time, g->Id.v);
     key_i64(&k, ms);
     key_i64(&k, s->Id.v);
     key_i64(&k, s->Next.v);
@@ -139,7 +139,7 @@ static int read_stream(struct op *op, int64_t group_id, int64_t stream_id, struc
     int64_t bytes = 0;
     int rc = 0;
 
-    logs_key(op, &prefix, "event", group_id);
+    logs_key(op, &prefix, &logs_kind_event, group_id);
     key_i64(&prefix, stream_id);
     event_key(op, &from, group_id, stream_id, from_at.ms, from_at.number);
     event_key(op, &to, group_id, stream_id, to_at.ms, to_at.number);
@@ -230,7 +230,7 @@ static const struct stream_name *stream_name(struct op *op, const struct logs_Fi
             return e;
     struct stream_name *e = list_push(op->arena, c);
     e->id = id;
-    logs_key(op, &k, "sid", group_id);
+    logs_key(op, &k, &logs_kind_sid, group_id);
     key_i64(&k, id);
     if (txn_get(op->txn, key_view(&k), &name))
         return e;
@@ -299,7 +299,7 @@ int logs_FilterLogEvents(struct op *op, const struct logs_FilterLogEvents_in *in
     if (rc)
         return rc;
     int64_t first = opt_i64(in->startTime, 0), oldest = group_oldest_ms(op, &g);
-    logs_key(op, &prefix, "time", g.Id.v);
+    logs_key(op, &prefix, &logs_kind_time, g.Id.v);
     from = prefix;
     if (str_set(start))
         key_raw(&from, start);

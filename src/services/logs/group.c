@@ -10,15 +10,15 @@
 
 enum { SWEEP_KEYS = 2000, EXPIRE_EVENTS = 1000, TAGS_MAX = 50 };
 
-void logs_key(struct op *op, struct key *k, const char *kind, int64_t group_id)
+void logs_key(struct op *op, struct key *k, const struct record_kind *kind, int64_t group_id)
 {
-    op_key(op, k, "logs", kind);
+    op_key(op, k, kind);
     key_i64(k, group_id);
 }
 
 static void group_key(struct op *op, struct key *k, struct str name)
 {
-    op_key(op, k, "logs", "group");
+    op_key(op, k, &logs_kind_group);
     key_str(k, name);
 }
 
@@ -68,7 +68,7 @@ int group_live(struct op *op, int64_t id, struct logs_rec_Live *ret)
     struct key k;
 
     *ret = (struct logs_rec_Live){ 0 };
-    logs_key(op, &k, "live", id);
+    logs_key(op, &k, &logs_kind_live, id);
     int rc = op_rec_get(op, &k, &logs_rec_Live_shape, ret);
     return rc == E_NOT_FOUND ? 0 : rc;
 }
@@ -77,7 +77,7 @@ int group_live_put(struct op *op, int64_t id, const struct logs_rec_Live *live)
 {
     struct key k;
 
-    logs_key(op, &k, "live", id);
+    logs_key(op, &k, &logs_kind_live, id);
     return op_rec_put(op, &k, &logs_rec_Live_shape, live);
 }
 
@@ -151,7 +151,7 @@ int logs_DeleteLogGroup(struct op *op, const struct logs_DeleteLogGroup_in *in, 
     if (opt_bool(g.Protected, false))
         return aws_fail(op, LOGS_ValidationException, "The specified log group has deletion protection enabled.");
     struct str_list filters = { 0 };
-    op_key(op, &k, "logs", "filter");
+    op_key(op, &k, &logs_kind_filter);
     key_str(&k, g.Name);
     key_after_prefix(&k, &to);
     struct scan *s = txn_scan(op->txn, key_view(&k), key_view(&to), false);
@@ -219,7 +219,7 @@ static int walk_groups(struct op *op, const struct group_walk *w, struct str tok
 
     if (rc)
         return rc;
-    op_key(op, &prefix, "logs", "group");
+    op_key(op, &prefix, &logs_kind_group);
     from = prefix;
     key_str(&from, str_set(start) ? start : opt_str(w->prefix, STR("")));
     key_after_prefix(&prefix, &to);
@@ -342,7 +342,7 @@ int logs_job_retention(struct op *op, struct str payload)
         return rc;
     live.TimerMs = SOME_I64(0);
     int64_t oldest = group_oldest_ms(op, &g);
-    logs_key(op, &prefix, "time", g.Id.v);
+    logs_key(op, &prefix, &logs_kind_time, g.Id.v);
     from = prefix;
     key_i64(&from, live.OldestMs.v);
     key_after_prefix(&prefix, &to);
@@ -361,7 +361,7 @@ int logs_job_retention(struct op *op, struct str payload)
     int scan_rc = scan_end(s);
     for (uint32_t i = 0; !rc && !scan_rc && i < n; i++) {
         struct logs_rec_Event e = { 0 };
-        logs_key(op, &k, "event", g.Id.v);
+        logs_key(op, &k, &logs_kind_event, g.Id.v);
         key_i64(&k, v[i].stream);
         key_i64(&k, v[i].ms);
         key_i64(&k, v[i].number);
@@ -369,7 +369,7 @@ int logs_job_retention(struct op *op, struct str payload)
             live.Bytes = SOME_I64(live.Bytes.v - (int64_t)e.Message.n - LOGS_EVENT_OVERHEAD);
         if ((rc = op_rec_delete(op, &k)))
             break;
-        logs_key(op, &k, "time", g.Id.v);
+        logs_key(op, &k, &logs_kind_time, g.Id.v);
         key_i64(&k, v[i].ms);
         key_i64(&k, v[i].stream);
         key_i64(&k, v[i].number);
@@ -389,7 +389,7 @@ int logs_job_retention(struct op *op, struct str payload)
 /* payload: "group id" (all of a deleted group) or "group id/stream id". */
 int logs_job_sweep(struct op *op, struct str payload)
 {
-    static const char *const kinds[] = { "event", "time", "stream", "sid", "live" };
+    static const struct record_kind *const kinds[] = { &logs_kind_event, &logs_kind_time, &logs_kind_stream, &logs_kind_sid, &logs_kind_live };
     struct str group, stream;
     struct str_list doomed = { 0 };
     int64_t group_id, stream_id = 0;
@@ -415,7 +415,7 @@ int logs_job_sweep(struct op *op, struct str payload)
                 key_read_init(&r, str_sub(key, from.n, key.n));
                 if ((rc = key_read_i64(&r, &ms)) || (rc = key_read_i64(&r, &number)))
                     break;
-                logs_key(op, &t, "time", group_id);
+                logs_key(op, &t, &logs_kind_time, group_id);
                 key_i64(&t, ms);
                 key_i64(&t, stream_id);
                 key_i64(&t, number);

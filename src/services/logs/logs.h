@@ -22,7 +22,7 @@ enum {
 };
 #define LOGS_DAY_MS (24LL * 60 * 60 * 1000)
 
-void logs_key(struct op *op, struct key *k, const char *kind, int64_t group_id);
+void logs_key(struct op *op, struct key *k, const struct record_kind *kind, int64_t group_id);
 
 /* ---- group.c ---- */
 

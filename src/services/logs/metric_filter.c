@@ -6,7 +6,7 @@
 
 static void filter_key(struct op *op, struct key *k, struct str group, struct str name)
 {
-    op_key(op, k, "logs", "filter");
+    op_key(op, k, &logs_kind_filter);
     key_str(k, group);
     key_str(k, name);
 }
@@ -87,7 +87,7 @@ int logs_DescribeMetricFilters(struct op *op, const struct logs_DescribeMetricFi
         return aws_fail(op, LOGS_InvalidParameterException, "metricName and metricNamespace must be given together.");
     if (str_set(in->logGroupName) && (rc = group_find(op, in->logGroupName, &g)))
         return rc;
-    op_key(op, &prefix, "logs", "filter");
+    op_key(op, &prefix, &logs_kind_filter);
     if (str_set(in->logGroupName))
         key_str(&prefix, in->logGroupName);
     from = prefix;

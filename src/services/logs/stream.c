@@ -9,7 +9,7 @@ enum { STREAMS_SORTED_MAX = 50000 };
 
 static void stream_key(struct op *op, struct key *k, const struct logs_rec_Group *g, struct str name)
 {
-    logs_key(op, k, "stream", g->Id.v);
+    logs_key(op, k, &logs_kind_stream, g->Id.v);
     key_str(k, name);
 }
 
@@ -53,7 +53,7 @@ int logs_CreateLogStream(struct op *op, const struct logs_CreateLogStream_in *in
         return rc;
     live.NextStream = SOME_I64(live.NextStream.v + 1);
     s = (struct logs_rec_Stream){ .Name = in->logStreamName, .Id = live.NextStream, .CreatedMs = SOME_I64(op_now_ms(op)) };
-    logs_key(op, &k, "sid", g.Id.v);
+    logs_key(op, &k, &logs_kind_sid, g.Id.v);
     key_i64(&k, s.Id.v);
     if ((rc = txn_put(op->txn, key_view(&k), s.Name)) || (rc = group_live_put(op, g.Id.v, &live)))
         return rc;
@@ -69,7 +69,7 @@ int logs_DeleteLogStream(struct op *op, const struct logs_DeleteLogStream_in *in
 
     if (rc || (rc = stream_find(op, &g, in->logStreamName, &s)))
         return rc;
-    logs_key(op, &k, "sid", g.Id.v);
+    logs_key(op, &k, &logs_kind_sid, g.Id.v);
     key_i64(&k, s.Id.v);
     if ((rc = op_rec_delete(op, &k)))
         return rc;
@@ -92,7 +92,7 @@ static int collect(struct op *op, const struct logs_rec_Group *g, struct str fro
     struct str key, value;
     int rc = 0;
 
-    logs_key(op, &prefix, "stream", g->Id.v);
+    logs_key(op, &prefix, &logs_kind_stream, g->Id.v);
     from = prefix;
     key_str(&from, str_set(from_name) ? from_name : opt_str(prefix_name, STR("")));
     key_after_prefix(&prefix, &to);

@@ -10,7 +10,7 @@ enum { ALARMS_AT_ONCE = 100, ACTIONS_MAX = 5, TAGS_MAX = 50, PERIODS_SECONDS_MAX
 
 static void alarm_key(struct op *op, struct key *k, struct str name)
 {
-    op_key(op, k, "monitoring", "alarm");
+    op_key(op, k, &monitoring_kind_alarm);
     key_str(k, name);
 }
 
@@ -40,7 +40,7 @@ int alarm_history(struct op *op, struct str name, bool composite, const char *ty
     struct monitoring_rec_History r = { .Item = &item };
     struct key k;
 
-    op_key(op, &k, "monitoring", "history");
+    op_key(op, &k, &monitoring_kind_history);
     key_str(&k, name);
     key_i64_desc(&k, op_now_ms(op));
     key_str(&k, random_hex(op->arena, 16));

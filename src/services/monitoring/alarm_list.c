@@ -85,7 +85,7 @@ int monitoring_DescribeAlarms(struct op *op, const struct monitoring_DescribeAla
     out->MetricAlarms.set = out->CompositeAlarms.set = true;
     if (in->AlarmNames.n)
         return by_names(op, in, out);
-    op_key(op, &prefix, "monitoring", "alarm");
+    op_key(op, &prefix, &monitoring_kind_alarm);
     from = prefix;
     key_str(&from, str_set(start) ? start : opt_str(in->AlarmNamePrefix, STR("")));
     key_after_prefix(&prefix, &to);
@@ -126,7 +126,7 @@ int monitoring_DescribeAlarmsForMetric(struct op *op, const struct monitoring_De
     int rc = 0;
 
     out->MetricAlarms.set = true;
-    op_key(op, &from, "monitoring", "alarm");
+    op_key(op, &from, &monitoring_kind_alarm);
     key_after_prefix(&from, &to);
     struct scan *s = txn_scan(op->txn, key_view(&from), key_view(&to), false);
     while (scan_next(s, &key, &value)) {
@@ -151,7 +151,7 @@ int monitoring_DescribeAlarmHistory(struct op *op, const struct monitoring_Descr
         return rc;
     if (str_is(in->ScanBy, "TimestampAscending"))
         return aws_unsupported(op, "ScanBy=TimestampAscending");
-    op_key(op, &prefix, "monitoring", "history");
+    op_key(op, &prefix, &monitoring_kind_history);
     if (str_set(in->AlarmName))
         key_str(&prefix, in->AlarmName);
     from = prefix;

@@ -31,9 +31,9 @@ struct str dimensions_key(struct op *op, const struct monitoring_Dimensions *d)
     return buf_done(&b);
 }
 
-static void metric_key(struct op *op, struct key *k, const char *kind, struct str space, struct str name, struct str dimensions)
+static void metric_key(struct op *op, struct key *k, const struct record_kind *kind, struct str space, struct str name, struct str dimensions)
 {
-    op_key(op, k, "monitoring", kind);
+    op_key(op, k, kind);
     key_str(k, space);
     key_str(k, name);
     key_str(k, dimensions);
@@ -41,7 +41,7 @@ static void metric_key(struct op *op, struct key *k, const char *kind, struct st
 
 void data_key(struct op *op, struct key *k, struct str space, struct str name, struct str dimensions)
 {
-    metric_key(op, k, "data", space, name, dimensions);
+    metric_key(op, k, &monitoring_kind_data, space, name, dimensions);
 }
 
 static int check_datum(struct op *op, const struct monitoring_MetricDatum *d, uint32_t i, int64_t ms)
@@ -96,7 +96,7 @@ static int put_datum(struct op *op, struct str space, const struct monitoring_Me
         bucket_add(op->arena, &b, d->Values.v[i].v, d->Counts.n ? d->Counts.v[i].v : 1);
     if ((rc = op_rec_put(op, &k, &monitoring_rec_Bucket_shape, &b)))
         return rc;
-    metric_key(op, &k, "metric", space, d->MetricName, dimensions);
+    metric_key(op, &k, &monitoring_kind_metric, space, d->MetricName, dimensions);
     rc = op_rec_get(op, &k, &monitoring_rec_Known_shape, &known);
     if (rc == 0 && known.LastMs.v >= ms - 60 * 1000) /* fresh enough for RecentlyActive */
         return 0;
@@ -179,7 +179,7 @@ int monitoring_ListMetrics(struct op *op, const struct monitoring_ListMetrics_in
 
     if (str_set(in->NextToken) && page_key(op, in->NextToken, &start))
         return aws_fail(op, MONITORING_InvalidParameterValueException, "Invalid nextToken");
-    op_key(op, &prefix, "monitoring", "metric");
+    op_key(op, &prefix, &monitoring_kind_metric);
     if (str_set(in->Namespace)) {
         key_str(&prefix, in->Namespace);
         if (str_set(in->MetricName))

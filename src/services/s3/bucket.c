@@ -16,7 +16,7 @@ struct str s3_arn_object(struct op *op, struct str Bucket, struct str Key)
 
 static void bucket_key(struct op *op, struct key *k, struct str name)
 {
-    op_key_world(op, k, "s3", "bucket");
+    op_key(op, k, &s3_kind_bucket);
     key_str(k, name);
 }
 
@@ -181,10 +181,10 @@ int s3_CreateBucket(struct op *op, const struct s3_CreateBucket_in *in, struct s
     return s3_bucket_put(op, &b);
 }
 
-static bool any_below(struct op *op, const char *kind, struct str bucket)
+static bool any_below(struct op *op, const struct record_kind *kind, struct str bucket)
 {
     struct key from, to;
-    op_key_world(op, &from, "s3", kind);
+    op_key(op, &from, kind);
     key_str(&from, bucket);
     key_after_prefix(&from, &to);
     struct str key, value;
@@ -200,7 +200,7 @@ int s3_DeleteBucket(struct op *op, const struct s3_DeleteBucket_in *in, struct s
     int rc = s3_bucket_get(op, in->Bucket, in->ExpectedBucketOwner, &b);
     if (rc)
         return rc;
-    if (any_below(op, "object", in->Bucket) || any_below(op, "version", in->Bucket) || any_below(op, "upload", in->Bucket))
+    if (any_below(op, &s3_kind_object, in->Bucket) || any_below(op, &s3_kind_version, in->Bucket) || any_below(op, &s3_kind_upload, in->Bucket))
         return aws_fail(op, S3_BucketNotEmpty, "The bucket you tried to delete is not empty");
     struct key k;
     bucket_key(op, &k, in->Bucket);
@@ -224,7 +224,7 @@ int s3_HeadBucket(struct op *op, const struct s3_HeadBucket_in *in, struct s3_He
 int s3_ListBuckets(struct op *op, const struct s3_ListBuckets_in *in, struct s3_ListBuckets_out *out)
 {
     struct key from, to;
-    op_key_world(op, &from, "s3", "bucket");
+    op_key(op, &from, &s3_kind_bucket);
     key_after_prefix(&from, &to);
     if (in->ContinuationToken.p) {
         struct str after;

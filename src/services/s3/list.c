@@ -30,14 +30,14 @@ static struct str folds(const struct walk *w, struct str key)
 }
 
 /* Starts a scan of kind (object, version) at the first key that may be listed. */
-static struct scan *start(const struct walk *w, const char *kind, struct key *ret_to)
+static struct scan *start(const struct walk *w, const struct record_kind *kind, struct key *ret_to)
 {
     struct key from;
-    op_key_world(w->op, ret_to, "s3", kind);
+    op_key(w->op, ret_to, kind);
     key_str(ret_to, w->bucket);
     struct key whole = *ret_to;
     key_after_prefix(&whole, ret_to);
-    op_key_world(w->op, &from, "s3", kind);
+    op_key(w->op, &from, kind);
     key_str(&from, w->bucket);
     struct str begin = w->prefix;
     if (str_cmp(w->after, begin) > 0)
@@ -84,7 +84,7 @@ static int step(struct walk *w, struct str key, struct s3_CommonPrefixList *pref
 static int list_objects(struct walk *w, struct s3_ObjectList *contents, struct s3_CommonPrefixList *prefixes, struct s3_Owner *owner)
 {
     struct key to;
-    struct scan *s = start(w, "object", &to);
+    struct scan *s = start(w, &s3_kind_object, &to);
     struct str store_key, value;
     int rc = 0;
     while (scan_next(s, &store_key, &value)) {
@@ -266,7 +266,7 @@ static int list_versions(struct versions *v)
 {
     struct walk *w = &v->walk;
     struct key to_object, to_version;
-    struct cursor newest = { .scan = start(w, "object", &to_object) }, older = { .scan = start(w, "version", &to_version) };
+    struct cursor newest = { .scan = start(w, &s3_kind_object, &to_object) }, older = { .scan = start(w, &s3_kind_version, &to_version) };
     advance(w->op, &newest);
     advance(w->op, &older);
     int rc = 0;

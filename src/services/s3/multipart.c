@@ -4,7 +4,7 @@
 
 void s3_key_upload(struct op *op, struct key *k, struct str bucket, struct str key, struct str id)
 {
-    op_key_world(op, k, "s3", "upload");
+    op_key(op, k, &s3_kind_upload);
     key_str(k, bucket);
     key_str(k, key);
     key_str(k, id);
@@ -12,7 +12,7 @@ void s3_key_upload(struct op *op, struct key *k, struct str bucket, struct str k
 
 void s3_key_parts(struct op *op, struct key *k, struct str upload_id)
 {
-    op_key_world(op, k, "s3", "part");
+    op_key(op, k, &s3_kind_part);
     key_str(k, upload_id);
 }
 
@@ -218,7 +218,7 @@ int s3_ListMultipartUploads(struct op *op, const struct s3_ListMultipartUploads_
         return rc;
     int64_t max = opt_i64(in->MaxUploads, S3_LIST_MAX) < S3_LIST_MAX ? opt_i64(in->MaxUploads, S3_LIST_MAX) : S3_LIST_MAX;
     struct key from, to;
-    op_key_world(op, &from, "s3", "upload");
+    op_key(op, &from, &s3_kind_upload);
     key_str(&from, in->Bucket);
     key_after_prefix(&from, &to);
     struct scan *s = txn_scan(op->txn, key_view(&from), key_view(&to), false);

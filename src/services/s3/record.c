@@ -5,14 +5,14 @@
 
 void s3_key_object(struct op *op, struct key *k, struct str bucket, struct str key)
 {
-    op_key_world(op, k, "s3", "object");
+    op_key(op, k, &s3_kind_object);
     key_str(k, bucket);
     key_str(k, key);
 }
 
 void s3_key_versions(struct op *op, struct key *k, struct str bucket, struct str key)
 {
-    op_key_world(op, k, "s3", "version");
+    op_key(op, k, &s3_kind_version);
     key_str(k, bucket);
     key_str(k, key);
 }

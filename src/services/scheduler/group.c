@@ -17,7 +17,7 @@ struct str scheduler_arn_tagged(struct op *op, struct str ResourceArn)
 
 static void group_key(struct op *op, struct key *k, struct str name)
 {
-    op_key(op, k, "scheduler", "group");
+    op_key(op, k, &scheduler_kind_group);
     key_str(k, name);
 }
 
@@ -90,7 +90,7 @@ int scheduler_DeleteScheduleGroup(struct op *op, const struct scheduler_DeleteSc
 int scheduler_ListScheduleGroups(struct op *op, const struct scheduler_ListScheduleGroups_in *in, struct scheduler_ListScheduleGroups_out *out)
 {
     struct key from, to;
-    op_key(op, &from, "scheduler", "group");
+    op_key(op, &from, &scheduler_kind_group);
     key_after_prefix(&from, &to);
     struct str begin = key_view(&from), key, value;
     if (in->NextToken.p && page_key(op, in->NextToken, &begin))

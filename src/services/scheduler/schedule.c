@@ -21,7 +21,7 @@ struct str scheduler_arn_schedule(struct op *op, struct str GroupName, struct st
 
 void schedule_key(struct op *op, struct key *k, struct str group, struct str name)
 {
-    op_key(op, k, "scheduler", "schedule");
+    op_key(op, k, &scheduler_kind_schedule);
     key_str(k, group_of(group));
     if (name.p)
         key_str(k, name);
@@ -206,7 +206,7 @@ int scheduler_ListSchedules(struct op *op, const struct scheduler_ListSchedules_
     if (in->GroupName.p)
         schedule_key(op, &from, in->GroupName, STR_NONE);
     else
-        op_key(op, &from, "scheduler", "schedule");
+        op_key(op, &from, &scheduler_kind_schedule);
     key_after_prefix(&from, &to);
     struct str begin = key_view(&from), key, value;
     if (in->NextToken.p && page_key(op, in->NextToken, &begin))

@@ -5,7 +5,7 @@
 
 static void policy_key(struct op *op, struct key *k, const struct secret *s)
 {
-    op_key_in(op, k, s->account, op->region, "secretsmanager", "policy");
+    op_key_in(op, k, s->account, op->region, &secretsmanager_kind_policy);
     key_str(k, s->rec.Name);
     key_str(k, s->rec.Suffix);
 }

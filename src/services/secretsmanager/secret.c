@@ -7,13 +7,13 @@
 
 static void secret_key(struct op *op, struct key *k, struct str account, struct str name)
 {
-    op_key_in(op, k, account, op->region, "secretsmanager", "secret");
+    op_key_in(op, k, account, op->region, &secretsmanager_kind_secret);
     key_str(k, name);
 }
 
 int secret_keys_scan(struct op *op, struct key *ret_from, struct key *ret_to)
 {
-    op_key(op, ret_from, "secretsmanager", "secret");
+    op_key(op, ret_from, &secretsmanager_kind_secret);
     key_after_prefix(ret_from, ret_to);
     return 0;
 }

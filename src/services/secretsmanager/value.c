@@ -10,7 +10,7 @@
 
 static void value_key(struct op *op, struct key *k, const struct secret *s, struct str version_id)
 {
-    op_key_in(op, k, s->account, op->region, "secretsmanager", "value");
+    op_key_in(op, k, s->account, op->region, &secretsmanager_kind_value);
     key_str(k, s->rec.Name);
     key_str(k, s->rec.Suffix);
     key_str(k, version_id);

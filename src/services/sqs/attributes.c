@@ -232,7 +232,7 @@ static int index_source(struct op *op, const struct queue *q, struct str redrive
 
     if (!redrive_policy.n || read_redrive(op, redrive_policy, &r) || !r.set || arn_parse(r.target_arn, &arn))
         return 0;
-    op_key(op, &k, "sqs", "source");
+    op_key(op, &k, &sqs_kind_source);
     key_str(&k, arn.resource);
     key_str(&k, q->name);
     return add ? txn_put(op->txn, key_view(&k), STR("")) : txn_delete(op->txn, key_view(&k));

@@ -12,7 +12,7 @@
 
 enum { DEDUP_CLEAN_MAX = 20 };
 
-static void group_key(struct op *op, struct key *k, const char *kind, const struct queue *q, struct str group)
+static void group_key(struct op *op, struct key *k, const struct record_kind *kind, const struct queue *q, struct str group)
 {
     queue_key(op, k, kind, q->rec.Id.v);
     key_str(k, group);
@@ -23,7 +23,7 @@ static int group_get(struct op *op, const struct queue *q, struct str group, str
     struct key k;
 
     *ret = (struct sqs_rec_Group){ 0 };
-    group_key(op, &k, "group", q, group);
+    group_key(op, &k, &sqs_kind_group, q, group);
     int rc = op_rec_get(op, &k, &sqs_rec_Group_shape, ret);
     return rc == E_NOT_FOUND ? 0 : rc;
 }
@@ -32,7 +32,7 @@ static int group_put(struct op *op, const struct queue *q, struct str group, con
 {
     struct key k;
 
-    group_key(op, &k, "group", q, group);
+    group_key(op, &k, &sqs_kind_group, q, group);
     return op_rec_put(op, &k, &sqs_rec_Group_shape, g);
 }
 
@@ -44,7 +44,7 @@ static int first_of(struct op *op, const struct queue *q, struct str group, int6
     struct key_reader r;
     bool found;
 
-    group_key(op, &prefix, "gline", q, group);
+    group_key(op, &prefix, &sqs_kind_gline, q, group);
     from = prefix;
     key_i64(&from, after + 1);
     key_after_prefix(&prefix, &to);
@@ -67,7 +67,7 @@ static int group_place(struct op *op, struct queue *q, struct str group, struct 
     if (rc == E_NOT_FOUND) {
         if (g->Position.v && (rc = line_ready_delete(op, q, LANE_FRESH, g->Position.v)))
             return rc;
-        group_key(op, &k, "group", q, group);
+        group_key(op, &k, &sqs_kind_group, q, group);
         return txn_delete(op->txn, key_view(&k));
     }
     if (rc)
@@ -88,7 +88,7 @@ int fifo_ready(struct op *op, struct queue *q, struct str group, int64_t seq)
     struct key k;
     int rc = group_get(op, q, group, &g);
 
-    group_key(op, &k, "gline", q, group);
+    group_key(op, &k, &sqs_kind_gline, q, group);
     key_i64(&k, seq);
     if (rc || (rc = txn_put(op->txn, key_view(&k), STR(""))))
         return rc;
@@ -104,7 +104,7 @@ static int next_group(struct op *op, struct queue *q)
     struct str key, value;
     int64_t position = 0;
 
-    queue_key(op, &prefix, "ready", q->rec.Id.v);
+    queue_key(op, &prefix, &sqs_kind_ready, q->rec.Id.v);
     key_i64(&prefix, LANE_FRESH);
     from = prefix;
     key_i64(&from, q->live.FreshFrom.v);
@@ -183,7 +183,7 @@ int fifo_settle(struct op *op, struct queue *q, struct str group, int64_t seq, b
     if (was_in_flight && g.InFlight.v > 0)
         g.InFlight.v--;
     if (removed) {
-        group_key(op, &k, "gline", q, group);
+        group_key(op, &k, &sqs_kind_gline, q, group);
         key_i64(&k, seq);
         if ((rc = txn_delete(op->txn, key_view(&k))))
             return rc;
@@ -241,7 +241,7 @@ static void dedup_key(struct op *op, struct key *k, const struct queue *q, struc
 {
     bool by_group = str_is(str_map_get(&q->rec.Attributes, STR("DeduplicationScope")), "messageGroup");
 
-    queue_key(op, k, "dedup", q->rec.Id.v);
+    queue_key(op, k, &sqs_kind_dedup, q->rec.Id.v);
     key_str(k, by_group ? group : STR(""));
     key_str(k, dedup_id);
 }
@@ -263,7 +263,7 @@ static int dedup_clean(struct op *op, struct queue *q)
     struct key from, to, prefix;
     struct str key, value;
 
-    queue_key(op, &prefix, "dedupt", q->rec.Id.v);
+    queue_key(op, &prefix, &sqs_kind_dedupt, q->rec.Id.v);
     from = prefix;
     key_i64(&from, q->live.DedupFrom.v);
     to = prefix;
@@ -299,7 +299,7 @@ int fifo_dedup_put(struct op *op, struct queue *q, struct str group, struct str 
     if (rc)
         return rc;
     dedup_key(op, &k, q, group, dedup_id);
-    queue_key(op, &t, "dedupt", q->rec.Id.v);
+    queue_key(op, &t, &sqs_kind_dedupt, q->rec.Id.v);
     key_i64(&t, d->SentMs.v);
     key_raw(&t, key_view(&k));
     if ((rc = txn_put(op->txn, key_view(&t), key_view(&k))))

@@ -23,7 +23,7 @@ static void add(struct opt_i64 *counter, int64_t n)
         counter->v = 0;
 }
 
-static void message_key(struct op *op, struct key *k, const char *kind, const struct queue *q, int64_t seq)
+static void message_key(struct op *op, struct key *k, const struct record_kind *kind, const struct queue *q, int64_t seq)
 {
     queue_key(op, k, kind, q->rec.Id.v);
     key_i64(k, seq);
@@ -31,7 +31,7 @@ static void message_key(struct op *op, struct key *k, const char *kind, const st
 
 static void due_key(struct op *op, struct key *k, const struct queue *q, int64_t due_ms, int64_t seq)
 {
-    queue_key(op, k, "due", q->rec.Id.v);
+    queue_key(op, k, &sqs_kind_due, q->rec.Id.v);
     key_i64(k, due_ms);
     key_i64(k, seq);
 }
@@ -45,7 +45,7 @@ int line_ready_put(struct op *op, const struct queue *q, int64_t lane, int64_t p
 {
     struct key k;
 
-    queue_key(op, &k, "ready", q->rec.Id.v);
+    queue_key(op, &k, &sqs_kind_ready, q->rec.Id.v);
     key_i64(&k, lane);
     key_i64(&k, position);
     return txn_put(op->txn, key_view(&k), value);
@@ -55,7 +55,7 @@ int line_ready_delete(struct op *op, const struct queue *q, int64_t lane, int64_
 {
     struct key k;
 
-    queue_key(op, &k, "ready", q->rec.Id.v);
+    queue_key(op, &k, &sqs_kind_ready, q->rec.Id.v);
     key_i64(&k, lane);
     key_i64(&k, position);
     return txn_delete(op->txn, key_view(&k));
@@ -66,7 +66,7 @@ int line_state(struct op *op, const struct queue *q, int64_t seq, struct sqs_rec
     struct key k;
 
     *ret = (struct sqs_rec_State){ 0 };
-    message_key(op, &k, "state", q, seq);
+    message_key(op, &k, &sqs_kind_state, q, seq);
     return op_rec_get(op, &k, &sqs_rec_State_shape, ret);
 }
 
@@ -74,7 +74,7 @@ static int put_state(struct op *op, const struct queue *q, int64_t seq, const st
 {
     struct key k;
 
-    message_key(op, &k, "state", q, seq);
+    message_key(op, &k, &sqs_kind_state, q, seq);
     return op_rec_put(op, &k, &sqs_rec_State_shape, state);
 }
 
@@ -83,7 +83,7 @@ int line_message(struct op *op, const struct queue *q, int64_t seq, struct sqs_r
     struct key k;
 
     *ret = (struct sqs_rec_Message){ 0 };
-    message_key(op, &k, "msg", q, seq);
+    message_key(op, &k, &sqs_kind_msg, q, seq);
     return op_rec_get(op, &k, &sqs_rec_Message_shape, ret);
 }
 
@@ -129,7 +129,7 @@ int line_put(struct op *op, struct queue *q, const struct sqs_rec_Message *m, in
     int rc;
 
     add(&q->live.Next, 1);
-    message_key(op, &k, "msg", q, seq);
+    message_key(op, &k, &sqs_kind_msg, q, seq);
     if ((rc = op_rec_put(op, &k, &sqs_rec_Message_shape, m)))
         return rc;
     if (delay_ms > 0) {
@@ -182,7 +182,7 @@ static int scan_due(struct op *op, const struct queue *q, int64_t to_ms, uint32_
     struct key from, to, prefix;
     struct str key, value;
 
-    queue_key(op, &prefix, "due", q->rec.Id.v);
+    queue_key(op, &prefix, &sqs_kind_due, q->rec.Id.v);
     from = prefix;
     key_i64(&from, q->live.DueFrom.v);
     to = prefix;
@@ -261,7 +261,7 @@ static int look_ahead(struct op *op, struct queue *q)
     struct str key, value;
     int rc = 0;
 
-    queue_key(op, &prefix, "ready", q->rec.Id.v);
+    queue_key(op, &prefix, &sqs_kind_ready, q->rec.Id.v);
     key_i64(&prefix, q->ahead_lane);
     from = prefix;
     key_i64(&from, cursor->v);
@@ -386,10 +386,10 @@ int line_remove(struct op *op, struct queue *q, int64_t seq, const struct sqs_re
         rc = fifo_settle(op, q, m->GroupId, seq, true, in_flight);
     if (rc)
         return rc;
-    message_key(op, &k, "state", q, seq);
+    message_key(op, &k, &sqs_kind_state, q, seq);
     if ((rc = txn_delete(op->txn, key_view(&k))))
         return rc;
-    message_key(op, &k, "msg", q, seq);
+    message_key(op, &k, &sqs_kind_msg, q, seq);
     return txn_delete(op->txn, key_view(&k));
 }
 
@@ -446,7 +446,7 @@ int sqs_job_expire(struct op *op, struct str payload)
     if (rc)
         return rc == E_NOT_FOUND ? 0 : rc;
     int64_t retention_ms = queue_number(&q, "MessageRetentionPeriod") * 1000, next_ms = 0;
-    queue_key(op, &prefix, "msg", q.rec.Id.v);
+    queue_key(op, &prefix, &sqs_kind_msg, q.rec.Id.v);
     from = prefix;
     key_i64(&from, q.live.OldestFrom.v);
     key_after_prefix(&prefix, &to);

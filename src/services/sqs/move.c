@@ -10,7 +10,7 @@ enum { MOVE_RATE_MAX = 500, MOVE_EACH_SECOND = 500, TASKS_SHOWN_MAX = 10 };
 
 static void task_key(struct op *op, struct key *k, struct str source_name)
 {
-    op_key(op, k, "sqs", "task");
+    op_key(op, k, &sqs_kind_task);
     key_str(k, source_name);
 }
 
@@ -87,7 +87,7 @@ static int has_sources(struct op *op, const struct queue *q, bool *ret)
     struct key from, to;
     struct str key, value;
 
-    op_key(op, &from, "sqs", "source");
+    op_key(op, &from, &sqs_kind_source);
     key_str(&from, q->name);
     key_after_prefix(&from, &to);
     struct scan *s = txn_scan(op->txn, key_view(&from), key_view(&to), false);

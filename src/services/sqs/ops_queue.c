@@ -81,7 +81,7 @@ int sqs_DeleteQueue(struct op *op, const struct sqs_DeleteQueue_in *in, struct s
     if ((rc = attributes_apply(op, &q, &forget, false)) || (rc = queue_discard(op, &q)) || (rc = auth_epoch_bump(op)))
         return rc;
     op_wake(op, queue_wake_key(op, &q)); /* who waits for its messages learns that it is gone */
-    op_key(op, &k, "sqs", "queue");
+    op_key(op, &k, &sqs_kind_queue);
     key_str(&k, q.name);
     return op_rec_delete(op, &k);
 }
@@ -140,7 +140,7 @@ int sqs_ListQueues(struct op *op, const struct sqs_ListQueues_in *in, struct sqs
 {
     struct key prefix;
 
-    op_key(op, &prefix, "sqs", "queue");
+    op_key(op, &prefix, &sqs_kind_queue);
     return list_urls(op, &prefix, in->QueueNamePrefix, in->NextToken, in->MaxResults, &out->QueueUrls, &out->NextToken);
 }
 
@@ -153,7 +153,7 @@ int sqs_ListDeadLetterSourceQueues(struct op *op, const struct sqs_ListDeadLette
     if (rc)
         return rc;
     out->queueUrls.set = true;
-    op_key(op, &prefix, "sqs", "source");
+    op_key(op, &prefix, &sqs_kind_source);
     key_str(&prefix, q.name);
     return list_urls(op, &prefix, STR_NONE, in->NextToken, in->MaxResults, &out->queueUrls, &out->NextToken);
 }

@@ -202,7 +202,7 @@ static int check(struct op *op, const struct queue *q, const struct sqs_ReceiveM
 
 static void attempt_key(struct op *op, struct key *k, const struct queue *q, struct str id)
 {
-    queue_key(op, k, "attempt", q->rec.Id.v);
+    queue_key(op, k, &sqs_kind_attempt, q->rec.Id.v);
     key_str(k, id);
 }
 

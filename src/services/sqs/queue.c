@@ -56,9 +56,9 @@ int queue_parse_url(const struct op *op, struct str url, struct str *ret_account
     return 0;
 }
 
-void queue_key(struct op *op, struct key *k, const char *kind, int64_t id)
+void queue_key(struct op *op, struct key *k, const struct record_kind *kind, int64_t id)
 {
-    op_key(op, k, "sqs", kind);
+    op_key(op, k, kind);
     key_i64(k, id);
 }
 
@@ -67,7 +67,7 @@ int queue_get(struct op *op, struct str name, struct queue *ret)
     struct key k;
 
     *ret = (struct queue){ .account = op->account, .region = op->region, .name = name };
-    op_key(op, &k, "sqs", "queue");
+    op_key(op, &k, &sqs_kind_queue);
     key_str(&k, name);
     int rc = op_rec_get(op, &k, &sqs_rec_Queue_shape, &ret->rec);
     if (rc)
@@ -104,7 +104,7 @@ int queue_put(struct op *op, const struct queue *q)
 {
     struct key k;
 
-    op_key(op, &k, "sqs", "queue");
+    op_key(op, &k, &sqs_kind_queue);
     key_str(&k, q->name);
     return op_rec_put(op, &k, &sqs_rec_Queue_shape, &q->rec);
 }
@@ -114,7 +114,7 @@ int queue_live(struct op *op, struct queue *q)
     struct key k;
 
     q->live = (struct sqs_rec_Live){ 0 };
-    queue_key(op, &k, "live", q->rec.Id.v);
+    queue_key(op, &k, &sqs_kind_live, q->rec.Id.v);
     int rc = op_rec_get(op, &k, &sqs_rec_Live_shape, &q->live);
     if (rc == E_NOT_FOUND) {
         q->live = (struct sqs_rec_Live){ .Next = SOME_I64(1) };
@@ -127,7 +127,7 @@ int queue_live_put(struct op *op, const struct queue *q)
 {
     struct key k;
 
-    queue_key(op, &k, "live", q->rec.Id.v);
+    queue_key(op, &k, &sqs_kind_live, q->rec.Id.v);
     return op_rec_put(op, &k, &sqs_rec_Live_shape, &q->live);
 }
 
@@ -202,7 +202,7 @@ int sqs_resource_policy(struct op *op, struct str text, struct str *ret_policy, 
     *ret_policy = STR_NONE;
     if (arn_parse(text, &arn))
         return 0;
-    op_key_in(op, &k, arn.account, arn.region, "sqs", "queue");
+    op_key_in(op, &k, arn.account, arn.region, &sqs_kind_queue);
     key_str(&k, arn.resource);
     int rc = op_rec_get(op, &k, &sqs_rec_Queue_shape, &rec);
     if (rc == 0)
@@ -213,7 +213,10 @@ int sqs_resource_policy(struct op *op, struct str text, struct str *ret_policy, 
 /* Removes what a deleted or purged queue left, some keys at a time so that the writer is never held up. */
 int sqs_job_sweep(struct op *op, struct str payload)
 {
-    static const char *const kinds[] = { "msg", "ready", "due", "state", "group", "gline", "dedup", "dedupt", "attempt", "live" };
+    static const struct record_kind *const kinds[] = {
+        &sqs_kind_msg,   &sqs_kind_ready, &sqs_kind_due,    &sqs_kind_state,   &sqs_kind_group,
+        &sqs_kind_gline, &sqs_kind_dedup, &sqs_kind_dedupt, &sqs_kind_attempt, &sqs_kind_live,
+    };
     enum { SWEEP_KEYS = 2000 };
     struct str_list doomed = { 0 };
     int64_t id;

@@ -66,7 +66,7 @@ struct str queue_arn(struct op *op, const struct queue *q);
 struct str queue_url(struct op *op, struct str account, struct str name);
 struct str queue_wake_key(struct op *op, const struct queue *q);
 int queue_discard(struct op *op, struct queue *q); /* forgets every message: the id is swept by a job */
-void queue_key(struct op *op, struct key *k, const char *kind, int64_t id);    /* (kind, id): what follows is the caller's */
+void queue_key(struct op *op, struct key *k, const struct record_kind *kind, int64_t id);    /* (kind, id): what follows is the caller's */
 int sqs_missing(struct op *op, const char *parameter);
 
 /* ---- attributes.c ---- */

@@ -28,7 +28,7 @@ int sts_AssumeRoleWithWebIdentity(struct op *op, const struct sts_AssumeRoleWith
         return aws_fail(op, STS_InvalidIdentityTokenException, "The ID Token provided is not a valid JWT. (You may see this error if you sent an Access Token)");
     for (int i = 0; i < 5; i++)
         str_cut(rest, ':', &account, &rest);
-    directory_key(op, &k, account, "oidc", issuer);
+    directory_key(op, &k, account, &iam_kind_oidc, issuer);
     if (!op_rec_has(op, &k))
         return aws_fail(op, STS_InvalidIdentityTokenException, "No OpenIDConnect provider found in your account for https://%.*s", STR_ARG(issuer));
     if (directory_role_by_arn(op, in->RoleArn, &role))
