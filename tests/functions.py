@@ -2,6 +2,8 @@
 
 import io
 import json
+import pathlib
+import subprocess
 import textwrap
 import time
 import uuid
@@ -9,6 +11,7 @@ import zipfile
 
 import pytest
 
+C_RUNTIME = pathlib.Path(__file__).resolve().parents[2] / 'runtimes/c'
 TRUST = {'Version': '2012-10-17', 'Statement': [{'Effect': 'Allow', 'Principal': {'Service': 'lambda.amazonaws.com'}, 'Action': 'sts:AssumeRole'}]}
 
 
@@ -18,6 +21,22 @@ def zipped(files):
     with zipfile.ZipFile(out, 'w', zipfile.ZIP_DEFLATED) as z:
         for name, data in (files if isinstance(files, dict) else {'app.py': textwrap.dedent(files)}).items():
             z.writestr(name, data)
+    return out.getvalue()
+
+
+def greet_program(directory):
+    """runtimes/c/example, built as a user builds it: a provided runtime's bootstrap."""
+    program = directory / 'bootstrap'
+    subprocess.run(['cc', '-std=gnu17', '-O2', '-Wall', '-Wextra', '-Werror', '-Wno-unused-parameter', '-o', program,
+                    C_RUNTIME / 'example/greet.c', C_RUNTIME / 'strata_lambda.c'], check=True)
+    return program
+
+
+def zipped_program(program):
+    """A zip of the one executable, under its own name and mode."""
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, 'w', zipfile.ZIP_DEFLATED) as z:
+        z.write(program, program.name)
     return out.getvalue()
 
 
@@ -45,8 +64,8 @@ def role(strata, *statements):
 
 
 def create(strata, source, role_arn, **config):
-    """The name of a new function."""
+    """The name of a new function; source is what zipped() takes, or a zip."""
     name = 'f-' + uuid.uuid4().hex[:12]
     config = {'Runtime': 'python3.13', 'Handler': 'app.handler', 'Timeout': 20, **config}
-    strata.client('lambda').create_function(FunctionName=name, Role=role_arn, Code={'ZipFile': zipped(source)}, **config)
+    strata.client('lambda').create_function(FunctionName=name, Role=role_arn, Code={'ZipFile': source if isinstance(source, bytes) else zipped(source)}, **config)
     return name

@@ -61,6 +61,8 @@ def header(room, model):
         out.append(f'int {room.start}(struct cloud *cloud);')
     if room.stop:
         out.append(f'void {room.stop}(struct cloud *cloud);')
+    if room.free:
+        out.append(f'void {room.free}(struct cloud *cloud);')
     for _, function in room.jobs:
         out.append(f'int {function}(struct op *op, struct str payload);')
     out.append('\n#endif\n')
@@ -293,6 +295,7 @@ def _service_row(room, model):
     .kinds = kinds,
     .resource_policy = {room.resource_policy or "NULL"}, .resource_tags = {room.resource_tags or "NULL"},
     .door = {"&" + room.door if room.door else "NULL"}, .start = {room.start or "NULL"}, .stop = {room.stop or "NULL"},
+    .free = {room.free or "NULL"},
 }};
 '''
 

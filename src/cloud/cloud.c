@@ -77,13 +77,14 @@ void cloud_stop(struct cloud *cloud)
         return;
     if (cloud->jobs)
         jobs_stop(cloud->jobs);
-    while (cloud->services_started) {
-        const struct service_row *s = wire_services[--cloud->services_started];
-        if (s->stop)
-            s->stop(cloud);
-    }
+    for (size_t i = cloud->services_started; i-- > 0;)
+        if (wire_services[i]->stop)
+            wire_services[i]->stop(cloud);
     writer_stop(cloud->writer); /* before the parking: what it still commits wakes those who wait for it */
     parking_stop(cloud->parking);
+    for (size_t i = cloud->services_started; i-- > 0;)
+        if (wire_services[i]->free)
+            wire_services[i]->free(cloud);
     clock_free(cloud->clock);
     auth_state_free(cloud->auth);
     free(cloud->doors);

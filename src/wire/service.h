@@ -85,6 +85,7 @@ struct service_row {
     const struct door *door;                 /* answers HTTP on hosts or paths of its own (execute-api, the Runtime API) */
     int (*start)(struct cloud *cloud);       /* after the store is open, before requests: threads, memory rebuilt from records */
     void (*stop)(struct cloud *cloud);       /* the services stop in the reverse order, before the writer does */
+    void (*free)(struct cloud *cloud);       /* after the last operation ended, parked ones too: nothing looks at the service's memory any more */
 };
 
 extern const struct service_row *const wire_services[]; /* generated, NULL-terminated */

@@ -1,5 +1,6 @@
 """The runtimes against a Runtime API that answers from a script: our Python runtime beside awslambdaric, the C library, the images."""
 
+import base64
 import http.server
 import json
 import os
@@ -10,9 +11,11 @@ import sys
 import textwrap
 import threading
 import time
-import zipfile
 
 import pytest
+import requests
+
+import functions
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BOOTSTRAP = ROOT / 'runtimes/python/bootstrap.py'
@@ -292,11 +295,7 @@ def test_code_goes_before_layers_before_the_image(tmp_path):
 
 @pytest.fixture(scope='module')
 def greet(tmp_path_factory):
-    """runtimes/c/example, built as a user builds it."""
-    program = tmp_path_factory.mktemp('greet') / 'bootstrap'
-    subprocess.run(['cc', '-std=gnu17', '-O2', '-Wall', '-Wextra', '-Werror', '-Wno-unused-parameter', '-o', program, ROOT / 'runtimes/c/example/greet.c',
-                    ROOT / 'runtimes/c/strata_lambda.c'], check=True)
-    return program
+    return functions.greet_program(tmp_path_factory.mktemp('greet'))
 
 
 def test_a_function_in_c_answers(greet, tmp_path):
@@ -320,8 +319,52 @@ def test_a_function_in_c_answers_errors_when_its_answer_is_too_large(greet, tmp_
     assert r.answers[1][0] == 'response'
 
 
-def test_a_function_in_c_makes_a_small_zip(greet, tmp_path):
-    with zipfile.ZipFile(tmp_path / 'f.zip', 'w', zipfile.ZIP_DEFLATED) as z:
-        z.write(greet, 'bootstrap')
-    assert (tmp_path / 'f.zip').stat().st_size < 64 * 1024
-    assert zipfile.ZipFile(tmp_path / 'f.zip').getinfo('bootstrap').external_attr >> 16 & 0o111
+@pytest.fixture(scope='module')
+def greeting(strata, greet):
+    """The name of the example as a function of provided.al2023."""
+    functions.need_runtime(strata, 'provided.al2023')
+    code = functions.zipped_program(greet)
+    assert len(code) < 64 * 1024
+    return functions.create(strata, code, functions.role(strata), Runtime='provided.al2023', Handler='greet')
+
+
+def test_a_function_in_c_runs_in_provided_al2023(strata, greeting):
+    client = strata.client('lambda')
+
+    def invoke(payload):
+        answer = client.invoke(FunctionName=greeting, Payload=payload, LogType='Tail')
+        return answer, json.loads(answer['Payload'].read()), base64.b64decode(answer['LogResult']).decode()
+
+    answer, first, log = invoke('{"a": 1}')
+    assert (answer['StatusCode'], answer.get('FunctionError'), answer['ExecutedVersion']) == (200, None, '$LATEST')
+    assert first == {'count': 1, 'bytes': 8, 'arn': client.get_function(FunctionName=greeting)['Configuration']['FunctionArn'], 'in_time': True,
+                     'event': {'a': 1}}
+    request_id = answer['ResponseMetadata']['RequestId']
+    assert f'START RequestId: {request_id} ' in log and f'invocation 1 of {request_id}\n' in log and 'Init Duration' in log
+    answer, error, _ = invoke('"fail"')
+    assert answer['FunctionError'] == 'Unhandled'
+    assert error == {'errorMessage': 'asked to "fail"', 'errorType': 'Greeting.Refused', 'stackTrace': []}
+    assert invoke('{}')[1]['count'] == 3  # the same environment, which a handled error does not end
+
+
+def test_a_function_in_c_that_refuses_to_start_is_told(strata, greeting):
+    client = strata.client('lambda')
+    client.update_function_configuration(FunctionName=greeting, Environment={'Variables': {'REFUSE': '1'}})
+    answer = client.invoke(FunctionName=greeting, Payload='{}')
+    assert answer['FunctionError'] == 'Unhandled'
+    error = json.loads(answer['Payload'].read())
+    assert (error['errorType'], error['errorMessage']) == ('Greeting.NotReady', 'REFUSE is set')
+    client.update_function_configuration(FunctionName=greeting, Environment={'Variables': {}})
+    assert json.loads(client.invoke(FunctionName=greeting, Payload='{}')['Payload'].read())['count'] == 1
+
+
+def test_a_function_in_c_answers_through_an_http_api(strata, greeting):
+    arn = strata.client('lambda').get_function(FunctionName=greeting)['Configuration']['FunctionArn']
+    api = strata.client('apigatewayv2').create_api(Name='greet', ProtocolType='HTTP', Target=arn)['ApiId']
+    strata.client('lambda').add_permission(FunctionName=greeting, StatementId='api', Action='lambda:InvokeFunction',
+                                           Principal='apigateway.amazonaws.com', SourceArn=f'arn:aws:execute-api:us-east-1:000000000000:{api}/*')
+    answer = requests.post(f'{strata.url}/_aws/execute-api/{api}/greet?who=c', data='hello', timeout=60)
+    assert (answer.status_code, answer.headers['Content-Type']) == (200, 'application/json')
+    event = answer.json()['event']
+    assert (event['version'], event['routeKey'], event['rawPath'], event['rawQueryString']) == ('2.0', '$default', '/greet', 'who=c')
+    assert event['requestContext']['http']['method'] == 'POST' and event['body'] == 'hello'

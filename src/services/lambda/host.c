@@ -128,7 +128,7 @@ static uint32_t busy_count(const struct pool *p)
     return n;
 }
 
-int host_invoke(struct cloud *cloud, struct str account, struct str region, const struct lambda_rec_Function *f, struct str payload,
+int host_invoke(struct cloud *cloud, struct str account, struct str region, const struct lambda_rec_Function *f, struct str id, struct str payload,
                 struct str client_context, void (*done)(struct cloud *cloud, void *ctx, const struct lambda_result *r), void *ctx)
 {
     struct lambda_host *h = cloud->lambda;
@@ -137,13 +137,13 @@ int host_invoke(struct cloud *cloud, struct str account, struct str region, cons
     int64_t allowed = opt_i64(f->Reserved, LAMBDA_CONCURRENCY);
     pthread_mutex_lock(&h->lock);
     struct pool *p = pool_find(h, account, region, f);
-    if (!p && allowed > 0)
+    if (!p && allowed > 0 && !h->stopping)
         p = pool_make(h, account, region, f);
-    int rc = !p ? E_BUSY : h->stopping ? E_CLOSED : p->queued + busy_count(p) >= allowed || p->queued >= HOST_QUEUE_MAX ? E_BUSY : 0;
+    int rc = h->stopping ? E_CLOSED : !p ? E_BUSY : p->queued + busy_count(p) >= allowed || p->queued >= HOST_QUEUE_MAX ? E_BUSY : 0;
     if (rc == 0) {
         struct arena *a = arena_new();
         struct invocation *inv = arena_one(a, struct invocation);
-        *inv = (struct invocation){ .arena = a, .id = random_uuid(a), .payload = str_dup(a, payload.n ? payload : STR("{}")), /* as AWS */
+        *inv = (struct invocation){ .arena = a, .id = str_dup(a, id), .payload = str_dup(a, payload.n ? payload : STR("{}")), /* as AWS */
                                     .client_context = str_dup(a, client_context), .done = done, .ctx = ctx };
         *p->queue_end = inv;
         p->queue_end = &inv->next;
@@ -531,10 +531,24 @@ void lambda_stop(struct cloud *cloud)
     abandon(h);
     bury_all(h);
     pthread_mutex_unlock(&h->lock);
-    cloud->lambda = NULL;
     close(h->output_epoll);
     dns_server_stop(h->dns);
-    if (!h->poller)
-        free(h);
-    /* Else the host itself stays: receives that are still parked end after us, and look at it once more. */
+}
+
+void lambda_free(struct cloud *cloud)
+{
+    struct lambda_host *h = cloud->lambda;
+    if (!h)
+        return;
+    poller_free(h);
+    if (h->environments) /* a sandbox that would not end may still be told of: the process takes it along */
+        return;
+    for (struct pool *p = h->pools; p; p = p->next)
+        p->retired = true;
+    drop_retired_pools(h);
+    pthread_mutex_destroy(&h->lock);
+    pthread_cond_destroy(&h->changed);
+    pthread_cond_destroy(&h->start_wanted);
+    free(h);
+    cloud->lambda = NULL;
 }

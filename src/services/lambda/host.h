@@ -98,8 +98,9 @@ struct lambda_host {
     struct poller *poller;
 };
 
-/* Queues an invocation; done is called once, from any thread, outside the lock. E_BUSY throttled, E_UNSUPPORTED no sandbox here. */
-int host_invoke(struct cloud *cloud, struct str account, struct str region, const struct lambda_rec_Function *f, struct str payload,
+/* Queues an invocation; id is its request id. done is called once, from any thread, outside the lock. E_BUSY throttled, E_CLOSED strata stops,
+ * E_UNSUPPORTED no sandbox here. */
+int host_invoke(struct cloud *cloud, struct str account, struct str region, const struct lambda_rec_Function *f, struct str id, struct str payload,
                 struct str client_context, void (*done)(struct cloud *cloud, void *ctx, const struct lambda_result *r), void *ctx);
 
 /* environment.c: makes the sandbox of env. Blocks; in the starter thread, without the lock. On failure env->init_error says why. */
@@ -121,6 +122,7 @@ struct principal function_principal(struct arena *a, struct str account, struct 
 
 /* poller.c */
 int poller_start(struct lambda_host *h);
-void poller_stop(struct lambda_host *h);
+void poller_stop(struct lambda_host *h); /* no more receives begin */
+void poller_free(struct lambda_host *h); /* after the last of them ended */
 
 #endif

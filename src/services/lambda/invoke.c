@@ -85,7 +85,8 @@ static int invoke_and_wait(struct op *op, const struct lambda_Invoke_in *in, con
     arena_defer(op->arena, let_go, w);
     op->state = w;
     struct str key = str_dup(op->arena, w->wake_key);
-    int rc = host_invoke(op->cloud, op->account, op->region, f, in->Payload, context, answered, w);
+    struct str id = op->parent ? random_uuid(a) : op->request_id; /* what AWS answers is what the function sees and its log says */
+    int rc = host_invoke(op->cloud, op->account, op->region, f, id, in->Payload, context, answered, w);
     if (rc)
         let_go(w);
     return rc ? throttled(op, rc) : op_park(op, key, WAIT_MS);
@@ -102,7 +103,8 @@ static void event_key(struct op *op, struct key *k, struct str id)
 static int accept(struct op *op, struct lambda_rec_Event *e)
 {
     struct key k;
-    e->Id = random_uuid(op->arena);
+    if (!e->Id.p)
+        e->Id = random_uuid(op->arena);
     e->AcceptedMs = SOME_I64(op_now_ms(op));
     event_key(op, &k, e->Id);
     int rc = op_rec_put(op, &k, &lambda_rec_Event_shape, e);
@@ -143,6 +145,7 @@ static int invoke_event(struct op *op, const struct lambda_Invoke_in *in, const 
         return accept(op, &e);
     struct acceptance *a = arena_one(op->arena, struct acceptance);
     a->event = e;
+    a->event.Id = op->request_id;
     a->wake_key = str_printf(op->arena, "lambda/accept/%.*s", STR_ARG(op->request_id));
     op->state = a;
     int rc = cloud_run(op->cloud, op->account, op->region, accept_task, accept_done, a);
@@ -238,7 +241,7 @@ static void launch_event(struct cloud *cloud, void *arg)
     struct arena *a = arena_new();
     struct running *run = arena_one(a, struct running);
     *run = (struct running){ .arena = a, .account = str_dup(a, l->account), .region = str_dup(a, l->region), .id = str_dup(a, l->id) };
-    int rc = host_invoke(cloud, l->account, l->region, &l->function, l->event.Payload, l->event.ClientContext, event_ran, run);
+    int rc = host_invoke(cloud, l->account, l->region, &l->function, l->id, l->event.Payload, l->event.ClientContext, event_ran, run);
     if (rc) {
         struct lambda_result r = { .rc = rc };
         event_ran(cloud, run, &r);

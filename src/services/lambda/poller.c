@@ -272,7 +272,7 @@ static void received(struct cloud *cloud, void *ctx, int rc)
         return;
     }
     b->payload = event_of(b);
-    rc = b->payload.p ? host_invoke(cloud, f->account, f->region, &b->function, b->payload, STR_NONE, invoked, b) : E_LIMIT;
+    rc = b->payload.p ? host_invoke(cloud, f->account, f->region, &b->function, random_uuid(b->arena), b->payload, STR_NONE, invoked, b) : E_LIMIT;
     if (rc) {
         struct lambda_result r = { .rc = rc };
         invoked(cloud, b, &r);
@@ -419,5 +419,18 @@ void poller_stop(struct lambda_host *h)
     p->stopping = true;
     pthread_cond_signal(&p->changed);
     pthread_mutex_unlock(&p->lock);
-    pthread_join(p->thread, NULL); /* the feeds' last receives end with the parking; the process follows them */
+    pthread_join(p->thread, NULL);
+    for (struct feed *f = p->feeds; f; f = f->next) /* a receive that is woken takes nothing more; the others end with the parking */
+        f->retired = true;
+}
+
+void poller_free(struct lambda_host *h)
+{
+    struct poller *p = h->poller;
+    if (!p)
+        return;
+    drop_retired(p);
+    pthread_mutex_destroy(&p->lock);
+    pthread_cond_destroy(&p->changed);
+    free(p);
 }
