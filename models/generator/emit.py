@@ -275,6 +275,14 @@ def _streams(model, shape):
     return any(model.kind(m['shape']) == 'STREAM' for m in model.shapes[shape].get('members', {}).values())
 
 
+def _validation_error(room, model):
+    if room.validation in ('smithy', 'none'):
+        return 'NULL'
+    if room.validation not in [name for name, _, _, _ in model.errors]:
+        raise Problem(f'{room.name}.ops: validation is smithy, none or an error of the service, not {room.validation}')
+    return f'{room.prefix}_{c_member(room.validation)}'
+
+
 def _service_row(room, model):
     n, meta = room.name, model.metadata
     signing = meta.get('signingName', meta['endpointPrefix'])
@@ -288,7 +296,7 @@ def _service_row(room, model):
     .name = {string(n)}, .signing_name = {string(signing)}, .endpoint_prefix = {string(meta["endpointPrefix"])},
     .target_prefix = {string(target)}, .model_service = {string(target if "cbor" in room.protocols else None)},
     .api_version = {string(meta["apiVersion"])}, .xml_ns = {string(xml_ns)}, .iam_prefix = {string(iam_prefix)},
-    .error_namespace = {string(namespace)}, .validates = {boolean(room.validation == "smithy")},
+    .error_namespace = {string(namespace)}, .validates = {boolean(room.validation != "none")}, .validation_error = {_validation_error(room, model)},
     .protocol = {PROTOCOLS[room.protocols[0]]}, .protocols = {bits},
     .ops = ops, .n_ops = {len(room.operations)}, .known_ops = known_ops, .n_known_ops = {len(model.operations)},
     .errors = {n}_errors, .n_errors = {len(model.errors)},

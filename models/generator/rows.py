@@ -150,8 +150,6 @@ class Room:
             elif head == 'job':
                 self.jobs.append((rest[0], rest[1]))
             elif head == 'validation':
-                if rest[0] not in ('smithy', 'none'):
-                    raise Problem(f'{where}: validation is smithy or none')
                 self.validation = rest[0]
             elif len(words) >= 5 or (len(words) == 4 and words[2] == '-'):
                 words = words + ['-'] * (5 - len(words))

@@ -1,5 +1,7 @@
 #include "aws/error.h"
 
+#include "wire/wire.h"
+
 #define COMMON(name_, code_, status_, sender_)                                                                           \
     const struct aws_error AWS_##name_##_ = { .name = #name_, .code = code_, .status = status_, .sender_fault = sender_ }
 
@@ -54,4 +56,13 @@ int aws_unsupported(struct op *op, const char *what)
 {
     return aws_fail(op, AWS_NotImplemented, "strata does not support %s of %s:%s", what, op->row ? op->row->service->name : "this service",
                     op->row ? op->row->name : "this operation");
+}
+
+int aws_validate(struct op *op, const void *in)
+{
+    const struct service_row *s = op->row->service;
+    struct str why;
+    if (!op->row->in || !s->validates || wire_validate(op->arena, op->row->in, in, &why) == 0)
+        return 0;
+    return aws_fail(op, s->validation_error ? s->validation_error : AWS_ValidationError, "%.*s", STR_ARG(why));
 }

@@ -39,6 +39,9 @@ extern const struct aws_error AWS_AccessDenied_, AWS_ValidationError_, AWS_Seria
 #define AWS_IncompleteBody (&AWS_IncompleteBody_)
 #define AWS_ContentSHA256Mismatch (&AWS_ContentSHA256Mismatch_)
 
+/* The constraints of the operation's model: 0, or E_AWS with the service's validation error. For those that bring an operation its input. */
+int aws_validate(struct op *op, const void *in);
+
 /* `return aws_unsupported(op, "StreamSpecification");`: a parameter that strata knows and does not implement. A 400/501 that names it. */
 int aws_unsupported(struct op *op, const char *what);
 

@@ -19,10 +19,9 @@ struct principal principal_service(struct op *op, const char *service_name, stru
 
 static int run_callee(struct op *callee, const void *in, void *out)
 {
-    struct str why;
-    if (callee->row->in && callee->row->service->validates && wire_validate(callee->arena, callee->row->in, in, &why))
-        return aws_fail(callee, AWS_ValidationError, "%.*s", STR_ARG(why));
-    int rc = op_authorize(callee, in);
+    int rc = aws_validate(callee, in);
+    if (!rc)
+        rc = op_authorize(callee, in);
     return rc ? rc : callee->row->run(callee, in, out);
 }
 

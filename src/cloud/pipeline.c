@@ -87,11 +87,7 @@ static int decode(struct request *r)
 
 static int validate(struct request *r)
 {
-    struct op *op = &r->task.op;
-    struct str why;
-    if (!op->row->in || !op->row->service->validates || wire_validate(op->arena, op->row->in, r->in, &why) == 0)
-        return 0;
-    return aws_fail(op, AWS_ValidationError, "%.*s", STR_ARG(why));
+    return aws_validate(&r->task.op, r->in);
 }
 
 static int authorize(struct request *r)

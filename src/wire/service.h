@@ -67,6 +67,7 @@ struct service_row {
     const char *iam_prefix;        /* "sqs" in sqs:SendMessage */
     const char *error_namespace;   /* before the name in json's __type: "com.amazonaws.dynamodb.v20120810#"; or NULL */
     bool validates;                /* constraint failures are worded as Smithy's; false: the room checks by itself */
+    const struct aws_error *validation_error; /* what such a failure is; NULL: ValidationException */
     enum protocol protocol;        /* the first of its .ops row: what is spoken when a request does not say */
     unsigned protocols;            /* bits 1 << enum protocol */
     const struct op_row *ops;      /* sorted by name */

@@ -117,13 +117,33 @@ def test_what_is_not_there_is_refused_by_name(client):
     client.delete_api(ApiId=id)
 
 
+def test_constraint_failures_are_bad_requests(strata):
+    client = strata.client('apigatewayv2', parameter_validation=False)
+    one = '1 validation error detected: '
+    assert refused(client.create_api, Name='n' * 129, ProtocolType='HTTP') == (
+        'BadRequestException', f"{one}Value '{'n' * 129}' at 'name' failed to satisfy constraint: Member must have length less than or equal to 128")
+    assert refused(client.create_api, Name='x', ProtocolType='TCP') == (
+        'BadRequestException', f"{one}Value 'TCP' at 'protocolType' failed to satisfy constraint: Member must satisfy enum value set: [WEBSOCKET, HTTP]")
+    id = client.create_api(Name='x', ProtocolType='HTTP')['ApiId']
+    for wrong in ({'TimeoutInMillis': 49}, {'TimeoutInMillis': 30001}, {'IntegrationUri': 'u' * 2049}, {'IntegrationUri': 'no-function'},
+                  {'ConnectionType': 'NONE'}, {'PayloadFormatVersion': None}):
+        arguments = {'ApiId': id, 'IntegrationType': 'AWS_PROXY', 'IntegrationUri': 'arn:aws:lambda:us-east-1:000000000000:function:f',
+                     'PayloadFormatVersion': '2.0', **wrong}
+        assert refused(client.create_integration, **{k: v for k, v in arguments.items() if v is not None})[0] == 'BadRequestException', wrong
+    for call, more in ((client.get_route, {'RouteId': 'r'}), (client.get_integration, {'IntegrationId': 'i'}), (client.delete_stage, {'StageName': 's'}),
+                       (client.get_deployment, {'DeploymentId': 'd'}), (client.update_route, {'RouteId': 'r'})):
+        assert refused(call, ApiId=id, **more)[0] == 'NotFoundException'
+    assert not client.get_integrations(ApiId=id)['Items']
+    client.delete_api(ApiId=id)
+
+
 def test_parts_are_created_changed_listed_and_removed(client, function):
     id = client.create_api(Name='x', ProtocolType='HTTP')['ApiId']
     integration = client.create_integration(ApiId=id, IntegrationType='AWS_PROXY', IntegrationUri=function, PayloadFormatVersion='2.0')
     assert (integration['ConnectionType'], integration['IntegrationMethod'], integration['TimeoutInMillis']) == ('INTERNET', 'POST', 30000)
     i = integration['IntegrationId']
     assert client.update_integration(ApiId=id, IntegrationId=i, TimeoutInMillis=5000)['TimeoutInMillis'] == 5000
-    assert refused(client.update_integration, ApiId=id, IntegrationId=i, TimeoutInMillis=40000)[0] == 'ValidationException'
+    assert refused(client.update_integration, ApiId=id, IntegrationId=i, TimeoutInMillis=40000)[0] == 'BadRequestException'
     route = client.create_route(ApiId=id, RouteKey='GET /a', Target='integrations/' + i)
     assert (route['ApiKeyRequired'], route['AuthorizationType']) == (False, 'NONE')
     assert refused(client.create_route, ApiId=id, RouteKey='GET /a')[0] == 'ConflictException'

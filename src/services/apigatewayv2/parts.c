@@ -39,8 +39,6 @@ int apigatewayv2_CreateIntegration(struct op *op, const struct apigatewayv2_Crea
     i.ConnectionType = opt_str(in->ConnectionType, STR("INTERNET"));
     i.IntegrationMethod = opt_str(in->IntegrationMethod, STR("POST"));
     i.TimeoutInMillis = SOME_I64(opt_i64(in->TimeoutInMillis, APIGW_TIMEOUT_MS));
-    if (i.TimeoutInMillis.v < 50 || i.TimeoutInMillis.v > APIGW_TIMEOUT_MS)
-        return aws_fail(op, APIGATEWAYV2_BadRequestException, "Timeout should be between 50 ms and 30000 ms");
     overlay(&apigatewayv2_Integration_shape, &i, op->row->out, out);
     return part_put(op, &apigatewayv2_kind_integration, in->ApiId, i.IntegrationId, &i);
 }
