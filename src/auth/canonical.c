@@ -111,21 +111,21 @@ static void put_query(struct arena *a, struct buf *b, struct str query)
     }
 }
 
+static bool is_blank(char c) { return c == ' ' || c == '\t' || c == '\r' || c == '\n'; }
+
 /* Blanks at both ends go, runs of them inside become one. */
 static void put_squeezed(struct buf *b, struct str value)
 {
-    bool gap = false, any = false;
-    for (size_t i = 0; i < value.n; i++) {
-        char c = value.p[i];
-        if (c == ' ' || c == '\t' || c == '\r' || c == '\n') {
-            gap = true;
-            continue;
-        }
-        if (gap && any)
+    bool any = false;
+    for (size_t i = 0, end; i < value.n; i = end) {
+        while (i < value.n && is_blank(value.p[i]))
+            i++;
+        for (end = i; end < value.n && !is_blank(value.p[end]);)
+            end++;
+        if (end > i && any)
             buf_byte(b, ' ');
-        gap = false;
-        any = true;
-        buf_byte(b, c);
+        any = any || end > i;
+        buf_put(b, value.p + i, end - i);
     }
 }
 
@@ -173,7 +173,7 @@ struct str sign_canonical_request(struct arena *a, const struct sign_request *r)
 
 struct str sign_scope(struct arena *a, struct str date, struct str region, struct str service)
 {
-    return str_printf(a, "%.*s/%.*s/%.*s/aws4_request", STR_ARG(date), STR_ARG(region), STR_ARG(service));
+    return str_cat(a, date, STR("/"), region, STR("/"), service, STR("/aws4_request"));
 }
 
 struct str sign_string_to_sign(struct arena *a, struct str amz_date, struct str scope, struct str canonical_request)
@@ -181,5 +181,5 @@ struct str sign_string_to_sign(struct arena *a, struct str amz_date, struct str 
     uint8_t hash[32];
     digest_sha256(canonical_request.p, canonical_request.n, hash);
     struct str hex = hex_encode(a, hash, sizeof hash);
-    return str_printf(a, "AWS4-HMAC-SHA256\n%.*s\n%.*s\n%.*s", STR_ARG(amz_date), STR_ARG(scope), STR_ARG(hex));
+    return str_cat(a, STR("AWS4-HMAC-SHA256\n"), amz_date, STR("\n"), scope, STR("\n"), hex);
 }

@@ -193,7 +193,7 @@ static void be_root(struct op *op, struct str account, struct principal *p)
 {
     p->kind = PRINCIPAL_ROOT;
     p->account = account;
-    p->arn = str_printf(op->arena, "arn:%.*s:iam::%.*s:root", STR_ARG(op->partition), STR_ARG(account));
+    p->arn = str_cat(op->arena, STR("arn:"), op->partition, STR(":iam::"), account, STR(":root"));
     p->user_id = account;
     p->name = STR("root");
 }

@@ -3,8 +3,6 @@
 
 #include <stdlib.h>
 
-#include <openssl/evp.h>
-#include <openssl/hmac.h>
 
 #include "auth/failure.h"
 #include "base/buf.h"
@@ -93,8 +91,7 @@ static struct str string_to_sign(struct arena *a, const struct exchange *x, cons
 int sigv2_verify(struct op *op, const struct exchange *x, const struct sigv4 *s, struct str secret, int64_t real_ms)
 {
     struct arena *a = op->arena;
-    uint8_t mac[EVP_MAX_MD_SIZE];
-    unsigned n = 0;
+    uint8_t mac[20];
     if (op->row && op->row->service && !str_is(s->service, op->row->service->signing_name))
         return refuse(op, REFUSE_MECHANISM, "Signature version 2 is for S3 alone.");
     if (real_ms > s->expires_s * 1000) {
@@ -102,8 +99,8 @@ int sigv2_verify(struct op *op, const struct exchange *x, const struct sigv4 *s,
         return refuse_with(op, REFUSE_PRESIGN_EXPIRED, &d, "Request has expired");
     }
     struct str to_sign = string_to_sign(a, x, s);
-    HMAC(EVP_sha1(), secret.p, (int)secret.n, (const uint8_t *)to_sign.p, to_sign.n, mac, &n);
-    if (str_eq_consttime(base64_encode(a, mac, n), s->signature))
+    hmac_sha1(secret.p, secret.n, to_sign.p, to_sign.n, mac);
+    if (str_eq_consttime(base64_encode(a, mac, sizeof mac), s->signature))
         return 0;
     struct s3_error_detail d = { .AWSAccessKeyId = s->access_key_id, .StringToSign = to_sign, .SignatureProvided = s->signature };
     return refuse_with(op, REFUSE_SIGNATURE, &d,

@@ -16,8 +16,7 @@ struct str arn_make(const struct op *op, const char *service, const char *fmt, .
     va_start(ap, fmt);
     struct str resource = str_vprintf(op->arena, fmt, ap);
     va_end(ap);
-    return str_printf(op->arena, "arn:%.*s:%s:%.*s:%.*s:%.*s", STR_ARG(op->partition), service, STR_ARG(op->region), STR_ARG(op->account),
-                      STR_ARG(resource));
+    return str_cat(op->arena, STR("arn:"), op->partition, STR(":"), str_c(service), STR(":"), op->region, STR(":"), op->account, STR(":"), resource);
 }
 
 struct str arn_make_global(const struct op *op, const char *service, const char *fmt, ...)
@@ -26,5 +25,5 @@ struct str arn_make_global(const struct op *op, const char *service, const char 
     va_start(ap, fmt);
     struct str resource = str_vprintf(op->arena, fmt, ap);
     va_end(ap);
-    return str_printf(op->arena, "arn:%.*s:%s::%.*s:%.*s", STR_ARG(op->partition), service, STR_ARG(op->account), STR_ARG(resource));
+    return str_cat(op->arena, STR("arn:"), op->partition, STR(":"), str_c(service), STR("::"), op->account, STR(":"), resource);
 }

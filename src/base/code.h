@@ -23,10 +23,11 @@ int time_parse_iso8601(struct str s, int64_t *ret_ms);       /* offsets and frac
 int time_parse_amz(struct str s, int64_t *ret_ms);
 int time_parse_http(struct str s, int64_t *ret_ms);          /* RFC 1123 form */
 
-/* Digests (OpenSSL). out has room for the digest. */
+/* Digests. out has room for the digest. */
 void digest_md5(const void *p, size_t n, uint8_t out[16]);
 void digest_sha1(const void *p, size_t n, uint8_t out[20]);
 void digest_sha256(const void *p, size_t n, uint8_t out[32]);
+void hmac_sha1(const void *key, size_t key_n, const void *p, size_t n, uint8_t out[20]);
 void hmac_sha256(const void *key, size_t key_n, const void *p, size_t n, uint8_t out[32]);
 
 /* Randomness from the kernel. */

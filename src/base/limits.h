@@ -3,7 +3,7 @@
 #define STRATA_BASE_LIMITS_H
 
 enum {
-    LIMIT_HEADER_BYTES = 24 * 1024,          /* request line and headers together; see src/http/README.md */
+    LIMIT_HEADER_BYTES = 16 * 1024,          /* request line and headers together; see src/http/README.md */
     LIMIT_HEADERS = 200,                     /* header lines */
     LIMIT_BODY_BYTES = 80 * 1024 * 1024,     /* a body that is held in memory: the greatest is a 50 MB zip in base64 (CreateFunction) */
     LIMIT_RESPONSE_BYTES = 64 * 1024 * 1024, /* an encoded answer */

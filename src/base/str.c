@@ -197,13 +197,28 @@ struct str str_dup(struct arena *a, struct str s)
 
 struct str str_vprintf(struct arena *a, const char *fmt, va_list ap)
 {
+    char text[256]; /* most are short: one pass then does */
     va_list again;
     va_copy(again, ap);
-    int n = vsnprintf(NULL, 0, fmt, again);
+    int n = vsnprintf(text, sizeof text, fmt, again);
     va_end(again);
+    if ((size_t)n < sizeof text)
+        return str_dup(a, (struct str){ text, (size_t)n });
     char *p = arena_alloc(a, (size_t)n + 1);
     vsnprintf(p, (size_t)n + 1, fmt, ap);
     return (struct str){ p, (size_t)n };
+}
+
+struct str str_cat_n(struct arena *a, const struct str *v, size_t count)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < count; i++)
+        n += v[i].n;
+    char *p = arena_alloc(a, n + 1), *end = p;
+    for (size_t i = 0; i < count; i++)
+        if (v[i].n)
+            end = mempcpy(end, v[i].p, v[i].n);
+    return (struct str){ p, n };
 }
 
 struct str str_printf(struct arena *a, const char *fmt, ...)

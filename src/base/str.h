@@ -46,6 +46,9 @@ bool str_is_utf8(struct str s);
 struct str str_dup(struct arena *a, struct str s); /* absent stays absent */
 struct str str_printf(struct arena *a, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 struct str str_vprintf(struct arena *a, const char *fmt, va_list ap);
+/* str_cat(a, STR("x="), s, ...): the parts behind one another; where every request passes, in place of str_printf. */
+#define str_cat(a, ...) str_cat_n((a), (const struct str[]){ __VA_ARGS__ }, sizeof((const struct str[]){ __VA_ARGS__ }) / sizeof(struct str))
+struct str str_cat_n(struct arena *a, const struct str *v, size_t count);
 struct str str_lower(struct arena *a, struct str s);
 struct str str_upper(struct arena *a, struct str s);
 struct str str_replace(struct arena *a, struct str s, struct str from, struct str to);

@@ -18,7 +18,8 @@ struct request {
     struct task task; /* first; holds op */
     struct exchange *x;
     struct wire_route route;
-    struct sigv4 sig;
+    struct sigv4 sig;  /* what the headers claim */
+    int sig_malformed; /* what sigv4_parse answered */
     struct body *body; /* of a streamed or chunked request, or NULL */
     bool body_is_whole;
     uint64_t epoch; /* of the policies that allowed it */
@@ -38,12 +39,11 @@ static void reply_error(struct request *r, int rc);
 static int route(struct request *r)
 {
     struct op *op = &r->task.op;
-    int malformed = sigv4_parse(op, r->x, &r->sig);
     int rc = wire_route(r->x, r->sig.present ? r->sig.service : STR_NONE, r->body_is_whole, &r->route);
     op->row = r->route.row;
     op->protocol = r->route.protocol;
     op->region = r->sig.present ? r->sig.region : opt_str(r->route.region, str_c(op->cloud->config.region));
-    if (malformed) /* said again now that it is known how the client speaks */
+    if (r->sig_malformed) /* said again now that it is known how the client speaks */
         return sigv4_parse(op, r->x, &r->sig);
     if (rc == 0 && r->route.row)
         return 0;
@@ -93,7 +93,8 @@ static int validate(struct request *r)
 static int authorize(struct request *r)
 {
     struct op *op = &r->task.op;
-    r->epoch = auth_epoch(op);
+    if (op->row->txn == OP_RW) /* who reads only has run when a policy changes */
+        r->epoch = auth_epoch(op);
     return op_authorize(op, r->in);
 }
 
@@ -102,13 +103,17 @@ static int (*const stages[])(struct request *r) = { route, authenticate, unwrap,
 static int run_stages(struct request *r)
 {
     struct op *op = &r->task.op;
-    op->txn = store_read(op->cloud->store);
+    struct txn *snapshot = task_snapshot(&r->task);
+    op->txn = snapshot;
     op->now_ms = clock_now_ms(op->cloud->clock);
     int rc = 0;
     for (size_t i = 0; rc == 0 && i < sizeof stages / sizeof *stages; i++)
         rc = stages[i](r);
-    txn_end(op->txn);
     op->txn = NULL;
+    if (rc == 0 && r->body_is_whole && op->row->txn == OP_RO)
+        r->task.snapshot = snapshot; /* what was allowed on it reads it, too */
+    else
+        txn_end(snapshot);
     return rc;
 }
 
@@ -254,9 +259,9 @@ static enum body_mode begin(void *ctx, struct exchange *x, size_t *max_bytes, st
     cloud->requests++;
     struct request *r = request_new(cloud, x);
     struct wire_route first;
-    struct sigv4 sig = { 0 };
-    bool streams = sigv4_parse(&r->task.op, x, &sig) == 0 &&
-                   wire_route(x, sig.present ? sig.service : STR_NONE, false, &first) == 0 && first.row && first.row->stream_in;
+    r->sig_malformed = sigv4_parse(&r->task.op, x, &r->sig);
+    bool streams = r->sig_malformed == 0 && wire_route(x, r->sig.present ? r->sig.service : STR_NONE, false, &first) == 0 && first.row &&
+                   first.row->stream_in;
     if (!streams) {
         *max_bytes = LIMIT_BODY_BYTES;
         return BODY_WHOLE;

@@ -79,6 +79,12 @@ static void after_commit(struct work *w, int rc)
     settle(t, rc);
 }
 
+struct txn *task_snapshot(struct task *t)
+{
+    t->op.wake_seq = park_seq(t->op.cloud->parking);
+    return store_read(t->op.cloud->store);
+}
+
 int task_start(struct task *t)
 {
     struct cloud *cloud = t->op.cloud;
@@ -86,8 +92,8 @@ int task_start(struct task *t)
         t->work = (struct work){ .run = in_writer, .done = after_commit };
         return writer_submit(cloud->writer, &t->work);
     }
-    t->op.wake_seq = park_seq(cloud->parking);
-    struct txn *snapshot = store_read(cloud->store);
+    struct txn *snapshot = t->snapshot ? t->snapshot : task_snapshot(t);
+    t->snapshot = NULL;
     int rc = run_once(t, snapshot);
     if (rc == 0)
         effects_run(cloud, t->op.effects, false);

@@ -23,6 +23,7 @@ struct task {
     void (*finish)(struct task *t, int rc);  /* answers and releases; never E_PARKED */
     void *ctx;
     int rc;                   /* of the last run in the writer */
+    struct txn *snapshot;     /* for the next run on one, or NULL: task_start takes one */
     /* park.c's */
     struct task *park_next;
     uint64_t park_hash;
@@ -32,6 +33,7 @@ struct task {
 };
 
 void op_init(struct op *op, struct cloud *cloud, struct arena *a, struct str account, struct str region);
+struct txn *task_snapshot(struct task *t); /* for a run: what is woken from now on wakes it again */
 int task_start(struct task *t);      /* runs it (ro) or queues it (rw). <0 only when the writer does not take it: then finish was not called */
 void effects_run(struct cloud *cloud, struct op_effect *effects, bool in_writer);
 void effects_splice(struct op *into, struct op *from);

@@ -21,7 +21,7 @@
 #include "http/http.h"
 
 enum {
-    POOL_BYTES = 32 * 1024,             /* a connection's memory in libmicrohttpd, which zeroes it after each request */
+    POOL_BYTES = 24 * 1024,             /* a connection's memory in libmicrohttpd, which zeroes it after each request */
     DRAIN_SMALL_BYTES = 256 * 1024,     /* an unwanted body up to this is read, so that the connection can be kept */
     DRAIN_BYTES = 1024 * 1024 * 1024,   /* the rest of a body that turned out to be unwanted is read up to this */
     CONNECT_HEAD_BYTES = 8 * 1024,      /* a CONNECT request */

@@ -124,14 +124,30 @@ static void show(struct buf *b, const struct shape *s, const void *slot, bool in
 
 /* ---- constraints ---- */
 
-/* The member's path: the struct members' names begin with a small letter. */
-static struct str path_of(struct arena *a, struct str before, const char *name)
+/* Where the check is: a struct's member, a list's element or a map's value. Put into words only when something is wrong there. */
+struct at {
+    const struct at *outer;
+    const char *name; /* of the member, else NULL */
+    struct str key;   /* of the map's entry, else absent */
+    uint32_t index;   /* of the list's element, from 0 */
+};
+
+/* Struct members' names begin with a small letter. */
+static void put_path(struct buf *b, const struct at *at)
 {
-    char first = *name >= 'A' && *name <= 'Z' ? (char)(*name | 0x20) : *name;
-    return before.n ? str_printf(a, "%.*s.%c%s", STR_ARG(before), first, name + 1) : str_printf(a, "%c%s", first, name + 1);
+    if (at->outer) {
+        put_path(b, at->outer);
+        buf_byte(b, '.');
+    }
+    if (at->name)
+        buf_printf(b, "%c%s", *at->name >= 'A' && *at->name <= 'Z' ? *at->name | 0x20 : *at->name, at->name + 1);
+    else if (at->key.p)
+        buf_printf(b, "%.*s.member", STR_ARG(at->key));
+    else
+        buf_printf(b, "%u.member", at->index + 1);
 }
 
-static void report(struct check *c, const struct shape *s, const void *slot, bool inside, struct str path, struct str constraint)
+static void report(struct check *c, const struct shape *s, const void *slot, bool inside, const struct at *at, struct str constraint)
 {
     if (c->failures++ >= FAILURES_MAX)
         return;
@@ -146,7 +162,7 @@ static void report(struct check *c, const struct shape *s, const void *slot, boo
         show(&c->text, s, slot, inside);
         buf_c(&c->text, "' at '");
     }
-    buf_str(&c->text, path);
+    put_path(&c->text, at);
     buf_c(&c->text, "' failed to satisfy constraint: ");
     buf_str(&c->text, constraint);
 }
@@ -224,20 +240,20 @@ static void wrongs(struct arena *a, const struct shape *s, const void *slot, str
         str_list_add(a, ret, w);
 }
 
-static void value(struct check *c, const struct shape *s, const void *slot, bool inside, struct str path);
+static void value(struct check *c, const struct shape *s, const void *slot, bool inside, const struct at *at);
 
-static void members(struct check *c, const struct shape *s, const void *st, struct str path)
+static void members(struct check *c, const struct shape *s, const void *st, const struct at *outer)
 {
     for (uint32_t i = 0; i < s->n_members; i++) {
         const struct member *m = &s->members[i];
         const void *slot = slot_of(st, m);
         if (m->shape->kind == SHAPE_STREAM || (!m->required && !slot_is_set(m->shape, slot, false)))
             continue;
-        struct str at = path_of(c->a, path, m->name);
+        const struct at at = { .outer = outer, .name = m->name };
         if (slot_is_set(m->shape, slot, false))
-            value(c, m->shape, slot, false, at);
+            value(c, m->shape, slot, false, &at);
         else if (!m->idempotency_token)
-            report(c, m->shape, slot, false, at, STR("Member must not be null"));
+            report(c, m->shape, slot, false, &at, STR("Member must not be null"));
     }
 }
 
@@ -247,8 +263,8 @@ static bool is_scalar(const struct shape *s)
 }
 
 /* Constraints of scalar keys or elements are reported once, for the list or map as a whole, as all that the element has to be. */
-static bool scalars(struct check *c, const struct shape *s, const struct any_list *l, const struct member *e, size_t bytes, struct str path,
-                    const char *words)
+static bool scalars(struct check *c, const struct shape *s, const struct any_list *l, const struct member *e, size_t bytes,
+                    const struct at *at, const char *words)
 {
     for (uint32_t i = 0; i < l->n; i++) {
         const char *slot = l->v + i * bytes + e->offset;
@@ -265,48 +281,47 @@ static bool scalars(struct check *c, const struct shape *s, const struct any_lis
             buf_str(&b, w.v[k]);
         }
         buf_byte(&b, ']');
-        report(c, s, l, false, path, buf_done(&b));
+        report(c, s, l, false, at, buf_done(&b));
         return false;
     }
     return true;
 }
 
-static void many(struct check *c, const struct shape *s, const struct any_list *l, struct str path)
+static void many(struct check *c, const struct shape *s, const struct any_list *l, const struct at *at)
 {
     bool map = s->kind == SHAPE_MAP;
     const struct member *e = &s->members[map];
     size_t bytes = map ? map_entry_bytes(s) : e->shape->size;
     if (map)
-        scalars(c, s, l, &s->members[0], bytes, path, "Map keys must satisfy constraint: [");
+        scalars(c, s, l, &s->members[0], bytes, at, "Map keys must satisfy constraint: [");
     if (is_scalar(e->shape)) {
-        scalars(c, s, l, e, bytes, path, map ? "Map value must satisfy constraint: [" : "Member must satisfy constraint: [");
+        scalars(c, s, l, e, bytes, at, map ? "Map value must satisfy constraint: [" : "Member must satisfy constraint: [");
         return;
     }
     for (uint32_t i = 0; i < l->n; i++) {
         const char *p = l->v + i * bytes;
-        struct str at = map ? str_printf(c->a, "%.*s.%.*s.member", STR_ARG(path), STR_ARG(*(const struct str *)(const void *)p))
-                            : str_printf(c->a, "%.*s.%u.member", STR_ARG(path), i + 1);
-        value(c, e->shape, p + e->offset, true, at);
+        const struct at element = { .outer = at, .key = map ? *(const struct str *)(const void *)p : STR_NONE, .index = i };
+        value(c, e->shape, p + e->offset, true, &element);
     }
 }
 
-static void value(struct check *c, const struct shape *s, const void *slot, bool inside, struct str path)
+static void value(struct check *c, const struct shape *s, const void *slot, bool inside, const struct at *at)
 {
     struct str_list w = { 0 };
     wrongs(c->a, s, slot, &w);
     for (uint32_t i = 0; i < w.n; i++)
-        report(c, s, slot, inside, path, w.v[i]);
+        report(c, s, slot, inside, at, w.v[i]);
     if (s->kind == SHAPE_STRUCT)
-        members(c, s, slot_struct(slot, inside), path);
+        members(c, s, slot_struct(slot, inside), at);
     else if (s->kind == SHAPE_LIST || s->kind == SHAPE_MAP)
-        many(c, s, slot, path);
+        many(c, s, slot, at);
 }
 
 int wire_validate(struct arena *a, const struct shape *shape, const void *in, struct str *ret_why)
 {
     struct check c = { .a = a };
     buf_init(&c.text, a, LIMIT_BODY_BYTES);
-    members(&c, shape, in, STR(""));
+    members(&c, shape, in, NULL);
     if (!c.failures)
         return 0;
     struct str t = buf_done(&c.text);
