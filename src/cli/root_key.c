@@ -10,6 +10,7 @@
 #include "auth/directory.h"
 #include "base/arena.h"
 #include "base/err.h"
+#include "base/file.h"
 #include "cloud/call.h"
 
 struct root_key {
@@ -38,20 +39,16 @@ static void made(struct cloud *cloud, void *ctx, int rc)
     sem_post(&r->done);
 }
 
-/* Beside and renamed: a reader sees a whole profile, and nobody else ever reads the secret. */
 static int write_profile(const struct root_key *r, const char *data_dir)
 {
     struct str text = str_printf(r->arena, "# the root key of this strata, for AWS_SHARED_CREDENTIALS_FILE\n[default]\naws_access_key_id = %.*s\naws_secret_access_key = %.*s\n",
                                  STR_ARG(r->id), STR_ARG(r->secret));
-    const char *tmp = str_printf(r->arena, "%s/credentials.tmp", data_dir).p, *path = str_printf(r->arena, "%s/credentials", data_dir).p;
-    unlink(tmp);
-    int fd = open(tmp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
-    if (fd < 0)
-        return E_IO;
-    bool ok = write(fd, text.p, text.n) == (ssize_t)text.n && fsync(fd) == 0;
-    ok = close(fd) == 0 && ok && rename(tmp, path) == 0;
+    int fd = open(data_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int rc = fd < 0 ? file_error() : file_replace(fd, "credentials", text, 0600);
+    if (fd >= 0)
+        close(fd);
     explicit_bzero((char *)text.p, text.n);
-    return ok ? 0 : E_IO;
+    return rc;
 }
 
 int root_key_write(struct cloud *cloud, const char *data_dir)

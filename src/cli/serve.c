@@ -7,11 +7,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/arena.h"
 #include "base/err.h"
+#include "base/file.h"
 #include "base/log.h"
 #include "cli/root_key.h"
 #include "cloud/cloud.h"
@@ -63,7 +63,7 @@ static int complain(const char *what, const char *mend)
 
 static int open_data(struct serve *s)
 {
-    if (mkdir(s->data_dir, 0700) && errno != EEXIST) {
+    if (folder_make(s->data_dir, 0700) < 0) {
         fprintf(stderr, "strata: cannot make the data directory %s (%s): name another with --data\n", s->data_dir, strerror(errno));
         return 1;
     }

@@ -11,6 +11,7 @@
 
 #include "base/arena.h"
 #include "base/code.h"
+#include "base/file.h"
 #include "base/log.h"
 #include "base/seal.h"
 
@@ -32,15 +33,7 @@ static int read_key(int dir, uint8_t key[SEAL_KEY_BYTES])
 
 static int write_key(int dir, const uint8_t key[SEAL_KEY_BYTES])
 {
-    static const char tmp[] = "root.key.new";
-    int fd = openat(dir, tmp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
-    if (fd < 0)
-        return E_IO;
-    int rc = write(fd, key, SEAL_KEY_BYTES) == SEAL_KEY_BYTES && fsync(fd) == 0 ? 0 : E_IO;
-    close(fd);
-    if (rc == 0 && (renameat(dir, tmp, dir, file_name) < 0 || fsync(dir) < 0))
-        rc = E_IO;
-    return rc;
+    return file_replace(dir, file_name, (struct str){ (const char *)key, SEAL_KEY_BYTES }, 0600);
 }
 
 static void system_key(struct key *k, const char *what)

@@ -11,11 +11,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/arena.h"
 #include "base/err.h"
+#include "base/file.h"
 
 enum { CA_DAYS = 3650, LEAF_DAYS = 365, DAY_SECONDS = 86400, NAME_MAX_BYTES = 253, CN_MAX_BYTES = 64 };
 
@@ -27,26 +27,14 @@ struct ca {
 
 /* ---- files ---- */
 
-/* Written, synced and renamed: a crash leaves the old state or the new one. */
 static int write_file(const char *dir, const char *name, const BUF_MEM *text, mode_t mode)
 {
-    char path[4096], tmp[4096];
-    snprintf(path, sizeof path, "%s/%s", dir, name);
-    if (snprintf(tmp, sizeof tmp, "%s/%s.tmp", dir, name) >= (int)sizeof tmp) {
-        errno = ENAMETOOLONG;
-        return E_IO;
-    }
-    int fd = open(tmp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, mode);
+    int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (fd < 0)
         return E_IO;
-    bool ok = fchmod(fd, mode) == 0 && write(fd, text->data, text->length) == (ssize_t)text->length && fsync(fd) == 0;
-    ok = close(fd) == 0 && ok && rename(tmp, path) == 0;
-    int d = ok ? open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
-    if (d >= 0) {
-        fsync(d);
-        close(d);
-    }
-    return ok ? 0 : E_IO;
+    int rc = file_replace(fd, name, (struct str){ text->data, text->length }, mode);
+    close(fd);
+    return rc < 0 ? E_IO : 0;
 }
 
 /* 0 with *ret, E_NOT_FOUND, E_IO. */

@@ -1,6 +1,7 @@
 /* The store over RocksDB. The data directory: `format` (the version of what is written), `lock` (held while open), `db/`. */
 #include "base/arena.h"
 #include "base/err.h"
+#include "base/file.h"
 #include "store/driver.h"
 #include "store/store.h"
 
@@ -74,19 +75,6 @@ static int rocks_error(char *message)
         err = E_CORRUPT;
     rocksdb_free(message);
     return err;
-}
-
-static int errno_error(void)
-{
-    switch (errno) {
-    case ENOSPC:
-    case EDQUOT: return E_NO_SPACE;
-    case EACCES:
-    case EPERM:
-    case EROFS: return E_DENIED;
-    case ENOENT: return E_NOT_FOUND;
-    default: return E_IO;
-    }
 }
 
 /* ---- reading ---- */
@@ -242,16 +230,6 @@ static uint64_t rocks_bytes(struct store *s)
 
 /* ---- the data directory ---- */
 
-static int sync_dir(const char *path)
-{
-    int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd < 0)
-        return errno_error();
-    int rc = fsync(fd) < 0 ? errno_error() : 0;
-    close(fd);
-    return rc;
-}
-
 static char *path_join(const char *dir, const char *name)
 {
     size_t n = strlen(dir) + 1 + strlen(name) + 1;
@@ -260,33 +238,14 @@ static char *path_join(const char *dir, const char *name)
     return path;
 }
 
-static int dir_make(const char *dir)
-{
-    char *path = xstrdup(dir);
-    int rc = 0;
-    for (char *p = path + 1; rc == 0; p++) {
-        char c = *p;
-        if (c != '/' && c != 0)
-            continue;
-        *p = 0;
-        if (mkdir(path, 0700) < 0 && errno != EEXIST)
-            rc = errno_error();
-        *p = c;
-        if (c == 0)
-            break;
-    }
-    free(path);
-    return rc;
-}
-
 static int lock_take(const char *dir, int *ret_fd)
 {
     char *path = path_join(dir, "lock");
     int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-    int rc = fd < 0 ? errno_error() : 0;
+    int rc = fd < 0 ? file_error() : 0;
     free(path);
     if (rc == 0 && flock(fd, LOCK_EX | LOCK_NB) < 0) {
-        rc = errno == EWOULDBLOCK ? E_BUSY : errno_error();
+        rc = errno == EWOULDBLOCK ? E_BUSY : file_error();
         close(fd);
     }
     if (rc == 0)
@@ -296,17 +255,14 @@ static int lock_take(const char *dir, int *ret_fd)
 
 static int format_write(const char *dir)
 {
-    char *temporary = path_join(dir, "format.new"), *path = path_join(dir, "format");
     char text[32];
-    int n = snprintf(text, sizeof text, "strata %d\n", FORMAT), rc = 0;
-    int fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-    if (fd < 0 || write(fd, text, (size_t)n) != n || fsync(fd) < 0 || rename(temporary, path) < 0)
-        rc = errno_error();
-    if (fd >= 0)
-        close(fd);
-    free(temporary);
-    free(path);
-    return rc < 0 ? rc : sync_dir(dir);
+    int n = snprintf(text, sizeof text, "strata %d\n", FORMAT);
+    int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0)
+        return file_error();
+    int rc = file_replace(fd, "format", (struct str){ text, (size_t)n }, 0600);
+    close(fd);
+    return rc;
 }
 
 /* A directory without a format is a new one, unless it has a database. */
@@ -314,7 +270,7 @@ static int format_check(const char *dir, const char *db_path)
 {
     char *path = path_join(dir, "format");
     int fd = open(path, O_RDONLY | O_CLOEXEC);
-    int rc = fd < 0 ? errno_error() : 0;
+    int rc = fd < 0 ? file_error() : 0;
     free(path);
     if (rc == E_NOT_FOUND)
         return access(db_path, F_OK) == 0 ? E_CORRUPT : format_write(dir);
@@ -424,12 +380,12 @@ static void rocks_close(struct store *s)
 static int rocks_backup(struct store *s, const char *dir)
 {
     struct rocks *r = (struct rocks *)s;
-    int rc = dir_make(dir);
+    int rc = folder_make(dir, 0700);
     if (rc < 0)
         return rc;
     if (rmdir(dir) < 0) /* refused unless it is empty */
-        return errno == ENOTEMPTY ? E_EXISTS : errno_error();
-    rc = dir_make(dir);
+        return errno == ENOTEMPTY ? E_EXISTS : file_error();
+    rc = folder_make(dir, 0700);
     if (rc < 0)
         return rc;
     char *message = NULL, *db_path = path_join(dir, "db");
@@ -469,7 +425,7 @@ static int rocks_open_db(struct rocks *r)
     if (rc < 0)
         return rc;
     r->db_fd = open(r->db_path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    return r->db_fd < 0 ? errno_error() : 0;
+    return r->db_fd < 0 ? file_error() : 0;
 }
 
 int store_open_rocksdb(const char *dir, struct store **ret)
@@ -477,7 +433,7 @@ int store_open_rocksdb(const char *dir, struct store **ret)
     struct rocks *r = xalloc(sizeof *r);
     r->lock_fd = r->db_fd = -1;
     r->db_path = path_join(dir, "db");
-    int rc = dir_make(dir);
+    int rc = folder_make(dir, 0700);
     if (rc == 0)
         rc = lock_take(dir, &r->lock_fd);
     if (rc == 0 && !has_room(r->lock_fd, OPEN_BYTES))
