@@ -55,6 +55,9 @@ def header(room, model):
         out.append(f'int {room.resource_policy}(struct op *op, struct str arn, struct str *ret_policy, struct str *ret_account);')
     if room.resource_tags:
         out.append(f'int {room.resource_tags}(struct op *op, struct str arn, struct str_map *ret_tags);')
+    if room.cross_origin:
+        out.append(f'void {room.cross_origin}(struct op *op, const struct exchange *x, const struct wire_route *route,\n'
+                   f'          struct header_list *ret);')
     if room.door:
         out.append(f'extern const struct door {room.door};')
     if room.start:
@@ -302,6 +305,7 @@ def _service_row(room, model):
     .errors = {n}_errors, .n_errors = {len(model.errors)},
     .kinds = kinds,
     .resource_policy = {room.resource_policy or "NULL"}, .resource_tags = {room.resource_tags or "NULL"},
+    .cross_origin = {room.cross_origin or "NULL"},
     .door = {"&" + room.door if room.door else "NULL"}, .start = {room.start or "NULL"}, .stop = {room.stop or "NULL"},
     .free = {room.free or "NULL"},
 }};

@@ -22,6 +22,7 @@ COMMON(ExpiredToken, "ExpiredToken", 403, true);
 COMMON(IncompleteSignature, "IncompleteSignature", 400, true);
 COMMON(RequestEntityTooLarge, "RequestEntityTooLarge", 413, true);
 COMMON(MissingParameter, "MissingParameter", 400, true);
+COMMON(MethodNotAllowed, "MethodNotAllowed", 405, true);
 COMMON(InvalidAction, "InvalidAction", 400, true);
 COMMON(MalformedXML, "MalformedXML", 400, true);
 COMMON(IncompleteBody, "IncompleteBody", 400, true);

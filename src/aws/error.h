@@ -16,7 +16,7 @@ extern const struct aws_error AWS_AccessDenied_, AWS_ValidationError_, AWS_Seria
     AWS_NotImplemented_, AWS_InternalFailure_, AWS_Throttling_, AWS_ServiceUnavailable_, AWS_MissingAuthenticationToken_,
     AWS_InvalidClientTokenId_, AWS_SignatureDoesNotMatch_, AWS_RequestExpired_, AWS_RequestTimeTooSkewed_, AWS_ExpiredToken_,
     AWS_IncompleteSignature_, AWS_RequestEntityTooLarge_, AWS_MissingParameter_, AWS_InvalidAction_, AWS_MalformedXML_, AWS_IncompleteBody_,
-    AWS_ContentSHA256Mismatch_;
+    AWS_ContentSHA256Mismatch_, AWS_MethodNotAllowed_;
 #define AWS_AccessDenied (&AWS_AccessDenied_)
 #define AWS_ValidationError (&AWS_ValidationError_)
 #define AWS_SerializationException (&AWS_SerializationException_)
@@ -38,6 +38,7 @@ extern const struct aws_error AWS_AccessDenied_, AWS_ValidationError_, AWS_Seria
 #define AWS_MalformedXML (&AWS_MalformedXML_)
 #define AWS_IncompleteBody (&AWS_IncompleteBody_)
 #define AWS_ContentSHA256Mismatch (&AWS_ContentSHA256Mismatch_)
+#define AWS_MethodNotAllowed (&AWS_MethodNotAllowed_)
 
 /* The constraints of the operation's model: 0, or E_AWS with the service's validation error. For those that bring an operation its input. */
 int aws_validate(struct op *op, const void *in);

@@ -22,6 +22,7 @@ struct request {
     int sig_malformed; /* what sigv4_parse answered */
     struct body *body; /* of a streamed or chunked request, or NULL */
     bool body_is_whole;
+    struct header_list cross_origin; /* of every answer, refusals too */
     uint64_t epoch; /* of the policies that allowed it */
     void *in, *out;
     struct answer answer;
@@ -43,12 +44,16 @@ static int route(struct request *r)
     op->row = r->route.row;
     op->protocol = r->route.protocol;
     op->region = r->sig.present ? r->sig.region : opt_str(r->route.region, str_c(op->cloud->config.region));
+    if (r->route.service && r->route.service->cross_origin && exchange_header(r->x, "Origin").p)
+        r->route.service->cross_origin(op, r->x, &r->route, &r->cross_origin);
     if (r->sig_malformed) /* said again now that it is known how the client speaks */
         return sigv4_parse(op, r->x, &r->sig);
     if (rc == 0 && r->route.row)
         return 0;
     if (rc == E_UNSUPPORTED)
         return aws_fail(op, AWS_NotImplemented, "strata does not implement %s:%.*s", r->route.service->name, STR_ARG(r->route.operation));
+    if (r->route.service && r->route.protocol == PROTO_REST_XML)
+        return aws_fail(op, AWS_MethodNotAllowed, "The specified method is not allowed against this resource.");
     if (r->route.service)
         return aws_fail(op, r->route.protocol == PROTO_QUERY ? AWS_InvalidAction : AWS_UnknownOperation,
                         "Could not find operation %.*s for %s", STR_ARG(r->route.operation), r->route.service->name);
@@ -156,6 +161,15 @@ static void lift_length(struct answer *a)
     }
 }
 
+static void add_headers(struct request *r)
+{
+    struct op *op = &r->task.op;
+    for list_each(h, &r->cross_origin)
+        *list_push(op->arena, &r->answer.headers) = *h;
+    for list_each(h, &op->reply_headers)
+        *list_push(op->arena, &r->answer.headers) = *h;
+}
+
 static int execute(struct task *t)
 {
     struct request *r = (struct request *)t;
@@ -176,8 +190,8 @@ static int execute(struct task *t)
     if (rc == 0)
         rc = attach_stream(r);
     lift_length(&r->answer);
-    for (uint32_t i = 0; rc == 0 && i < op->reply_headers.n; i++)
-        *list_push(op->arena, &r->answer.headers) = op->reply_headers.v[i];
+    if (rc == 0)
+        add_headers(r);
     if (op->reply_status)
         r->answer.status = op->reply_status;
     return rc;
@@ -225,8 +239,7 @@ static void reply_error(struct request *r, int rc)
     };
     answer_init(&r->answer, f.error->status);
     wire_encode_error(op->arena, op->protocol, r->route.service, &f, op->request_id, str_is(r->x->method, "HEAD"), &r->answer);
-    for (uint32_t i = 0; i < op->reply_headers.n; i++)
-        *list_push(op->arena, &r->answer.headers) = op->reply_headers.v[i];
+    add_headers(r);
     exchange_reply(r->x, &r->answer);
 }
 

@@ -5,6 +5,9 @@
 #include "wire/shape.h"
 
 struct op;
+struct exchange;
+struct header_list;
+struct wire_route;
 struct authz;
 struct cloud;
 struct door;
@@ -82,6 +85,9 @@ struct service_row {
     int (*resource_policy)(struct op *op, struct str arn, struct str *ret_policy, struct str *ret_account);
     /* The tags of a resource of this service, for aws:ResourceTag/...; none: E_NOT_FOUND or an empty map. NULL: the service tells none. */
     int (*resource_tags)(struct op *op, struct str arn, struct str_map *ret_tags);
+    /* A page of another origin sent the request (it has an Origin header): adds what lets its browser show it the answer. On a snapshot, before
+     * authentication. NULL: the service says nothing, and browsers keep the answer from such pages. */
+    void (*cross_origin)(struct op *op, const struct exchange *x, const struct wire_route *route, struct header_list *ret);
     /* For services with something of their own beside operations; NULL: none. */
     const struct door *door;                 /* answers HTTP on hosts or paths of its own (execute-api, the Runtime API) */
     int (*start)(struct cloud *cloud);       /* after the store is open, before requests: threads, memory rebuilt from records */

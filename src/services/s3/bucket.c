@@ -20,6 +20,13 @@ static void bucket_key(struct op *op, struct key *k, struct str name)
     key_str(k, name);
 }
 
+int s3_bucket_find(struct op *op, struct str name, struct s3_rec_Bucket *ret)
+{
+    struct key k;
+    bucket_key(op, &k, name);
+    return op_rec_get(op, &k, &s3_rec_Bucket_shape, ret);
+}
+
 static bool everybody(const cJSON *principal)
 {
     const cJSON *aws = cJSON_IsObject(principal) ? cJSON_GetObjectItemCaseSensitive(principal, "AWS") : principal, *one;
@@ -56,12 +63,10 @@ int s3_resource_policy(struct op *op, struct str arn_text, struct str *ret_polic
     struct arn arn;
     struct str name, rest;
     struct s3_rec_Bucket b = { 0 };
-    struct key k;
     if (arn_parse(arn_text, &arn) || str_is(str_c(op->row->name), "CreateBucket")) /* somebody else's is not asked: its name is taken */
         return E_NOT_FOUND;
     str_cut(arn.resource, '/', &name, &rest);
-    bucket_key(op, &k, name);
-    int rc = op_rec_get(op, &k, &s3_rec_Bucket_shape, &b);
+    int rc = s3_bucket_find(op, name, &b);
     if (rc == 0) {
         *ret_policy = restricted(op, &b) ? STR_NONE : b.Policy;
         *ret_account = b.Account;
@@ -78,9 +83,7 @@ static const struct s3_NoSuchBucket *no_bucket(struct op *op, struct str name)
 
 int s3_bucket_get(struct op *op, struct str name, struct str expected_owner, struct s3_rec_Bucket *ret)
 {
-    struct key k;
-    bucket_key(op, &k, name);
-    int rc = op_rec_get(op, &k, &s3_rec_Bucket_shape, ret);
+    int rc = s3_bucket_find(op, name, ret);
     if (rc == E_NOT_FOUND)
         return aws_fail_with(op, S3_NoSuchBucket, no_bucket(op, name), "The specified bucket does not exist");
     if (rc == 0 && expected_owner.p && !str_eq(expected_owner, ret->Account))
@@ -159,10 +162,8 @@ int s3_CreateBucket(struct op *op, const struct s3_CreateBucket_in *in, struct s
     int rc = check_location(op, in, &b.Region);
     if (rc)
         return rc;
-    struct key k;
     struct s3_rec_Bucket old = { 0 };
-    bucket_key(op, &k, in->Bucket);
-    rc = op_rec_get(op, &k, &s3_rec_Bucket_shape, &old);
+    rc = s3_bucket_find(op, in->Bucket, &old);
     if (rc == 0 && !str_eq(old.Account, op->account))
         return aws_fail(op, S3_BucketAlreadyExists,
                         "The requested bucket name is not available. The bucket namespace is shared by all users of the system. Please select a "

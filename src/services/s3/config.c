@@ -194,20 +194,41 @@ int s3_GetBucketVersioning(struct op *op, const struct s3_GetBucketVersioning_in
     return 0;
 }
 
+static int one_wildcard(struct op *op, const char *what, const struct str_list *patterns)
+{
+    for list_each(p, patterns) {
+        struct str before, after;
+        if (str_cut(*p, '*', &before, &after) && str_contains(after, STR("*")))
+            return aws_fail(op, S3_InvalidRequest, "%s \"%.*s\" can not have more than one wildcard.", what, STR_ARG(*p));
+    }
+    return 0;
+}
+
+static int check_cors_rule(struct op *op, const struct s3_CORSRule *rule)
+{
+    if (rule->AllowedMethods.n == 0 || rule->AllowedOrigins.n == 0)
+        return aws_fail(op, AWS_MalformedXML, "The XML you provided was not well-formed or did not validate against our published schema");
+    for list_each(method, &rule->AllowedMethods)
+        if (!s3_cors_method(*method))
+            return aws_fail(op, S3_InvalidRequest, "Found unsupported HTTP method in CORS config. Unsupported method is %.*s", STR_ARG(*method));
+    for list_each(name, &rule->ExposeHeaders)
+        if (str_contains(*name, STR("*")))
+            return aws_fail(op, S3_InvalidRequest, "ExposeHeader \"%.*s\" contains wildcard. We currently do not support wildcard for ExposeHeader.",
+                            STR_ARG(*name));
+    int rc = one_wildcard(op, "AllowedOrigin", &rule->AllowedOrigins);
+    return rc ? rc : one_wildcard(op, "AllowedHeader", &rule->AllowedHeaders);
+}
+
 int s3_PutBucketCors(struct op *op, const struct s3_PutBucketCors_in *in, struct s3_PutBucketCors_out *out)
 {
     BUCKET(b);
     if (!in->CORSConfiguration || in->CORSConfiguration->CORSRules.n == 0)
         return aws_fail(op, AWS_MalformedXML, "The XML you provided was not well-formed or did not validate against our published schema");
-    static const char *const methods[] = { "GET", "PUT", "HEAD", "POST", "DELETE" };
-    for list_each(rule, &in->CORSConfiguration->CORSRules)
-        for list_each(method, &rule->AllowedMethods) {
-            bool found = false;
-            for (size_t i = 0; i < sizeof methods / sizeof *methods; i++)
-                found = found || str_is(*method, methods[i]);
-            if (!found)
-                return aws_fail(op, S3_InvalidRequest, "Found unsupported HTTP method in CORS config. Unsupported method is %.*s", STR_ARG(*method));
-        }
+    for list_each(rule, &in->CORSConfiguration->CORSRules) {
+        rc = check_cors_rule(op, rule);
+        if (rc)
+            return rc;
+    }
     b.Cors = in->CORSConfiguration;
     return s3_bucket_put(op, &b);
 }

@@ -209,7 +209,7 @@ static int find_readable(struct op *op, const struct s3_GetObject_in *in, struct
     reply_header(op, "x-amz-delete-marker", STR("true"));
     reply_header(op, "x-amz-version-id", ret->VersionId);
     if (in->VersionId.p)
-        return aws_fail(op, S3_MethodNotAllowed, "The specified method is not allowed against this resource.");
+        return aws_fail(op, AWS_MethodNotAllowed, "The specified method is not allowed against this resource.");
     return s3_object_missing(op, in->Key, STR_NONE);
 }
 

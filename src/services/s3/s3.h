@@ -12,8 +12,10 @@ enum { S3_KEY_BYTES_MAX = 1024, S3_METADATA_BYTES_MAX = 2048, S3_LIST_MAX = 1000
 
 /* The bucket, which must be there; expected_owner (may be absent) must own it. E_AWS: NoSuchBucket, AccessDenied. */
 int s3_bucket_get(struct op *op, struct str name, struct str expected_owner, struct s3_rec_Bucket *ret);
+int s3_bucket_find(struct op *op, struct str name, struct s3_rec_Bucket *ret); /* E_NOT_FOUND */
 int s3_bucket_put(struct op *op, const struct s3_rec_Bucket *b);
 
+bool s3_cors_method(struct str name); /* may rules allow it? */
 /* Does it allow something to everybody, without a condition? */
 bool s3_policy_is_public(struct str policy);
 

@@ -11,7 +11,7 @@ static int find(struct op *op, struct str bucket, struct str owner, struct str k
     if (rc == E_NOT_FOUND)
         return s3_object_missing(op, key, version_id);
     if (rc == 0 && opt_bool(ret->DeleteMarker, false))
-        return aws_fail(op, S3_MethodNotAllowed, "The specified method is not allowed against this resource.");
+        return aws_fail(op, AWS_MethodNotAllowed, "The specified method is not allowed against this resource.");
     return rc;
 }
 
