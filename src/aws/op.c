@@ -21,18 +21,23 @@ void op_key(const struct op *op, struct key *k, const struct record_kind *kind)
     op_key_in(op, k, op->account, op->region, kind);
 }
 
-int op_rec_decode(struct op *op, struct str value, const struct shape *shape, void *ret)
+static int decode_in_place(struct op *op, struct str value, const struct shape *shape, void *ret)
 {
     memset(ret, 0, shape->size); /* members that an older program did not write are absent */
+    return wire_record_decode(op->arena, shape, value, ret) ? E_CORRUPT : 0;
+}
+
+int op_rec_decode(struct op *op, struct str value, const struct shape *shape, void *ret)
+{
     /* The record's strings point into it, and the caller may keep them past the next write: so they get a copy. */
-    return wire_record_decode(op->arena, shape, str_dup(op->arena, value), ret) ? E_CORRUPT : 0;
+    return decode_in_place(op, str_dup(op->arena, value), shape, ret);
 }
 
 int op_rec_get(struct op *op, const struct key *k, const struct shape *shape, void *ret)
 {
     struct str value;
-    int rc = txn_get(op->txn, key_view(k), &value);
-    return rc ? rc : op_rec_decode(op, value, shape, ret);
+    int rc = txn_get_hot(op->txn, op->arena, key_view(k), &value);
+    return rc ? rc : decode_in_place(op, value, shape, ret);
 }
 
 int op_rec_put(struct op *op, const struct key *k, const struct shape *shape, const void *rec)

@@ -8,6 +8,7 @@
 
 struct fault;
 struct gaps;
+struct hot;
 struct store;
 struct view;   /* a driver's reading side: what was committed */
 struct cursor; /* a walk through a view */
@@ -39,6 +40,7 @@ struct store {
     struct fault *fault;       /* NULL but for store_open_fault */
     struct arena *spare_arena; /* of the last write transaction, for the next */
     struct gaps *gaps;
+    struct hot *hot;
     _Atomic uint64_t commits;  /* since it was opened */
     bool writing;
 };

@@ -5,6 +5,7 @@
 #include "base/limits.h"
 #include "store/driver.h"
 #include "store/gaps.h"
+#include "store/hot.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -52,6 +53,7 @@ void store_init(struct store *s, const struct driver *driver)
 {
     s->driver = driver;
     s->gaps = gaps_new();
+    s->hot = hot_new();
 }
 
 void store_close(struct store *s)
@@ -61,6 +63,7 @@ void store_close(struct store *s)
     assert(!s->writing);
     arena_free(s->spare_arena);
     gaps_free(s->gaps);
+    hot_free(s->hot);
     free(s->fault);
     s->driver->close(s);
 }
@@ -80,6 +83,7 @@ struct txn *store_write(struct store *s)
     s->writing = true;
     struct txn *t = xalloc(sizeof *t);
     t->store = s;
+    t->commit = atomic_load(&s->commits);
     t->view = s->driver->view(s, true);
     t->write = true;
     t->arena = s->spare_arena ? s->spare_arena : arena_new();
@@ -98,24 +102,50 @@ size_t txn_write_bytes(const struct txn *t)
     return t->write_bytes;
 }
 
+/* What a get meets before the driver: a fault, a limit, or the transaction's own write. True when *ret_rc is the answer. */
+static bool get_early(struct txn *t, struct str key, struct str *ret_value, int *ret_rc)
+{
+    *ret_rc = store_fault(t->store);
+    if (*ret_rc == 0 && key.n > LIMIT_KEY_BYTES)
+        *ret_rc = E_LIMIT;
+    if (*ret_rc < 0)
+        return true;
+    struct skip_node *n = t->live > 0 ? skip_find(t->writes, key) : NULL;
+    const struct pending *p = n ? n->data : NULL;
+    if (!p)
+        return false;
+    *ret_value = p->value;
+    *ret_rc = p->deleted ? E_NOT_FOUND : 0;
+    return true;
+}
+
 int txn_get(struct txn *t, struct str key, struct str *ret_value)
 {
-    int rc = store_fault(t->store);
-    if (rc < 0)
+    int rc;
+    return get_early(t, key, ret_value, &rc) ? rc : t->store->driver->get(t->view, key, ret_value);
+}
+
+int txn_get_hot(struct txn *t, struct arena *a, struct str key, struct str *ret_value)
+{
+    struct store *s = t->store;
+    struct str value = STR_NONE;
+    int rc;
+    if (get_early(t, key, &value, &rc)) {
+        if (rc == 0)
+            *ret_value = str_dup(a, value);
         return rc;
-    if (key.n > LIMIT_KEY_BYTES)
-        return E_LIMIT;
-    if (t->live > 0) {
-        struct skip_node *n = skip_find(t->writes, key);
-        const struct pending *p = n ? n->data : NULL;
-        if (p && p->deleted)
-            return E_NOT_FOUND;
-        if (p) {
-            *ret_value = p->value;
-            return 0;
-        }
     }
-    return t->store->driver->get(t->view, key, ret_value);
+    if (!hot_get(s->hot, key, t->commit, a, &value)) {
+        rc = s->driver->get(t->view, key, &value);
+        if (rc < 0 && rc != E_NOT_FOUND)
+            return rc;
+        value = rc == 0 ? str_dup(a, value) : STR_NONE;
+        hot_offer(s->hot, key, t->commit, value);
+    }
+    if (!value.p)
+        return E_NOT_FOUND;
+    *ret_value = value;
+    return 0;
 }
 
 static void node_set(struct txn *t, struct skip_node *n, struct pending *p)
@@ -217,12 +247,21 @@ void txn_end(struct txn *t)
     free(t);
 }
 
+static void forget_written(struct txn *t)
+{
+    for (struct skip_node *n = skip_at_least(t->writes, STR("")); n; n = skip_next(n))
+        if (n->data)
+            hot_forget(t->store->hot, n->key, t->commit + 1);
+}
+
 int txn_commit(struct txn *t)
 {
     assert(t->write && t->saves_n == 0);
     int rc = store_fault(t->store);
-    if (rc == 0 && t->live > 0)
+    if (rc == 0 && t->live > 0) {
+        forget_written(t);
         rc = t->store->driver->commit(t->store, t->writes);
+    }
     if (rc == 0)
         gaps_committed(t->store->gaps, atomic_fetch_add(&t->store->commits, 1) + 1);
     txn_end(t);

@@ -30,6 +30,8 @@ struct txn *store_write(struct store *s);                 /* the writer's; end w
 bool txn_is_write(const struct txn *t);
 
 int txn_get(struct txn *t, struct str key, struct str *ret_value); /* E_NOT_FOUND, E_IO, E_CORRUPT, E_LIMIT */
+/* For what nearly every request reads and hardly any writes: the same, answered from memory until the key is next written; copied into a. */
+int txn_get_hot(struct txn *t, struct arena *a, struct str key, struct str *ret_value);
 int txn_put(struct txn *t, struct str key, struct str value);      /* E_LIMIT: over LIMIT_KEY_BYTES or LIMIT_RECORD_BYTES */
 int txn_delete(struct txn *t, struct str key);            /* deleting what is not there is fine */
 size_t txn_write_bytes(const struct txn *t);              /* keys and values written so far, rolled back ones too */

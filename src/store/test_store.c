@@ -91,17 +91,28 @@ static void put_committed(struct store *s, const char *key, const char *value)
     commit(t);
 }
 
+/* What is read is the same however it is read: the third time txn_get_hot may answer from memory. */
 static void assert_value(struct txn *t, const char *key, const char *value)
 {
     struct str v;
+    struct arena *a = arena_new();
     assert_int_equal(txn_get(t, str_c(key), &v), 0);
     assert_str(v, value);
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(txn_get_hot(t, a, str_c(key), &v), 0);
+        assert_str(v, value);
+    }
+    arena_free(a);
 }
 
 static void assert_missing(struct txn *t, const char *key)
 {
     struct str v;
+    struct arena *a = arena_new();
     assert_int_equal(txn_get(t, str_c(key), &v), E_NOT_FOUND);
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(txn_get_hot(t, a, str_c(key), &v), E_NOT_FOUND);
+    arena_free(a);
 }
 
 /* The scan as "key=value key=value ". */
@@ -449,12 +460,19 @@ struct race {
 static void *race_reader(void *arg)
 {
     struct race *r = arg;
+    struct arena *copies = arena_new();
     while (!atomic_load(&r->stop)) {
         struct txn *t = store_read(r->s);
         struct str a, b, k, v;
         int rc = txn_get(t, STR("a"), &a);
         if (rc < 0 || txn_get(t, STR("b"), &b) < 0 || !str_eq(a, b))
             atomic_fetch_add(&r->torn, 1);
+        for (int i = 0; i < 4; i++) {
+            struct str hot;
+            if (txn_get_hot(t, copies, i % 2 ? STR("a") : STR("b"), &hot) < 0 || !str_eq(a, hot))
+                atomic_fetch_add(&r->torn, 1);
+        }
+        arena_clear(copies);
         struct scan *s = txn_scan(t, STR(""), STR(""), atomic_load(&r->reads) % 2);
         int n = 0;
         for (; scan_next(s, &k, &v); n++)
@@ -465,6 +483,7 @@ static void *race_reader(void *arg)
         txn_end(t);
         atomic_fetch_add(&r->reads, 1);
     }
+    arena_free(copies);
     return NULL;
 }
 
@@ -512,7 +531,18 @@ TEST(random_transactions_match_a_plain_array)
         int committed[KEYS] = { 0 }, now[KEYS], saved[KEYS]; /* 0: missing */
         unsigned seed = 7;
         for (int round = 0; round < 60; round++) {
-            struct txn *t = store_write(f->s);
+            struct txn *t = store_read(f->s);
+            for (int i = 0; i < KEYS; i++) {
+                char key[16], value[16];
+                snprintf(key, sizeof key, "%02d", i);
+                snprintf(value, sizeof value, "%d", committed[i]);
+                if (committed[i])
+                    assert_value(t, key, value);
+                else
+                    assert_missing(t, key);
+            }
+            txn_end(t);
+            t = store_write(f->s);
             memcpy(now, committed, sizeof now);
             bool in_save = false;
             for (int step = 0; step < 60; step++) {
