@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/eventfd.h>
 #include <unistd.h>
 
 #include "base/code.h"
@@ -101,6 +102,7 @@ static void deliver(struct lambda_host *h, struct environment *env, struct invoc
                            STR_ARG(random_hex(x->arena, 24)), STR_ARG(random_hex(x->arena, 16))));
     next_header(x, &a, "Lambda-Runtime-Client-Context", inv->client_context);
     a.body = str_dup(x->arena, inv->payload);
+    pthread_cond_signal(&h->changed); /* a new deadline */
     exchange_reply(x, &a);
 }
 
@@ -172,12 +174,7 @@ void environment_ready(struct lambda_host *h, struct environment *env, struct ex
 static void report(struct lambda_host *h, struct environment *env, const struct invocation *inv, double ms)
 {
     struct arena *a = inv->arena;
-    int64_t now_ms = clock_mono_ms();
-    if (env->box && (env->peak_bytes <= 0 || now_ms - env->peak_at_ms >= HOST_PEAK_MS)) {
-        env->peak_bytes = sandbox_memory_peak(env->box);
-        env->peak_at_ms = now_ms;
-    }
-    int64_t peak = env->peak_bytes;
+    int64_t peak = env->box ? sandbox_memory_peak(env->box) : -1;
     struct str init = env->init_ms ? str_printf(a, "Init Duration: %lld.00 ms\t", (long long)env->init_ms) : STR("");
     output_line(h, env, str_printf(a, "END RequestId: %.*s", STR_ARG(inv->id)));
     output_line(h, env,
@@ -197,6 +194,7 @@ void environment_finish(struct lambda_host *h, struct environment *env, struct s
     report(h, env, inv, (double)(clock_mono_ms() - inv->started_ms));
     struct lambda_result r = { .error = error, .payload = str_dup(inv->arena, payload),
                                .log_tail = str_dup(inv->arena, (struct str){ env->tail, env->tail_n }) };
+    output_flush(h, env);
     conclude(h, inv, &r);
 }
 
@@ -354,8 +352,6 @@ static bool tend(struct lambda_host *h, struct environment *env, int64_t now)
 {
     if (env->exited)
         return !env->in_starter;
-    if (env->lines.n && now - env->lines_since_ms >= HOST_LOG_MS)
-        output_flush(h, env);
     int64_t busy_until_ms = env->since_ms + env->pool->function.Timeout.v * 1000; /* answered or not */
     bool late = (env->state == ENV_BUSY && now >= busy_until_ms) ||
                 (env->state == ENV_STARTING && env->box && now - env->since_ms > HOST_INIT_MS);
@@ -474,7 +470,9 @@ int lambda_start(struct cloud *cloud)
     long cores = sysconf(_SC_NPROCESSORS_ONLN);
     h->starts_max = cores > 1 ? (uint32_t)cores : 1;
     h->output_epoll = epoll_create1(EPOLL_CLOEXEC);
-    if (h->output_epoll < 0 || dns_server_start(&h->dns))
+    h->output_wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (h->output_epoll < 0 || h->output_wake < 0 ||
+        epoll_ctl(h->output_epoll, EPOLL_CTL_ADD, h->output_wake, &(struct epoll_event){ .events = EPOLLIN }) || dns_server_start(&h->dns))
         return E_IO;
     int rc = cloud->sandboxes ? sandboxes_start(cloud->sandboxes, on_exit_of, h) : 0;
     if (rc) {
@@ -529,6 +527,7 @@ void lambda_stop(struct cloud *cloud)
     pthread_cond_broadcast(&h->changed);
     pthread_cond_broadcast(&h->start_wanted);
     pthread_mutex_unlock(&h->lock);
+    eventfd_write(h->output_wake, 1);
     pthread_join(h->thread, NULL);
     pthread_join(h->starter, NULL);
     pthread_join(h->output, NULL);
@@ -537,6 +536,7 @@ void lambda_stop(struct cloud *cloud)
     bury_all(h);
     pthread_mutex_unlock(&h->lock);
     close(h->output_epoll);
+    close(h->output_wake);
     dns_server_stop(h->dns);
 }
 
