@@ -48,7 +48,7 @@ static int look_by_alias(struct op *op, struct str account, struct str name, str
         rc = kms_key_by_id(op, account, alias.KeyId, ret);
     else if (rc == E_NOT_FOUND && kms_is_managed_alias(name) && str_eq(account, op->account) && txn_is_write(op->txn))
         rc = kms_managed_make(op, name, ret);
-    if (rc == E_NOT_FOUND)
+    if (rc < 0)
         *ret = (struct key_ref){ .arn = kms_alias_arn(op, account, name), .account = account };
     ret->alias = name;
     return rc;
