@@ -72,6 +72,7 @@ struct op {
     void *state;                /* the handler's own, kept between the runs of a parked operation */
 
     struct op_effect *effects;  /* run after the commit; the pipeline's own */
+    struct op_effect *undos;    /* run when the run failed; the pipeline's own */
     uint64_t wake_seq;          /* what was woken before this run began; cloud/park.c */
     struct str seal_key;        /* seals page tokens; of this data directory */
     struct auth_state *auth;    /* auth/state.h: what auth keeps in memory; NULL: nothing */
@@ -120,5 +121,8 @@ int cloud_wake(struct cloud *cloud, struct str key);
 struct blobs *op_blobs(struct op *op);
 int op_blob_keep(struct op *op, struct str id);
 int op_blob_drop(struct op *op, struct str id);
+/* Behind the blob_finish or blob_link of a handler: the file goes again when this run fails. When its commit fails the file stays, for the record may
+ * be there after the next start; else the sweep takes it. */
+void op_blob_made(struct op *op, struct str id);
 
 #endif

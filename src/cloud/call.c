@@ -52,6 +52,8 @@ int cloud_call_in(struct op *op, struct str account, struct str region, const ch
         txn_save_release(op->txn);
     if (rc == 0)
         effects_splice(op, &callee);
+    else
+        effects_undo(&callee);
     if (ret_failure)
         *ret_failure = callee.fail;
     return rc;
@@ -82,6 +84,8 @@ int cloud_forward(struct op *op, const char *service, const char *operation, con
         op_park(op, callee.wait_key, callee.wait_ms < wait_ms_max ? callee.wait_ms : wait_ms_max);
     if (rc == 0)
         effects_splice(op, &callee);
+    else
+        effects_undo(&callee);
     if (ret_failure)
         *ret_failure = callee.fail;
     return rc;

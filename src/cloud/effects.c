@@ -36,12 +36,11 @@ int op_timer_cancel(struct op *op, const char *kind, struct str id)
     return jobs_timer_cancel(op->cloud->jobs, op->txn, &job);
 }
 
-static struct op_effect *add(struct op *op)
+static struct op_effect *add(struct op *op, struct op_effect **end)
 {
-    struct op_effect *e = arena_one(op->arena, struct op_effect), **end = &op->effects;
     while (*end)
         end = &(*end)->next;
-    return *end = e;
+    return *end = arena_one(op->arena, struct op_effect);
 }
 
 void op_on_commit(struct op *op, void (*fn)(struct cloud *cloud, void *arg), void *arg)
@@ -50,9 +49,7 @@ void op_on_commit(struct op *op, void (*fn)(struct cloud *cloud, void *arg), voi
     for (struct op_effect *e = op->effects; e; e = e->next)
         if (e->fn == fn && e->arg == arg)
             return; /* the same effect once: a hundred timers kick the worker once */
-    struct op_effect *e = add(op);
-    e->fn = fn;
-    e->arg = arg;
+    *add(op, &op->effects) = (struct op_effect){ .fn = fn, .arg = arg };
 }
 
 void op_wake(struct op *op, struct str key)
@@ -60,7 +57,7 @@ void op_wake(struct op *op, struct str key)
     for (struct op_effect *e = op->effects; e; e = e->next)
         if (!e->fn && str_eq(e->wake_key, key))
             return;
-    add(op)->wake_key = str_dup(op->arena, key);
+    add(op, &op->effects)->wake_key = str_dup(op->arena, key);
 }
 
 int cloud_wake(struct cloud *cloud, struct str key)
@@ -94,14 +91,24 @@ static void remove_file(struct cloud *cloud, void *arg)
     blob_remove(cloud->blobs, *(struct str *)arg);
 }
 
+static struct str *kept_id(struct op *op, struct str id)
+{
+    struct str *kept = arena_one(op->arena, struct str);
+    *kept = str_dup(op->arena, id);
+    return kept;
+}
+
 int op_blob_drop(struct op *op, struct str id)
 {
     struct key k;
     blob_key(&k, id);
-    struct str *kept = arena_one(op->arena, struct str);
-    *kept = str_dup(op->arena, id);
-    op_on_commit(op, remove_file, kept);
+    op_on_commit(op, remove_file, kept_id(op, id));
     return txn_delete(op->txn, key_view(&k));
+}
+
+void op_blob_made(struct op *op, struct str id)
+{
+    *add(op, &op->undos) = (struct op_effect){ .fn = remove_file, .arg = kept_id(op, id) };
 }
 
 static bool is_used(void *ctx, struct str id)

@@ -5,6 +5,7 @@
 #include "cloud/pipeline.h"
 
 #include <string.h>
+#include <unistd.h>
 
 #include "auth/auth.h"
 #include "aws/error.h"
@@ -114,6 +115,9 @@ static int run_stages(struct request *r)
     int rc = 0;
     for (size_t i = 0; rc == 0 && i < sizeof stages / sizeof *stages; i++)
         rc = stages[i](r);
+    int err = txn_take_error(op->txn);
+    if (err < 0)
+        rc = err;
     op->txn = NULL;
     if (rc == 0 && r->body_is_whole && op->row->txn == OP_RO)
         r->task.snapshot = snapshot; /* what was allowed on it reads it, too */
@@ -200,7 +204,7 @@ static int execute(struct task *t)
 static void finish(struct task *t, int rc)
 {
     struct request *r = (struct request *)t;
-    body_settle(r->body, rc == 0);
+    body_settle(r->body, rc == 0 || t->in_doubt);
     if (rc)
         reply_error(r, rc);
     else
@@ -232,6 +236,8 @@ static void reply_error(struct request *r, int rc)
 {
     struct op *op = &r->task.op;
     word_failure(op, rc);
+    if (r->answer.fd >= 0) /* it came so far, and was not committed */
+        close(r->answer.fd);
     if (rc != E_AWS)
         log_warn("%.*s %s %.*s: %s", STR_ARG(op->request_id), op->row ? op->row->name : "?", STR_ARG(r->x->target), err_name(rc));
     struct wire_failure f = {
@@ -260,6 +266,7 @@ static struct request *request_new(struct cloud *cloud, struct exchange *x)
 {
     struct request *r = arena_one(x->arena, struct request);
     r->x = x;
+    r->answer.fd = -1;
     op_init(&r->task.op, cloud, x->arena, STR(""), str_c(cloud->config.region));
     r->task.op.http = x;
     x->door_state = r;

@@ -76,7 +76,11 @@ int cloud_read(struct cloud *cloud, struct str account, struct str region, int (
     op.caller = &internal;
     op.txn = store_read(cloud->store);
     op.now_ms = clock_now_ms(cloud->clock);
-    int rc = fn(&op, ctx);
+    int rc = fn(&op, ctx), err = txn_take_error(op.txn);
+    if (err < 0)
+        rc = err;
+    if (rc)
+        effects_undo(&op);
     txn_end(op.txn);
     arena_free(a);
     return rc;
@@ -104,7 +108,11 @@ static int job_run(void *ctx, struct txn *t, const struct job *job, struct arena
     op->txn = t;
     op->now_ms = clock_now_ms(cloud->clock);
     op->wake_seq = park_seq(cloud->parking);
-    int rc = kind->run(op, job->payload);
+    int rc = kind->run(op, job->payload), err = txn_take_error(t);
+    if (err < 0)
+        rc = err;
+    if (rc)
+        effects_undo(op);
     if (rc == E_AWS)
         log_warn("job %.*s: %s: %.*s", STR_ARG(job->kind), op->fail.error->code, STR_ARG(op->fail.message));
     *ret_state = op;

@@ -18,13 +18,25 @@ void op_init(struct op *op, struct cloud *cloud, struct arena *a, struct str acc
     op->seal_key = (struct str){ (const char *)cloud->seal_key, sizeof cloud->seal_key };
 }
 
-void effects_splice(struct op *into, struct op *from)
+static void splice(struct op_effect **end, struct op_effect **from)
 {
-    struct op_effect **end = &into->effects;
     while (*end)
         end = &(*end)->next;
-    *end = from->effects;
-    from->effects = NULL;
+    *end = *from;
+    *from = NULL;
+}
+
+void effects_splice(struct op *into, struct op *from)
+{
+    splice(&into->effects, &from->effects);
+    splice(&into->undos, &from->undos);
+}
+
+void effects_undo(struct op *op)
+{
+    for (struct op_effect *e = op->undos; e; e = e->next)
+        e->fn(op->cloud, e->arg);
+    op->undos = NULL;
 }
 
 void effects_run(struct cloud *cloud, struct op_effect *effects, bool in_writer)
@@ -42,12 +54,16 @@ static int run_once(struct task *t, struct txn *txn)
     struct op *op = &t->op;
     op->txn = txn;
     op->now_ms = clock_now_ms(op->cloud->clock);
-    op->effects = NULL;
+    op->effects = op->undos = NULL;
     op->wait_key = STR_NONE;
     op->reply_headers = (struct header_list){ 0 };
     op->reply_status = 0;
     op->fail = (struct op_failure){ 0 };
-    int rc = t->run(t);
+    int rc = t->run(t), err = txn_take_error(txn);
+    if (err < 0 && !(rc == E_PARKED && t->txn == OP_RO)) /* a reader that waits may have given its state to a writer: it has to wait */
+        rc = err;
+    if (rc)
+        effects_undo(op);
     op->txn = NULL;
     return rc;
 }
@@ -68,14 +84,18 @@ static int in_writer(struct work *w, struct txn *txn)
 {
     struct task *t = (struct task *)w;
     t->op.wake_seq = park_seq(t->op.cloud->parking);
-    return t->rc = run_once(t, txn);
+    int rc = run_once(t, txn);
+    t->in_doubt = rc == 0;
+    return rc;
 }
 
 static void after_commit(struct work *w, int rc)
 {
     struct task *t = (struct task *)w;
-    if (rc == 0) /* before finish, which releases the task's memory */
+    if (rc == 0) { /* before finish, which releases the task's memory */
+        t->in_doubt = false;
         effects_run(t->op.cloud, t->op.effects, true);
+    }
     settle(t, rc);
 }
 

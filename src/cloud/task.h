@@ -22,7 +22,7 @@ struct task {
     int (*run)(struct task *t);              /* the operation, with op.txn and op.now_ms set; 0 or <0 */
     void (*finish)(struct task *t, int rc);  /* answers and releases; never E_PARKED */
     void *ctx;
-    int rc;                   /* of the last run in the writer */
+    bool in_doubt;            /* its commit failed: what it wrote may be there after the next start */
     struct txn *snapshot;     /* for the next run on one, or NULL: task_start takes one */
     /* park.c's */
     struct task *park_next;
@@ -37,6 +37,7 @@ struct txn *task_snapshot(struct task *t); /* for a run: what is woken from now 
 int task_start(struct task *t);      /* runs it (ro) or queues it (rw). <0 only when the writer does not take it: then finish was not called */
 void effects_run(struct cloud *cloud, struct op_effect *effects, bool in_writer);
 void effects_splice(struct op *into, struct op *from);
+void effects_undo(struct op *op); /* a run of op failed */
 
 /* parking */
 struct parking *parking_start(struct cloud *cloud);

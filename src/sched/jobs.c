@@ -342,11 +342,11 @@ static void space_collect(struct jobs *j, struct round *r, struct txn *t, struct
         r->err = rc;
 }
 
-/* Hands the round to the writer; returns how many it took. */
+/* Hands the round to the writer, but one that was not read to its end; returns how many it took. */
 static size_t round_submit(struct jobs *j, struct round *r)
 {
     size_t i = 0;
-    for (; i < r->n; i++) {
+    for (; i < r->n && r->err == 0; i++) {
         r->works[i]->arena = arena_new();
         pthread_mutex_lock(&j->lock);
         j->in_writer++;

@@ -39,7 +39,9 @@ static size_t group_run(struct writer *w, struct txn *t, struct work **list)
         struct work *work = *list;
         *list = work->next; /* before run: done may free it, and run may queue it again */
         txn_save(t);
-        int rc = work->run(work, t);
+        int rc = work->run(work, t), err = txn_take_error(t);
+        if (err < 0)
+            rc = err;
         if (rc < 0)
             txn_save_rollback(t);
         else

@@ -12,7 +12,8 @@
 struct writer;
 
 struct work {
-    /* In the writer thread, with a savepoint set. 0: keep the writes. <0: roll them back (done gets that value). */
+    /* In the writer thread, with a savepoint set. 0: keep the writes. <0: roll them back (done gets that value). A store call that failed in it
+     * counts as its result, whatever it returns (txn_take_error). */
     int (*run)(struct work *w, struct txn *t);
     /* In the writer thread, after the sync. rc: run's result, or why the commit failed. Must not block. w may be freed in it. */
     void (*done)(struct work *w, int rc);

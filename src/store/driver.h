@@ -47,7 +47,8 @@ struct store {
 
 void store_init(struct store *s, const struct driver *driver); /* on zeroed memory */
 
-int fault_hit(struct fault *f); /* 0, or the armed error when this call is the one */
-static inline int store_fault(struct store *s) { return s->fault ? fault_hit(s->fault) : 0; }
+void fault_write_begins(struct fault *f);
+int fault_hit(struct fault *f, bool write); /* 0, or the armed error when this call is the one; write: of the write transaction */
+static inline int store_fault(struct store *s, bool write) { return s->fault ? fault_hit(s->fault, write) : 0; }
 
 #endif

@@ -22,6 +22,7 @@ struct txn {
     struct view *view;
     struct arena *arena; /* copies that live until the end; a snapshot gets one when it scans */
     bool write;
+    int err;             /* what txn_take_error tells */
 
     struct skip *writes;
     size_t live;         /* nodes of writes that are written now */
@@ -81,6 +82,8 @@ struct txn *store_write(struct store *s)
 {
     assert(!s->writing); /* one writer, one transaction */
     s->writing = true;
+    if (s->fault)
+        fault_write_begins(s->fault);
     struct txn *t = xalloc(sizeof *t);
     t->store = s;
     t->commit = atomic_load(&s->commits);
@@ -102,10 +105,30 @@ size_t txn_write_bytes(const struct txn *t)
     return t->write_bytes;
 }
 
+int txn_take_error(struct txn *t)
+{
+    int err = t->err;
+    t->err = 0;
+    return err;
+}
+
+/* Passes rc on. A miss and a key that is too long are the caller's, not the store's. */
+static int noted(struct txn *t, int rc)
+{
+    if (rc < 0 && rc != E_NOT_FOUND && rc != E_LIMIT && t->err == 0)
+        t->err = rc;
+    return rc;
+}
+
+static int fault(struct txn *t)
+{
+    return noted(t, store_fault(t->store, t->write));
+}
+
 /* What a get meets before the driver: a fault, a limit, or the transaction's own write. True when *ret_rc is the answer. */
 static bool get_early(struct txn *t, struct str key, struct str *ret_value, int *ret_rc)
 {
-    *ret_rc = store_fault(t->store);
+    *ret_rc = fault(t);
     if (*ret_rc == 0 && key.n > LIMIT_KEY_BYTES)
         *ret_rc = E_LIMIT;
     if (*ret_rc < 0)
@@ -122,7 +145,7 @@ static bool get_early(struct txn *t, struct str key, struct str *ret_value, int 
 int txn_get(struct txn *t, struct str key, struct str *ret_value)
 {
     int rc;
-    return get_early(t, key, ret_value, &rc) ? rc : t->store->driver->get(t->view, key, ret_value);
+    return get_early(t, key, ret_value, &rc) ? rc : noted(t, t->store->driver->get(t->view, key, ret_value));
 }
 
 int txn_get_hot(struct txn *t, struct arena *a, struct str key, struct str *ret_value)
@@ -136,7 +159,7 @@ int txn_get_hot(struct txn *t, struct arena *a, struct str key, struct str *ret_
         return rc;
     }
     if (!hot_get(s->hot, key, t->commit, a, &value)) {
-        rc = s->driver->get(t->view, key, &value);
+        rc = noted(t, s->driver->get(t->view, key, &value));
         if (rc < 0 && rc != E_NOT_FOUND)
             return rc;
         value = rc == 0 ? str_dup(a, value) : STR_NONE;
@@ -176,7 +199,7 @@ static int txn_set(struct txn *t, struct str key, struct pending *p)
 
 int txn_put(struct txn *t, struct str key, struct str value)
 {
-    int rc = store_fault(t->store);
+    int rc = fault(t);
     if (rc < 0)
         return rc;
     if (key.n > LIMIT_KEY_BYTES || value.n > LIMIT_RECORD_BYTES)
@@ -191,7 +214,7 @@ int txn_put(struct txn *t, struct str key, struct str value)
 
 int txn_delete(struct txn *t, struct str key)
 {
-    int rc = store_fault(t->store);
+    int rc = fault(t);
     if (rc < 0)
         return rc;
     if (key.n > LIMIT_KEY_BYTES)
@@ -257,7 +280,7 @@ static void forget_written(struct txn *t)
 int txn_commit(struct txn *t)
 {
     assert(t->write && t->saves_n == 0);
-    int rc = store_fault(t->store);
+    int rc = t->live > 0 ? store_fault(t->store, true) : 0;
     if (rc == 0 && t->live > 0) {
         forget_written(t);
         rc = t->store->driver->commit(t->store, t->writes);
@@ -390,7 +413,7 @@ static bool scan_teaches(const struct scan *s)
 bool scan_next(struct scan *s, struct str *ret_key, struct str *ret_value)
 {
     if (s->err == 0)
-        s->err = store_fault(s->txn->store);
+        s->err = fault(s->txn);
     if (s->err < 0)
         return false;
     bool found = scan_merged(s, ret_key, ret_value);
@@ -410,6 +433,7 @@ int scan_end(struct scan *s)
         err = s->err;
     if (err == 0 && s->empty && scan_teaches(s))
         gaps_note(s->txn->store->gaps, s->asked, s->to);
+    noted(s->txn, err);
     free((char *)s->skipped.p);
     free(s);
     return err;

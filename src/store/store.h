@@ -24,6 +24,8 @@ void store_close(struct store *s);                              /* NULL-safe; no
 
 /* fault driver: the n-th call from now answers err (once); 0 disarms. Returns how many calls were counted since the last arming. */
 uint64_t store_fault_arm(struct store *s, uint64_t nth, int err);
+/* Where the call that failed last was: 0 on a snapshot, else in the how manieth write transaction since the arming. */
+unsigned store_fault_place(struct store *s);
 
 struct txn *store_read(struct store *s);                  /* a snapshot; end with txn_end */
 struct txn *store_write(struct store *s);                 /* the writer's; end with txn_commit or txn_end */
@@ -34,6 +36,9 @@ int txn_get(struct txn *t, struct str key, struct str *ret_value); /* E_NOT_FOUN
 int txn_get_hot(struct txn *t, struct arena *a, struct str key, struct str *ret_value);
 int txn_put(struct txn *t, struct str key, struct str value);      /* E_LIMIT: over LIMIT_KEY_BYTES or LIMIT_RECORD_BYTES */
 int txn_delete(struct txn *t, struct str key);            /* deleting what is not there is fine */
+/* The first E_IO or E_CORRUPT that a call on t answered since this was last asked, or 0. Whoever ran something in a transaction asks when it has
+ * returned, and takes that for its result: what could not be read is then never taken for missing, whatever was made of it in between. */
+int txn_take_error(struct txn *t);
 size_t txn_write_bytes(const struct txn *t);              /* keys and values written so far, rolled back ones too */
 
 void txn_save(struct txn *t);                             /* savepoints nest */

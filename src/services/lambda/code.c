@@ -106,7 +106,10 @@ int lambda_code_take(struct op *op, struct str zip, struct str bucket, struct st
     ret->key = hex_encode(op->arena, b.sha256, 32);
     ret->blob_id = b.id;
     ret->data = b.id.p ? STR_NONE : b.data;
-    return b.id.p ? op_blob_keep(op, b.id) : 0;
+    if (!b.id.p)
+        return 0;
+    op_blob_made(op, b.id);
+    return op_blob_keep(op, b.id);
 }
 
 int lambda_code_drop(struct op *op, struct str blob_id)

@@ -103,6 +103,8 @@ static int composite(struct op *op, const struct s3_rec_Part *parts, uint32_t n,
 {
     struct blob_writer *w;
     int rc = blob_begin(op_blobs(op), digest_of(o->ChecksumName), &w);
+    if (rc)
+        return rc;
     for (uint32_t i = 0; rc == 0 && i < n; i++) {
         struct str raw = STR("");
         if (!str_eq(parts[i].ChecksumName, o->ChecksumName) || base64_decode(op->arena, parts[i].Checksum, &raw)) {
@@ -113,7 +115,9 @@ static int composite(struct op *op, const struct s3_rec_Part *parts, uint32_t n,
         rc = blob_write(w, raw.p, raw.n);
     }
     struct blob digests = { 0 };
-    if (rc == 0)
+    if (rc)
+        blob_abort(w);
+    else
         rc = blob_finish(w, op->arena, &digests);
     if (rc)
         return rc;
@@ -186,6 +190,8 @@ static int commit(struct op *op, void *ctx)
     struct completion *c = ctx;
     struct s3_rec_Bucket b = { 0 };
     struct s3_rec_Upload u = { 0 };
+    if (c->object.BlobId.p)
+        op_blob_made(op, c->object.BlobId);
     int rc = s3_bucket_get(op, c->in->Bucket, c->in->ExpectedBucketOwner, &b);
     if (!rc)
         rc = s3_upload_get(op, c->in->Bucket, c->in->Key, c->in->UploadId, &u);
@@ -211,8 +217,6 @@ static void committed(struct cloud *cloud, void *ctx, int rc)
 {
     struct completion *c = ctx;
     c->rc = rc;
-    if (rc && c->object.BlobId.p)
-        blob_remove(cloud->blobs, c->object.BlobId);
     char key[64]; /* once done is set, c may be gone */
     struct str wake = { key, c->wake_key.n < sizeof key ? c->wake_key.n : sizeof key };
     memcpy(key, c->wake_key.p, wake.n);
@@ -261,12 +265,10 @@ int s3_CompleteMultipartUpload(struct op *op, const struct s3_CompleteMultipartU
     c = arena_one(op->arena, struct completion);
     *c = (struct completion){ .in = in, .arena = op->arena, .wake_key = str_printf(op->arena, "s3/complete/%.*s", STR_ARG(op->request_id)) };
     rc = assemble(op, c, &u, parts, in->MultipartUpload->Parts.n);
-    if (rc) {
-        if (c->object.BlobId.p)
-            blob_remove(op_blobs(op), c->object.BlobId);
-        return rc;
-    }
     op->state = c;
-    rc = cloud_run(op->cloud, op->account, op->region, commit, committed, c);
+    if (!rc)
+        rc = cloud_run(op->cloud, op->account, op->region, commit, committed, c);
+    if (rc && c->object.BlobId.p)
+        blob_remove(op_blobs(op), c->object.BlobId);
     return rc ? rc : op_park(op, c->wake_key, WAIT_MS);
 }

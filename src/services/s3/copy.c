@@ -106,8 +106,11 @@ int s3_CopyObject(struct op *op, const struct s3_CopyObject_in *in, struct s3_Co
     }
     if (!rc)
         rc = s3_encryption(op, &to, in->ServerSideEncryption, in->SSEKMSKeyId, in->BucketKeyEnabled, &o);
-    if (!rc && o.BlobId.p) /* bodies never change: another name for the same file */
+    if (!rc && o.BlobId.p) { /* bodies never change: another name for the same file */
         rc = blob_link(op_blobs(op), op->arena, o.BlobId, &o.BlobId);
+        if (!rc)
+            op_blob_made(op, o.BlobId);
+    }
     if (!rc)
         rc = s3_object_add(op, &to, in->Key, &o);
     if (rc)
