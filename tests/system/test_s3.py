@@ -599,7 +599,7 @@ def test_encryption_configuration(s3, bucket):
 def test_lifecycle_configuration(s3, bucket):
     assert error(s3.get_bucket_lifecycle_configuration, Bucket=bucket) == 'NoSuchLifecycleConfiguration'
     rules = [{'ID': 'r', 'Status': 'Enabled', 'Filter': {'Prefix': 'logs/'}, 'Expiration': {'Days': 3}},
-             {'ID': 's', 'Status': 'Disabled', 'Filter': {'And': {'Prefix': 'x', 'Tags': [{'Key': 'a', 'Value': 'b'}]}},
+             {'ID': 's', 'Status': 'Disabled', 'Filter': {'And': {'Prefix': 'x', 'ObjectSizeLessThan': 7}},
               'Transitions': [{'Days': 30, 'StorageClass': 'GLACIER'}], 'NoncurrentVersionExpiration': {'NoncurrentDays': 4},
               'AbortIncompleteMultipartUpload': {'DaysAfterInitiation': 7}},
              {'ID': 't', 'Status': 'Enabled', 'Filter': {'Prefix': ''}, 'Expiration': {'ExpiredObjectDeleteMarker': True}}]

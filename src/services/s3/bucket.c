@@ -205,7 +205,9 @@ int s3_DeleteBucket(struct op *op, const struct s3_DeleteBucket_in *in, struct s
         return aws_fail(op, S3_BucketNotEmpty, "The bucket you tried to delete is not empty");
     struct key k;
     bucket_key(op, &k, in->Bucket);
-    return op_rec_delete(op, &k);
+    b.Lifecycle = NULL;
+    rc = s3_lifecycle_schedule(op, &b);
+    return rc ? rc : op_rec_delete(op, &k);
 }
 
 int s3_HeadBucket(struct op *op, const struct s3_HeadBucket_in *in, struct s3_HeadBucket_out *out)

@@ -20,6 +20,7 @@ struct completion {
     struct str error_message;
     const struct aws_error *error;
     bool versioned;
+    struct str expiry;    /* x-amz-expiration */
     _Atomic bool done;
     int rc;
 };
@@ -30,11 +31,6 @@ static int get_part(struct op *op, struct str upload_id, int64_t number, struct 
     s3_key_parts(op, &k, upload_id);
     key_i64(&k, number);
     return op_rec_get(op, &k, &s3_rec_Part_shape, ret);
-}
-
-static struct str unquoted(struct str etag)
-{
-    return etag.n >= 2 && etag.p[0] == '"' ? str_sub(etag, 1, etag.n - 2) : etag;
 }
 
 /* What the client says of a part's checksum is what UploadPart found, or it is not that part. */
@@ -56,7 +52,7 @@ static int collect(struct op *op, const struct s3_CompleteMultipartUpload_in *in
 {
     const struct s3_CompletedPartList *list = in->MultipartUpload ? &in->MultipartUpload->Parts : NULL;
     if (!list || list->n == 0 || list->n > S3_PART_MAX)
-        return aws_fail(op, AWS_MalformedXML, "The XML you provided was not well-formed or did not validate against our published schema");
+        return s3_malformed(op);
     struct s3_rec_Part *parts = arena_many(op->arena, struct s3_rec_Part, list->n);
     for (uint32_t i = 1; i < list->n; i++)
         if (opt_i64(list->v[i].PartNumber, 0) <= opt_i64(list->v[i - 1].PartNumber, 0))
@@ -66,7 +62,7 @@ static int collect(struct op *op, const struct s3_CompleteMultipartUpload_in *in
         int rc = get_part(op, in->UploadId, opt_i64(list->v[i].PartNumber, 0), &parts[i]);
         if (rc && rc != E_NOT_FOUND)
             return rc;
-        if (rc || !str_eq(parts[i].ETag, unquoted(list->v[i].ETag)) || !same_checksum(&list->v[i], &parts[i]))
+        if (rc || !str_eq(parts[i].ETag, s3_unquoted(list->v[i].ETag)) || !same_checksum(&list->v[i], &parts[i]))
             return aws_fail(op, S3_InvalidPart, "One or more of the specified parts could not be found.  The part may not have been uploaded, or the "
                                                 "specified entity tag may not match the part's entity tag.");
         if (i + 1 < list->n && parts[i].Size.v < S3_PART_BYTES_MIN)
@@ -204,6 +200,7 @@ static int commit(struct op *op, void *ctx)
         o.ModifiedMs = SOME_I64(op_now_ms(op) / 1000 * 1000);
         rc = s3_object_add(op, &b, c->in->Key, &o);
         c->object.VersionId = str_dup(c->arena, o.VersionId);
+        c->expiry = str_dup(c->arena, s3_expiry(op, &b, c->in->Key, &o));
         c->versioned = str_is(b.Versioning, "Enabled");
     }
     if (rc == E_AWS) {
@@ -240,6 +237,7 @@ static int answer(struct op *op, const struct completion *c, struct s3_CompleteM
     out->SSEKMSKeyId = o->KmsKeyId;
     out->BucketKeyEnabled = o->BucketKey;
     out->ChecksumType = o->ChecksumType;
+    out->Expiration = c->expiry;
     out->VersionId = c->versioned ? o->VersionId : STR_NONE;
     S3_CHECKSUM_SET(out, o->ChecksumName, o->Checksum);
     return 0;

@@ -2,7 +2,6 @@
 #include <cjson/cJSON.h>
 
 #include "auth/auth.h"
-#include "aws/id.h"
 #include "aws/tags.h"
 #include "services/s3/s3.h"
 
@@ -17,10 +16,10 @@ int s3_PutBucketEncryption(struct op *op, const struct s3_PutBucketEncryption_in
 {
     BUCKET(b);
     if (!in->ServerSideEncryptionConfiguration || in->ServerSideEncryptionConfiguration->Rules.n != 1)
-        return aws_fail(op, AWS_MalformedXML, "The XML you provided was not well-formed or did not validate against our published schema");
+        return s3_malformed(op);
     const struct s3_ServerSideEncryptionByDefault *by_default = in->ServerSideEncryptionConfiguration->Rules.v[0].ApplyServerSideEncryptionByDefault;
     if (by_default && !str_is(by_default->SSEAlgorithm, "AES256") && !str_is(by_default->SSEAlgorithm, "aws:kms"))
-        return aws_fail(op, AWS_MalformedXML, "The XML you provided was not well-formed or did not validate against our published schema");
+        return s3_malformed(op);
     b.Encryption = in->ServerSideEncryptionConfiguration;
     struct s3_ServerSideEncryptionRule *rule = b.Encryption->Rules.v;
     if (!rule->BucketKeyEnabled.set)
@@ -49,48 +48,12 @@ int s3_DeleteBucketEncryption(struct op *op, const struct s3_DeleteBucketEncrypt
     return s3_bucket_put(op, &b);
 }
 
-int s3_PutBucketLifecycleConfiguration(struct op *op, const struct s3_PutBucketLifecycleConfiguration_in *in,
-                                       struct s3_PutBucketLifecycleConfiguration_out *out)
-{
-    BUCKET(b);
-    if (!in->LifecycleConfiguration || in->LifecycleConfiguration->Rules.n == 0)
-        return aws_fail(op, AWS_MalformedXML, "The XML you provided was not well-formed or did not validate against our published schema");
-    for list_each(rule, &in->LifecycleConfiguration->Rules) {
-        if (!str_is(rule->Status, "Enabled") && !str_is(rule->Status, "Disabled"))
-            return aws_fail(op, AWS_MalformedXML, "The XML you provided was not well-formed or did not validate against our published schema");
-        if (!rule->ID.n)
-            rule->ID = id_uuid(op);
-    }
-    b.Lifecycle = in->LifecycleConfiguration;
-    b.LifecycleMinimumSize = opt_str(in->TransitionDefaultMinimumObjectSize, STR("all_storage_classes_128K"));
-    out->TransitionDefaultMinimumObjectSize = b.LifecycleMinimumSize;
-    return s3_bucket_put(op, &b);
-}
-
-int s3_GetBucketLifecycleConfiguration(struct op *op, const struct s3_GetBucketLifecycleConfiguration_in *in,
-                                       struct s3_GetBucketLifecycleConfiguration_out *out)
-{
-    BUCKET(b);
-    if (!b.Lifecycle)
-        return aws_fail(op, S3_NoSuchLifecycleConfiguration, "The lifecycle configuration does not exist");
-    out->Rules = b.Lifecycle->Rules;
-    out->TransitionDefaultMinimumObjectSize = b.LifecycleMinimumSize;
-    return 0;
-}
-
-int s3_DeleteBucketLifecycle(struct op *op, const struct s3_DeleteBucketLifecycle_in *in, struct s3_DeleteBucketLifecycle_out *out)
-{
-    BUCKET(b);
-    b.Lifecycle = NULL;
-    return s3_bucket_put(op, &b);
-}
-
 int s3_PutPublicAccessBlock(struct op *op, const struct s3_PutPublicAccessBlock_in *in, struct s3_PutPublicAccessBlock_out *out)
 {
     BUCKET(b);
     struct s3_PublicAccessBlockConfiguration *c = in->PublicAccessBlockConfiguration;
     if (!c)
-        return aws_fail(op, AWS_MalformedXML, "The XML you provided was not well-formed or did not validate against our published schema");
+        return s3_malformed(op);
     struct opt_bool *all[] = { &c->BlockPublicAcls, &c->IgnorePublicAcls, &c->BlockPublicPolicy, &c->RestrictPublicBuckets };
     for (size_t i = 0; i < 4; i++)
         *all[i] = SOME_BOOL(opt_bool(*all[i], false));
@@ -153,7 +116,7 @@ int s3_PutBucketTagging(struct op *op, const struct s3_PutBucketTagging_in *in, 
 {
     BUCKET(b);
     if (!in->Tagging)
-        return aws_fail(op, AWS_MalformedXML, "The XML you provided was not well-formed or did not validate against our published schema");
+        return s3_malformed(op);
     tags_read(op, &s3_TagSet_shape, &in->Tagging->TagSet, &b.Tags);
     rc = s3_tags_check(op, &b.Tags, 50);
     return rc ? rc : s3_bucket_put(op, &b);
@@ -180,7 +143,7 @@ int s3_PutBucketVersioning(struct op *op, const struct s3_PutBucketVersioning_in
     BUCKET(b);
     struct s3_VersioningConfiguration *c = in->VersioningConfiguration;
     if (!c || (!str_is(c->Status, "Enabled") && !str_is(c->Status, "Suspended")))
-        return aws_fail(op, AWS_MalformedXML, "The XML you provided was not well-formed or did not validate against our published schema");
+        return s3_malformed(op);
     if (str_is(c->MFADelete, "Enabled"))
         return aws_unsupported(op, "MFADelete");
     b.Versioning = c->Status;
@@ -207,7 +170,7 @@ static int one_wildcard(struct op *op, const char *what, const struct str_list *
 static int check_cors_rule(struct op *op, const struct s3_CORSRule *rule)
 {
     if (rule->AllowedMethods.n == 0 || rule->AllowedOrigins.n == 0)
-        return aws_fail(op, AWS_MalformedXML, "The XML you provided was not well-formed or did not validate against our published schema");
+        return s3_malformed(op);
     for list_each(method, &rule->AllowedMethods)
         if (!s3_cors_method(*method))
             return aws_fail(op, S3_InvalidRequest, "Found unsupported HTTP method in CORS config. Unsupported method is %.*s", STR_ARG(*method));
@@ -223,7 +186,7 @@ int s3_PutBucketCors(struct op *op, const struct s3_PutBucketCors_in *in, struct
 {
     BUCKET(b);
     if (!in->CORSConfiguration || in->CORSConfiguration->CORSRules.n == 0)
-        return aws_fail(op, AWS_MalformedXML, "The XML you provided was not well-formed or did not validate against our published schema");
+        return s3_malformed(op);
     for list_each(rule, &in->CORSConfiguration->CORSRules) {
         rc = check_cors_rule(op, rule);
         if (rc)
@@ -253,10 +216,10 @@ int s3_PutBucketOwnershipControls(struct op *op, const struct s3_PutBucketOwners
 {
     BUCKET(b);
     if (!in->OwnershipControls || in->OwnershipControls->Rules.n != 1)
-        return aws_fail(op, AWS_MalformedXML, "The XML you provided was not well-formed or did not validate against our published schema");
+        return s3_malformed(op);
     struct str ownership = in->OwnershipControls->Rules.v[0].ObjectOwnership;
     if (!str_is(ownership, "BucketOwnerEnforced") && !str_is(ownership, "BucketOwnerPreferred") && !str_is(ownership, "ObjectWriter"))
-        return aws_fail(op, AWS_MalformedXML, "The XML you provided was not well-formed or did not validate against our published schema");
+        return s3_malformed(op);
     b.Ownership = ownership;
     return s3_bucket_put(op, &b);
 }

@@ -28,15 +28,10 @@ int s3_authorize_CopyObject(struct op *op, const struct s3_CopyObject_in *in, st
     return 0;
 }
 
-static struct str unquoted(struct str etag)
-{
-    return etag.n >= 2 && etag.p[0] == '"' ? str_sub(etag, 1, etag.n - 2) : etag;
-}
-
 static int source_conditions(struct op *op, const struct s3_CopyObject_in *in, const struct s3_rec_Object *o)
 {
-    bool held = !(in->CopySourceIfMatch.p && !str_eq(unquoted(in->CopySourceIfMatch), o->ETag)) &&
-                !(in->CopySourceIfNoneMatch.p && str_eq(unquoted(in->CopySourceIfNoneMatch), o->ETag)) &&
+    bool held = !(in->CopySourceIfMatch.p && !str_eq(s3_unquoted(in->CopySourceIfMatch), o->ETag)) &&
+                !(in->CopySourceIfNoneMatch.p && str_eq(s3_unquoted(in->CopySourceIfNoneMatch), o->ETag)) &&
                 !(in->CopySourceIfModifiedSince.set && o->ModifiedMs.v <= in->CopySourceIfModifiedSince.v) &&
                 !(in->CopySourceIfUnmodifiedSince.set && o->ModifiedMs.v > in->CopySourceIfUnmodifiedSince.v);
     return held ? 0 : aws_fail(op, S3_PreconditionFailed, "At least one of the pre-conditions you specified did not hold");
@@ -119,6 +114,7 @@ int s3_CopyObject(struct op *op, const struct s3_CopyObject_in *in, struct s3_Co
     out->ServerSideEncryption = o.Encryption;
     out->SSEKMSKeyId = o.KmsKeyId;
     out->BucketKeyEnabled = o.BucketKey;
+    out->Expiration = s3_expiry(op, &to, in->Key, &o);
     out->CopyObjectResult = arena_one(op->arena, struct s3_CopyObjectResult);
     out->CopyObjectResult->ETag = s3_quoted(op, o.ETag);
     out->CopyObjectResult->LastModified = o.ModifiedMs;

@@ -13,17 +13,11 @@ int s3_authorize_DeleteObjects(struct op *op, const struct s3_DeleteObjects_in *
     return 0;
 }
 
-struct removal {
-    bool marker;          /* a delete marker was made, or removed */
-    struct str version_id;
-};
-
-/* One key: with an id that version goes; without, a versioned bucket gets a delete marker and another one loses the object. */
-static int remove_one(struct op *op, const struct s3_rec_Bucket *b, struct str key, struct str version_id, struct removal *ret)
+int s3_object_remove(struct op *op, const struct s3_rec_Bucket *b, struct str key, struct str version_id, struct s3_removal *ret)
 {
     struct s3_rec_Object o = { 0 };
     int rc = 0;
-    *ret = (struct removal){ 0 };
+    *ret = (struct s3_removal){ 0 };
     if (version_id.p || !b->Versioning.p) {
         rc = s3_object_find(op, b->Name, key, version_id, &o);
         if (rc == E_NOT_FOUND) { /* gone already is fine */
@@ -44,12 +38,12 @@ static int remove_one(struct op *op, const struct s3_rec_Bucket *b, struct str k
 int s3_DeleteObject(struct op *op, const struct s3_DeleteObject_in *in, struct s3_DeleteObject_out *out)
 {
     struct s3_rec_Bucket b = { 0 };
-    struct removal done;
+    struct s3_removal done;
     int rc = s3_bucket_get(op, in->Bucket, in->ExpectedBucketOwner, &b);
     if (!rc && in->IfMatch.p)
         rc = s3_write_conditions(op, in->Bucket, in->Key, in->IfMatch, STR_NONE);
     if (!rc)
-        rc = remove_one(op, &b, in->Key, in->VersionId, &done);
+        rc = s3_object_remove(op, &b, in->Key, in->VersionId, &done);
     if (rc)
         return rc;
     if (done.marker)
@@ -59,14 +53,14 @@ int s3_DeleteObject(struct op *op, const struct s3_DeleteObject_in *in, struct s
 }
 
 /* One key of DeleteObjects; what refuses it is put among the errors, and E_AWS. */
-static int remove_listed(struct op *op, const struct s3_rec_Bucket *b, const struct s3_ObjectIdentifier *o, struct removal *ret,
+static int remove_listed(struct op *op, const struct s3_rec_Bucket *b, const struct s3_ObjectIdentifier *o, struct s3_removal *ret,
                          struct s3_Errors *errors)
 {
     int rc = s3_may(op, b, o->VersionId.p ? "s3:DeleteObjectVersion" : "s3:DeleteObject", o->Key);
     if (!rc && o->ETag.p)
         rc = s3_write_conditions(op, b->Name, o->Key, o->ETag, STR_NONE);
     if (!rc)
-        rc = remove_one(op, b, o->Key, o->VersionId, ret);
+        rc = s3_object_remove(op, b, o->Key, o->VersionId, ret);
     if (rc != E_AWS)
         return rc;
     bool denied = op->fail.error->status == 403;
@@ -84,9 +78,9 @@ int s3_DeleteObjects(struct op *op, const struct s3_DeleteObjects_in *in, struct
     if (rc)
         return rc;
     if (!in->Delete || in->Delete->Objects.n == 0 || in->Delete->Objects.n > S3_LIST_MAX)
-        return aws_fail(op, AWS_MalformedXML, "The XML you provided was not well-formed or did not validate against our published schema");
+        return s3_malformed(op);
     for list_each(o, &in->Delete->Objects) {
-        struct removal done;
+        struct s3_removal done;
         rc = remove_listed(op, &b, o, &done, &out->Errors);
         if (rc && rc != E_AWS)
             return rc;

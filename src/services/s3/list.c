@@ -47,18 +47,6 @@ static struct scan *start(const struct walk *w, const struct record_kind *kind, 
     return txn_scan(w->op->txn, key_view(&from), key_view(ret_to), false);
 }
 
-/* The object key within a store key of object/ or version/. */
-static struct str object_key(struct op *op, struct str store_key)
-{
-    struct key_reader r;
-    struct str part = STR("");
-    key_read_init(&r, store_key);
-    for (int i = 0; i < 8; i++) /* op, partition, account, region, service, kind, bucket, key */
-        if (key_read_str(&r, op->arena, &part))
-            return STR("");
-    return part;
-}
-
 /* Lists one key: 1 it is to be shown, 0 it is folded or passed over, -1 the listing is full, -2 behind the prefix. */
 static int step(struct walk *w, struct str key, struct s3_CommonPrefixList *prefixes)
 {
@@ -88,7 +76,7 @@ static int list_objects(struct walk *w, struct s3_ObjectList *contents, struct s
     struct str store_key, value;
     int rc = 0;
     while (scan_next(s, &store_key, &value)) {
-        int what = step(w, object_key(w->op, store_key), prefixes);
+        int what = step(w, s3_key_of(w->op, store_key), prefixes);
         if (what < 0)
             break;
         struct s3_rec_Object o = { 0 };
@@ -188,7 +176,7 @@ static void advance(struct op *op, struct cursor *c)
 {
     struct str store_key;
     if (scan_next(c->scan, &store_key, &c->value))
-        c->key = object_key(op, store_key);
+        c->key = s3_key_of(op, store_key);
     else
         c->key = STR_NONE;
 }

@@ -61,6 +61,13 @@ static int check_checksum(struct op *op, struct str algorithm, struct str type)
     return 0;
 }
 
+static void told_of_abort(const struct s3_rec_Bucket *b, const struct s3_rec_Upload *u, struct opt_i64 *ret_date, struct str *ret_rule)
+{
+    int64_t due = s3_abort_due(b, u, ret_rule);
+    if (due != INT64_MAX)
+        *ret_date = SOME_I64(due);
+}
+
 int s3_CreateMultipartUpload(struct op *op, const struct s3_CreateMultipartUpload_in *in, struct s3_CreateMultipartUpload_out *out)
 {
     struct s3_rec_Bucket b = { 0 };
@@ -99,6 +106,7 @@ int s3_CreateMultipartUpload(struct op *op, const struct s3_CreateMultipartUploa
     out->Bucket = in->Bucket;
     out->Key = in->Key;
     out->UploadId = u.UploadId;
+    told_of_abort(&b, &u, &out->AbortDate, &out->AbortRuleId);
     out->ServerSideEncryption = o->Encryption;
     out->SSEKMSKeyId = o->KmsKeyId;
     out->BucketKeyEnabled = o->BucketKey;
@@ -201,6 +209,7 @@ int s3_ListParts(struct op *op, const struct s3_ListParts_in *in, struct s3_List
     out->NextPartNumberMarker = SOME_I64(after);
     out->MaxParts = SOME_I64(max);
     out->IsTruncated = SOME_BOOL(truncated);
+    told_of_abort(&b, &u, &out->AbortDate, &out->AbortRuleId);
     out->StorageClass = u.Object->StorageClass;
     out->Owner = s3_owner(op, b.Account);
     out->Initiator = arena_one(op->arena, struct s3_Initiator);

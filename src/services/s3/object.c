@@ -102,6 +102,7 @@ int s3_PutObject(struct op *op, const struct s3_PutObject_in *in, struct s3_PutO
     out->ServerSideEncryption = o.Encryption;
     out->SSEKMSKeyId = o.KmsKeyId;
     out->BucketKeyEnabled = o.BucketKey;
+    out->Expiration = s3_expiry(op, &b, in->Key, &o);
     out->VersionId = str_is(b.Versioning, "Enabled") ? o.VersionId : STR_NONE;
     out->ChecksumType = o.ChecksumType;
     S3_CHECKSUM_SET(out, o.ChecksumName, o.Checksum);
@@ -236,6 +237,8 @@ static void describe(struct op *op, const struct s3_GetObject_in *in, const stru
     out->BucketKeyEnabled = o->BucketKey;
     if (!str_is(o->StorageClass, "STANDARD"))
         out->StorageClass = o->StorageClass;
+    if (!in->VersionId.p)
+        out->Expiration = s3_expiry(op, b, in->Key, o);
     if (o->Tags.n)
         out->TagCount = SOME_I64(o->Tags.n);
     if (in->PartNumber.set && o->Parts.n)
@@ -320,6 +323,7 @@ int s3_HeadObject(struct op *op, const struct s3_HeadObject_in *in, struct s3_He
     out->StorageClass = o.StorageClass;
     out->PartsCount = o.PartsCount;
     out->TagCount = o.TagCount;
+    out->Expiration = o.Expiration;
     out->ChecksumType = o.ChecksumType;
     out->ChecksumCRC32 = o.ChecksumCRC32;
     out->ChecksumCRC32C = o.ChecksumCRC32C;

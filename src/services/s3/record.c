@@ -23,6 +23,17 @@ void s3_key_version(struct op *op, struct key *k, struct str bucket, struct str 
     key_i64_desc(k, seq);
 }
 
+struct str s3_key_of(struct op *op, struct str store_key)
+{
+    struct key_reader r;
+    struct str part = STR("");
+    key_read_init(&r, store_key);
+    for (int i = 0; i < 8; i++) /* op, partition, account, region, service, kind, bucket, key */
+        if (key_read_str(&r, op->arena, &part))
+            return STR("");
+    return part;
+}
+
 static int newest(struct op *op, struct str bucket, struct str key, struct s3_rec_Object *ret)
 {
     struct key k;

@@ -23,6 +23,8 @@ void s3_key_object(struct op *op, struct key *k, struct str bucket, struct str k
 void s3_key_version(struct op *op, struct key *k, struct str bucket, struct str key, int64_t seq);
 void s3_key_versions(struct op *op, struct key *k, struct str bucket, struct str key); /* the prefix of all of a key's */
 
+struct str s3_key_of(struct op *op, struct str store_key); /* the object's key in a key of any kind but bucket and part */
+
 /* The version a request means: the newest when version_id is absent. E_NOT_FOUND. A delete marker is found, too. */
 int s3_object_find(struct op *op, struct str bucket, struct str key, struct str version_id, struct s3_rec_Object *ret);
 /* NoSuchKey or NoSuchVersion, in AWS's words. */
@@ -35,7 +37,18 @@ int s3_may(struct op *op, const struct s3_rec_Bucket *b, const char *action, str
 int s3_object_add(struct op *op, const struct s3_rec_Bucket *b, struct str key, struct s3_rec_Object *o);
 /* Removes one version, with its blob; the next newest takes its place. */
 int s3_object_drop(struct op *op, const struct s3_rec_Bucket *b, struct str key, const struct s3_rec_Object *o);
+/* As DeleteObject does: with an id that version goes; without, a versioned bucket gets a delete marker and another one loses the object. */
+struct s3_removal {
+    bool marker;           /* a delete marker was made, or removed */
+    struct str version_id;
+};
+int s3_object_remove(struct op *op, const struct s3_rec_Bucket *b, struct str key, struct str version_id, struct s3_removal *ret);
 int s3_object_save(struct op *op, struct str bucket, struct str key, const struct s3_rec_Object *o); /* changed in place (tags) */
+
+/* Lifecycle (lifecycle.c). After every change of a bucket's rules: */
+int s3_lifecycle_schedule(struct op *op, const struct s3_rec_Bucket *b);
+struct str s3_expiry(struct op *op, const struct s3_rec_Bucket *b, struct str key, const struct s3_rec_Object *o); /* x-amz-expiration, or absent */
+int64_t s3_abort_due(const struct s3_rec_Bucket *b, const struct s3_rec_Upload *u, struct str *ret_rule); /* INT64_MAX: never */
 
 /* If-Match and If-None-Match of a write, against what is there now. E_AWS. */
 int s3_write_conditions(struct op *op, struct str bucket, struct str key, struct str if_match, struct str if_none_match);
@@ -48,6 +61,8 @@ int s3_tags_header(struct op *op, struct str header, struct str_map *ret);
 int s3_tags_check(struct op *op, const struct str_map *tags, uint32_t count_max);
 
 struct str s3_quoted(struct op *op, struct str etag);
+struct str s3_unquoted(struct str etag); /* also one that came without quotes */
+int s3_malformed(struct op *op);         /* MalformedXML, in AWS's words */
 struct str s3_version_shown(const struct s3_rec_Bucket *b, struct str version_id); /* absent for buckets never versioned */
 struct s3_Owner *s3_owner(struct op *op, struct str account);
 

@@ -35,7 +35,7 @@ int s3_PutObjectTagging(struct op *op, const struct s3_PutObjectTagging_in *in, 
     if (rc)
         return rc;
     if (!in->Tagging)
-        return aws_fail(op, AWS_MalformedXML, "The XML you provided was not well-formed or did not validate against our published schema");
+        return s3_malformed(op);
     tags_read(op, &s3_TagSet_shape, &in->Tagging->TagSet, &o.Tags);
     rc = s3_tags_check(op, &o.Tags, 10);
     out->VersionId = s3_version_shown(&b, o.VersionId);

@@ -15,7 +15,12 @@ struct str s3_version_shown(const struct s3_rec_Bucket *b, struct str version_id
     return b->Versioning.p ? version_id : STR_NONE;
 }
 
-static struct str unquoted(struct str etag)
+int s3_malformed(struct op *op)
+{
+    return aws_fail(op, AWS_MalformedXML, "The XML you provided was not well-formed or did not validate against our published schema");
+}
+
+struct str s3_unquoted(struct str etag)
 {
     if (etag.n >= 2 && etag.p[0] == '"' && etag.p[etag.n - 1] == '"')
         return str_sub(etag, 1, etag.n - 2);
@@ -37,7 +42,7 @@ int s3_write_conditions(struct op *op, struct str bucket, struct str key, struct
         return aws_fail(op, S3_PreconditionFailed, "At least one of the pre-conditions you specified did not hold");
     if (if_match.p && !there)
         return s3_object_missing(op, key, STR_NONE);
-    if (if_match.p && !str_is(if_match, "*") && !str_eq(unquoted(if_match), o.ETag))
+    if (if_match.p && !str_is(if_match, "*") && !str_eq(s3_unquoted(if_match), o.ETag))
         return aws_fail(op, S3_PreconditionFailed, "At least one of the pre-conditions you specified did not hold");
     return 0;
 }
