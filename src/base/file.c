@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <ftw.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -66,6 +67,17 @@ int folder_make(const char *path, mode_t mode)
     }
     free(part);
     return rc;
+}
+
+static int remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
+{
+    return remove(path);
+}
+
+int folder_remove(const char *path)
+{
+    enum { FDS = 16 };
+    return nftw(path, remove_one, FDS, FTW_DEPTH | FTW_PHYS) < 0 && errno != ENOENT ? file_error() : 0;
 }
 
 static int write_all(int fd, struct str text)

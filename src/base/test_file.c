@@ -26,6 +26,9 @@ TEST(a_folder_is_made_with_its_parents_and_may_be_there)
         assert_int_equal(folder_make(path, 0700), 0);
     assert_int_equal(access(path, F_OK), 0);
     assert_int_equal(folder_sync(path), 0);
+    for (int i = 0; i < 2; i++)
+        assert_int_equal(folder_remove(root), 0);
+    assert_int_equal(access(root, F_OK), -1);
     snprintf(path, sizeof path, "%s/none", root);
     assert_int_equal(folder_sync(path), E_NOT_FOUND);
     assert_int_equal(folder_make("/proc/self/none", 0700), E_NOT_FOUND);
@@ -48,4 +51,5 @@ TEST(a_replaced_file_has_its_text_and_mode_and_leaves_nothing_beside)
     assert_int_equal(file_size_in(folder, "f.new", &mode), -1);
     umask(before);
     close(folder);
+    folder_remove(root);
 }

@@ -3,6 +3,7 @@
 #include "base/arena.h"
 #include "base/code.h"
 #include "base/err.h"
+#include "base/file.h"
 #include "store/crc.h"
 
 #include <dirent.h>
@@ -17,12 +18,14 @@
 
 #include <openssl/evp.h>
 
+enum { FOLDERS = 256 };
 enum { WRITE_BEHIND_BYTES = 8 << 20 }; /* how much may gather in memory before the disk begins to write */
 
 struct blobs {
     char *dir;
     int dir_fd, tmp_fd;
     atomic_int holders;  /* while there are any, nothing is removed */
+    atomic_bool durable[FOLDERS]; /* the folder's name was synced since blobs_open */
     struct crc_tables crc;
 };
 
@@ -46,28 +49,15 @@ struct blob_writer {
 static const unsigned digest_bits[DIGESTS] = { BLOB_MD5, BLOB_SHA1, BLOB_SHA256 };
 static const unsigned crc_bits[CRC_KINDS] = { BLOB_CRC32, BLOB_CRC32C, BLOB_CRC64NVME };
 
-static int errno_error(void)
-{
-    switch (errno) {
-    case ENOSPC:
-    case EDQUOT: return E_NO_SPACE;
-    case ENOENT: return E_NOT_FOUND;
-    case EACCES:
-    case EPERM:
-    case EROFS: return E_DENIED;
-    default: return E_IO;
-    }
-}
-
 /* ---- the directory ---- */
 
 static int dir_open(int at, const char *name, int *ret_fd)
 {
     if (mkdirat(at, name, 0700) < 0 && errno != EEXIST)
-        return errno_error();
+        return file_error();
     int fd = openat(at, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (fd < 0)
-        return errno_error();
+        return file_error();
     *ret_fd = fd;
     return 0;
 }
@@ -77,7 +67,9 @@ int blobs_open(const char *dir, struct blobs **ret)
     struct blobs *b = xalloc(sizeof *b);
     b->dir = xstrdup(dir);
     b->dir_fd = b->tmp_fd = -1;
-    int rc = dir_open(AT_FDCWD, dir, &b->dir_fd);
+    int rc = folder_make(dir, 0700);
+    if (rc == 0)
+        rc = dir_open(AT_FDCWD, dir, &b->dir_fd);
     if (rc == 0)
         rc = dir_open(b->dir_fd, "tmp", &b->tmp_fd);
     if (rc < 0) {
@@ -164,7 +156,7 @@ static int file_create(struct blob_writer *w)
     for (size_t i = 0; i < sizeof random; i++)
         snprintf(w->id + 2 * i, 3, "%02x", random[i]);
     w->fd = openat(w->blobs->tmp_fd, w->id, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-    return w->fd < 0 ? errno_error() : 0;
+    return w->fd < 0 ? file_error() : 0;
 }
 
 static int file_write(struct blob_writer *w, const char *p, size_t n)
@@ -179,7 +171,7 @@ static int file_write(struct blob_writer *w, const char *p, size_t n)
         if (got < 0 && errno == EINTR)
             continue;
         if (got < 0)
-            return errno_error();
+            return file_error();
         p += got;
         n -= (size_t)got;
         w->written += got;
@@ -226,27 +218,39 @@ int blob_write(struct blob_writer *w, const void *p, size_t n)
     return w->err;
 }
 
+/* The folder of an id, its name on the disk. Whoever made it, another thread or a strata before this one, may not have synced it yet: so the first
+ * who comes to it does, and who comes meanwhile does it, too. */
+static int folder_open(struct blobs *b, const char *id, int *ret_fd)
+{
+    char name[3] = { id[0], id[1], 0 };
+    atomic_bool *durable = &b->durable[strtoul(name, NULL, 16)];
+    int rc = dir_open(b->dir_fd, name, ret_fd);
+    if (rc < 0 || atomic_load(durable))
+        return rc;
+    if (fsync(b->dir_fd) < 0) {
+        rc = file_error();
+        close(*ret_fd);
+        return rc;
+    }
+    atomic_store(durable, true);
+    return 0;
+}
+
 /* From tmp to its place, durably. */
 static int file_place(struct blob_writer *w)
 {
     struct place place;
-    int folder_fd = -1;
+    int folder_fd;
     if (fdatasync(w->fd) < 0)
-        return errno_error();
+        return file_error();
     place_of((struct str){ w->id, BLOB_ID_CHARS }, &place);
-    char folder[3] = { w->id[0], w->id[1], 0 };
-    bool made = mkdirat(w->blobs->dir_fd, folder, 0700) == 0;
-    if (!made && errno != EEXIST)
-        return errno_error();
-    if (made && fsync(w->blobs->dir_fd) < 0)
-        return errno_error();
-    int rc = dir_open(w->blobs->dir_fd, folder, &folder_fd);
+    int rc = folder_open(w->blobs, w->id, &folder_fd);
     if (rc < 0)
         return rc;
     if (renameat(w->blobs->tmp_fd, w->id, w->blobs->dir_fd, place.path) < 0)
-        rc = errno_error();
+        rc = file_error();
     else if (fsync(folder_fd) < 0)
-        rc = errno_error();
+        rc = file_error();
     close(folder_fd);
     return rc;
 }
@@ -298,7 +302,7 @@ int blob_open(struct blobs *b, struct str id)
     if (!place_of(id, &place))
         return E_NOT_FOUND;
     int fd = openat(b->dir_fd, place.path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-    return fd < 0 ? errno_error() : fd;
+    return fd < 0 ? file_error() : fd;
 }
 
 static int file_read(int fd, char *p, size_t n, int64_t offset)
@@ -308,7 +312,7 @@ static int file_read(int fd, char *p, size_t n, int64_t offset)
         if (got < 0 && errno == EINTR)
             continue;
         if (got < 0)
-            return errno_error();
+            return file_error();
         if (got == 0)
             return E_CORRUPT; /* shorter than its record says */
         p += got;
@@ -350,14 +354,13 @@ int blob_link(struct blobs *b, struct arena *a, struct str id, struct str *ret_i
     struct str fresh = str_printf(a, "%.2s%.*s", id.p, STR_ARG(random_hex(a, BLOB_ID_CHARS - 2)));
     place_of(fresh, &to);
     if (linkat(b->dir_fd, from.path, b->dir_fd, to.path, 0) < 0)
-        return errno_error();
-    int folder_fd = -1;
-    char folder[3] = { id.p[0], id.p[1], 0 };
-    int rc = dir_open(b->dir_fd, folder, &folder_fd);
-    if (rc == 0 && fsync(folder_fd) < 0)
-        rc = errno_error();
-    if (folder_fd >= 0)
-        close(folder_fd);
+        return file_error();
+    int folder_fd, rc = folder_open(b, id.p, &folder_fd);
+    if (rc < 0)
+        return rc;
+    if (fsync(folder_fd) < 0)
+        rc = file_error();
+    close(folder_fd);
     if (rc == 0)
         *ret_id = fresh;
     return rc;
@@ -394,7 +397,7 @@ static int file_copy(int from_at, int to_at, const char *name)
     ssize_t n = from < 0 || to < 0 ? -1 : 1;
     while (n > 0)
         n = copy_file_range(from, NULL, to, NULL, 1 << 30, 0);
-    int rc = n < 0 || fsync(to) < 0 ? errno_error() : 0;
+    int rc = n < 0 || fsync(to) < 0 ? file_error() : 0;
     if (from >= 0)
         close(from);
     if (to >= 0)
@@ -406,17 +409,17 @@ static int folder_copy(int from_at, int to_at, const char *name)
 {
     int from = openat(from_at, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC), to = -1;
     if (from < 0)
-        return errno == ENOENT ? 0 : errno_error();
+        return errno == ENOENT ? 0 : file_error();
     DIR *d = fdopendir(from);
-    int rc = d ? dir_open(to_at, name, &to) : errno_error();
+    int rc = d ? dir_open(to_at, name, &to) : file_error();
     const struct dirent *e;
     while (rc == 0 && (e = readdir(d))) {
         if (!id_valid(str_c(e->d_name)) || linkat(from, e->d_name, to, e->d_name, 0) == 0)
             continue;
-        rc = errno == EXDEV || errno == EMLINK || errno == EPERM ? file_copy(from, to, e->d_name) : errno_error();
+        rc = errno == EXDEV || errno == EMLINK || errno == EPERM ? file_copy(from, to, e->d_name) : file_error();
     }
     if (rc == 0 && fsync(to) < 0)
-        rc = errno_error();
+        rc = file_error();
     if (to >= 0)
         close(to);
     if (d)
@@ -428,14 +431,16 @@ static int folder_copy(int from_at, int to_at, const char *name)
 
 int blobs_copy(struct blobs *b, const char *dir)
 {
-    int to = -1, rc = dir_open(AT_FDCWD, dir, &to);
-    for (unsigned i = 0; i < 256 && rc == 0; i++) {
+    int to = -1, rc = folder_make(dir, 0700);
+    if (rc == 0)
+        rc = dir_open(AT_FDCWD, dir, &to);
+    for (unsigned i = 0; i < FOLDERS && rc == 0; i++) {
         char folder[3];
         snprintf(folder, sizeof folder, "%02x", i);
         rc = folder_copy(b->dir_fd, to, folder);
     }
     if (rc == 0 && fsync(to) < 0)
-        rc = errno_error();
+        rc = file_error();
     if (to >= 0)
         close(to);
     return rc;
@@ -448,7 +453,7 @@ static int folder_sweep(int at, const char *name, bool (*is_used)(void *ctx, str
     int removed = 0, fd = openat(at, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     DIR *d = fd < 0 ? NULL : fdopendir(fd);
     if (!d) {
-        int rc = errno_error();
+        int rc = file_error();
         if (fd >= 0)
             close(fd);
         return rc;
@@ -466,7 +471,7 @@ static int folder_sweep(int at, const char *name, bool (*is_used)(void *ctx, str
 int blobs_sweep(struct blobs *b, bool (*is_used)(void *ctx, struct str id), void *ctx)
 {
     int removed = folder_sweep(b->dir_fd, "tmp", NULL, NULL);
-    for (unsigned i = 0; i < 256 && removed >= 0; i++) {
+    for (unsigned i = 0; i < FOLDERS && removed >= 0; i++) {
         char folder[3];
         snprintf(folder, sizeof folder, "%02x", i);
         int rc = folder_sweep(b->dir_fd, folder, is_used, ctx);

@@ -441,6 +441,8 @@ int store_open_rocksdb(const char *dir, struct store **ret)
     if (rc == 0)
         rc = format_check(dir, r->db_path);
     if (rc == 0)
+        rc = folder_make(r->db_path, 0700); /* RocksDB would make it, and not sync its name */
+    if (rc == 0)
         rc = rocks_open_db(r);
     if (rc < 0) {
         rocks_free(r);

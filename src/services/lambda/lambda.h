@@ -39,7 +39,8 @@ struct lambda_code {
 };
 int lambda_code_take(struct op *op, struct str zip, struct str bucket, struct str object_key, struct str version, struct lambda_code *ret);
 int lambda_code_drop(struct op *op, struct str blob_id);
-/* Unpacks code (or layers, in order, one over the other) into <data>/lambda/<key>, once; the path in ret_dir. Blocks: not in the writer. */
+/* Unpacks code (or layers, in order, one over the other) into <data>/lambda/<key>, once; the path in ret_dir. Blocks: not in the writer, and
+ * one at a time. */
 int lambda_code_unpack(struct cloud *cloud, struct arena *a, const struct lambda_code *codes, uint32_t n, struct str *ret_dir);
 
 int lambda_layer_find(struct op *op, struct str version_arn, struct lambda_rec_Layer *ret); /* E_NOT_FOUND */
