@@ -194,7 +194,7 @@ uint64_t auth_epoch(struct op *op)
     struct str value;
     uint64_t epoch = 0;
     epoch_key(op, &k);
-    if (txn_get(op->txn, key_view(&k), &value) == 0 && value.n == sizeof epoch)
+    if (txn_get_hot(op->txn, op->arena, key_view(&k), &value) == 0 && value.n == sizeof epoch)
         memcpy(&epoch, value.p, sizeof epoch);
     return epoch;
 }

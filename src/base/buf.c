@@ -80,11 +80,10 @@ void buf_json_string(struct buf *b, struct str s)
     buf_byte(b, '"');
     size_t run = 0; /* plain bytes since the last escape go out in one piece */
     for (size_t i = 0; i < s.n;) {
+        i += str_plain(str_sub(s, i, s.n));
+        if (i == s.n)
+            break;
         unsigned char c = (unsigned char)s.p[i];
-        if (c >= 0x20 && c < 0x80 && c != '"' && c != '\\') {
-            i++;
-            continue;
-        }
         size_t utf8 = c >= 0x80 ? utf8_length(s.p + i, s.n - i) : 0;
         if (utf8) {
             i += utf8;
@@ -111,9 +110,20 @@ void buf_json_string(struct buf *b, struct str s)
     buf_byte(b, '"');
 }
 
+static bool xml_plain(unsigned char c)
+{
+    return c >= 0x20 && c != '&' && c != '<' && c != '>' && c != '"' && c != '\'';
+}
+
 void buf_xml_text(struct buf *b, struct str s)
 {
     for (size_t i = 0; i < s.n; i++) {
+        size_t run = i;
+        while (i < s.n && xml_plain((unsigned char)s.p[i]))
+            i++;
+        buf_put(b, s.p + run, i - run);
+        if (i == s.n)
+            break;
         unsigned char c = (unsigned char)s.p[i];
         switch (c) {
         case '&': buf_c(b, "&amp;"); break;
@@ -124,10 +134,7 @@ void buf_xml_text(struct buf *b, struct str s)
         case '\t':
         case '\n': buf_byte(b, (char)c); break;
         default:
-            if (c < 0x20)
-                buf_printf(b, "&#x%x;", c);
-            else
-                buf_byte(b, (char)c);
+            buf_printf(b, "&#x%x;", c);
         }
     }
 }

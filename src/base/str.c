@@ -155,10 +155,35 @@ int str_to_f64(struct str s, double *ret)
     return 0;
 }
 
+/* Eight bytes at once; the high bit of each tells. */
+#define EACH_BYTE(c) (0x0101010101010101u * (uint64_t)(unsigned char)(c))
+#define HIGH_BITS EACH_BYTE(0x80)
+
+static uint64_t zero_bytes(uint64_t w) { return (w - EACH_BYTE(1)) & ~w & HIGH_BITS; }
+
+size_t str_plain(struct str s)
+{
+    size_t i = 0;
+    for (uint64_t w; i + 8 <= s.n; i += 8) {
+        memcpy(&w, s.p + i, 8);
+        uint64_t special = (w & HIGH_BITS) | ((w - EACH_BYTE(0x20)) & ~w & HIGH_BITS) | zero_bytes(w ^ EACH_BYTE('"')) | zero_bytes(w ^ EACH_BYTE('\\'));
+        if (special)
+            break;
+    }
+    while (i < s.n && (unsigned char)s.p[i] >= 0x20 && (unsigned char)s.p[i] < 0x80 && s.p[i] != '"' && s.p[i] != '\\')
+        i++;
+    return i;
+}
+
 bool str_is_utf8(struct str s)
 {
     const unsigned char *p = (const unsigned char *)s.p, *end = p + s.n;
     while (p < end) {
+        uint64_t w;
+        if (end - p >= 8 && (memcpy(&w, p, 8), (w & HIGH_BITS) == 0)) {
+            p += 8;
+            continue;
+        }
         if (*p < 0x80) {
             p++;
             continue;

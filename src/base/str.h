@@ -42,6 +42,8 @@ int str_to_i64(struct str s, int64_t *ret); /* whole decimal, optional sign; E_I
 int str_to_f64(struct str s, double *ret);  /* E_INVALID */
 bool str_is_utf8(struct str s);
 
+size_t str_plain(struct str s); /* bytes at its beginning that JSON writes as they are: ASCII from blank on, but quotes and backslashes */
+
 /* In the arena, NUL-terminated. */
 struct str str_dup(struct arena *a, struct str s); /* absent stays absent */
 struct str str_printf(struct arena *a, const char *fmt, ...) __attribute__((format(printf, 2, 3)));

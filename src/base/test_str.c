@@ -116,3 +116,20 @@ TEST(replace_handles_growing_and_edges)
     assert_str(str_replace(a, STR("abc"), STR("abc"), STR("")), "");
     arena_free(a);
 }
+
+TEST(a_plain_run_ends_at_the_first_byte_that_needs_a_look)
+{
+    char text[40];
+    static const char special[] = { '"', '\\', 0x1f, '\n', 0, (char)0x80, (char)0xff };
+    memset(text, 'a', sizeof text);
+    text[3] = ' ', text[5] = '!', text[6] = '#', text[7] = 0x7f, text[9] = '[', text[10] = ']';
+    for (size_t n = 0; n <= sizeof text; n++)
+        assert_int_equal(str_plain((struct str){ text, n }), n);
+    for (size_t at = 0; at < sizeof text; at++)
+        for (size_t i = 0; i < sizeof special; i++) {
+            char kept = text[at];
+            text[at] = special[i];
+            assert_int_equal(str_plain((struct str){ text, sizeof text }), at);
+            text[at] = kept;
+        }
+}

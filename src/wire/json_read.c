@@ -111,7 +111,10 @@ static int string(struct json *j, struct str *ret)
 {
     const char *from = j->p, *p = from;
     bool escaped = false;
-    for (; p < j->end && *p != '"'; p++) {
+    for (; p < j->end; p++) {
+        p += str_plain((struct str){ p, (size_t)(j->end - p) });
+        if (p == j->end || *p == '"')
+            break;
         if ((unsigned char)*p < 0x20)
             return fail(j, "Illegal unquoted character in string");
         if (*p == '\\') {

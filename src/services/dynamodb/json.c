@@ -158,6 +158,11 @@ static struct str unescape(struct json *j, const char *p, const char *close)
     return (struct str){ out, (size_t)(o - out) };
 }
 
+static void skip_plain(struct json *j)
+{
+    j->p += str_plain((struct str){ j->p, (size_t)(j->end - j->p) });
+}
+
 struct str json_string(struct json *j)
 {
     if (json_peek(j) != JSON_STRING) {
@@ -166,7 +171,7 @@ struct str json_string(struct json *j)
     }
     const char *start = ++j->p;
     bool escapes = false;
-    while (j->p < j->end && *j->p != '"') {
+    for (skip_plain(j); j->p < j->end && *j->p != '"'; skip_plain(j)) {
         if (*j->p == '\\') {
             escapes = true;
             j->p++;
@@ -187,7 +192,7 @@ struct str json_string(struct json *j)
 
 static void skip_string(struct json *j)
 {
-    for (j->p++; j->p < j->end && *j->p != '"'; j->p++)
+    for (j->p++, skip_plain(j); j->p < j->end && *j->p != '"'; j->p++, skip_plain(j))
         if (*j->p == '\\' && j->p + 1 < j->end)
             j->p++;
     if (j->p < j->end)

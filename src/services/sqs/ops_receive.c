@@ -23,7 +23,7 @@ struct str receipt_make(struct op *op, const struct receipt *r)
     memcpy(b + 17, &r->receives, 8);
     receipt_sum(op, b, sum);
     memcpy(b + RECEIPT_BYTES, sum, RECEIPT_SUM);
-    return str_printf(op->arena, "AQEB%.*s", STR_ARG(base64_encode(op->arena, b, sizeof b)));
+    return str_cat(op->arena, STR("AQEB"), base64_encode(op->arena, b, sizeof b));
 }
 
 int receipt_read(struct op *op, const struct queue *q, struct str handle, struct receipt *ret)
@@ -161,6 +161,7 @@ static int take_some(struct op *op, struct queue *q, const struct sqs_ReceiveMes
         struct sqs_rec_State state;
         bool moved = false;
         int64_t seq;
+        q->wanted = want - out->Messages.n;
         rc = line_next(op, q, &seq, &m, &state);
         if (rc)
             break;

@@ -47,6 +47,7 @@ struct queue {
     int64_t group_after;
     struct ready_entry ahead[SQS_RECEIVE_MAX]; /* while receiving: read from the ready line, not yet taken out of it */
     uint32_t ahead_n, ahead_at;
+    int64_t wanted;           /* messages still to be found */
     int64_t ahead_lane;
     int64_t stop_at; /* what got ready from this position on is for the next receive (visibility timeout 0); 0: no such bound */
 };
