@@ -55,9 +55,11 @@ static int route(struct request *r)
         return aws_fail(op, AWS_NotImplemented, "strata does not implement %s:%.*s", r->route.service->name, STR_ARG(r->route.operation));
     if (r->route.service && r->route.protocol == PROTO_REST_XML)
         return aws_fail(op, AWS_MethodNotAllowed, "The specified method is not allowed against this resource.");
+    if (r->route.service && r->route.protocol == PROTO_QUERY)
+        return aws_fail(op, AWS_InvalidAction, "Could not find operation %.*s for version %.*s", STR_ARG(r->route.operation),
+                        STR_ARG(opt_str(str_map_get(&r->route.params, STR("Version")), STR("NO_VERSION_SPECIFIED"))));
     if (r->route.service)
-        return aws_fail(op, r->route.protocol == PROTO_QUERY ? AWS_InvalidAction : AWS_UnknownOperation,
-                        "Could not find operation %.*s for %s", STR_ARG(r->route.operation), r->route.service->name);
+        return aws_fail(op, AWS_UnknownOperation, "Could not find operation %.*s for %s", STR_ARG(r->route.operation), r->route.service->name);
     return aws_fail(op, AWS_UnknownOperation, "No AWS service answers %.*s %.*s", STR_ARG(r->x->method), STR_ARG(r->x->target));
 }
 
