@@ -49,10 +49,10 @@ tsan: ## unit tests under ThreadSanitizer
 	@[ -d $(BUILD)-tsan ] || meson setup $(BUILD)-tsan -Db_sanitize=thread -Db_lundef=false >/dev/null
 	@meson test -C $(BUILD)-tsan --print-errorlogs
 
-bench: ## speed, as ratios to nginx's static answer
+bench: ## speed, as ratios to nginx's static answer (QUICK=1, PEERS=1, ONLY=GetItem,PutItem)
 	@tools/setup bench
 	@$(MAKE) --no-print-directory all
-	@bench/run
+	@bench/run --build $(BUILD) $(if $(QUICK),--quick) $(if $(PEERS),--peers) $(if $(ONLY),--only $(ONLY))
 
 clean: ## remove what was built
 	rm -rf build build-asan build-tsan .venv
