@@ -154,17 +154,6 @@ static void show_clock(struct cloud *cloud, struct exchange *x)
                           (long long)clock_offset_ms(cloud->clock), (long long)jobs_next_due_ms(cloud->jobs)));
 }
 
-struct move {
-    struct cloud *cloud;
-    int64_t offset_ms;
-};
-
-static int move_clock(void *ctx, struct txn *t)
-{
-    struct move *m = ctx;
-    return clock_set_offset(m->cloud->clock, t, m->offset_ms);
-}
-
 static bool number(const cJSON *tree, const char *name, int64_t *ret)
 {
     const cJSON *n = cJSON_GetObjectItemCaseSensitive(tree, name);
@@ -177,15 +166,14 @@ static bool number(const cJSON *tree, const char *name, int64_t *ret)
 static void set_clock(struct cloud *cloud, struct exchange *x)
 {
     cJSON *tree = cJSON_ParseWithLength(x->body.p, x->body.n);
-    struct move m = { .cloud = cloud, .offset_ms = clock_offset_ms(cloud->clock) };
-    int64_t n = 0;
+    int64_t offset_ms = clock_offset_ms(cloud->clock), n = 0;
     bool known = true;
     if (number(tree, "advance_ms", &n))
-        m.offset_ms += n;
+        offset_ms += n;
     else if (number(tree, "set_ms", &n))
-        m.offset_ms = n - clock_real_ms();
+        offset_ms = n - clock_real_ms();
     else if (cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(tree, "reset")))
-        m.offset_ms = 0;
+        offset_ms = 0;
     else
         known = cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(tree, "run"));
     cJSON_Delete(tree);
@@ -193,7 +181,7 @@ static void set_clock(struct cloud *cloud, struct exchange *x)
         reply_problem(x, 400, "say {\"advance_ms\": n}, {\"set_ms\": n}, {\"reset\": true} or {\"run\": true}");
         return;
     }
-    int rc = writer_call(cloud->writer, move_clock, &m);
+    int rc = clock_set_offset(cloud->clock, cloud->writer, offset_ms);
     if (rc) {
         reply_problem(x, 500, err_name(rc));
         return;
