@@ -9,6 +9,7 @@
 
 struct doors;
 struct parking;
+struct metrics;
 struct jobs;
 struct key_maker;   /* makes RSA pairs; services/kms */
 struct lambda_host; /* the environments of functions; services/lambda */
@@ -42,7 +43,7 @@ struct cloud {
     bool root_key_in_file;     /* of the data directory, hence of its backups */
     size_t services_started;   /* of wire_services, in their order */
     int64_t started_ms;
-    _Atomic uint64_t requests;
+    struct metrics *metrics;   /* cloud/metrics.h */
 };
 
 /* The frame: clock, writer, parking, the admin door. The caller may still set what it has (sandboxes); then cloud_open starts the services,

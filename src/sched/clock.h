@@ -15,5 +15,6 @@ int clock_set_offset(struct clock *c, struct writer *w, int64_t offset_ms);
 
 int64_t clock_real_ms(void);                                /* the system's wall time: signatures are checked against it */
 int64_t clock_mono_ms(void);                                /* monotonic: deadlines of waits and timeouts */
+int64_t clock_mono_us(void);                                /* the same, for how long something took */
 
 #endif
