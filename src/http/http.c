@@ -14,7 +14,7 @@
 #include "base/limits.h"
 #include "http/internal.h"
 
-enum { CONNECTIONS_MAX = 20000, BACKLOG = 4096 };
+enum { CONNECTIONS_MAX = 20000, BACKLOG = 4096, DESCRIPTORS_KEPT = 512 };
 
 static size_t leave_escaped(void *cls, struct MHD_Connection *mc, char *s)
 {
@@ -41,14 +41,19 @@ static struct MHD_Daemon *start_daemon(struct http *h, bool tls)
     return MHD_start_daemon(flags, 0, NULL, NULL, request_step, h, MHD_OPTION_ARRAY, options, MHD_OPTION_END);
 }
 
-/* Each connection is a descriptor. */
-static void raise_descriptor_limit(void)
+/* Each connection is a descriptor. Clients must not take the store's and the bodies' away: a store that cannot open its files stops writing. */
+static void share_descriptors(struct http *h)
 {
     struct rlimit limit;
-    if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
+        return;
+    if (limit.rlim_cur < limit.rlim_max) {
         limit.rlim_cur = limit.rlim_max;
         setrlimit(RLIMIT_NOFILE, &limit);
     }
+    rlim_t ours = limit.rlim_cur > 2 * DESCRIPTORS_KEPT ? limit.rlim_cur - DESCRIPTORS_KEPT : limit.rlim_cur / 2;
+    if (h->config.connections_max > ours)
+        h->config.connections_max = (unsigned)ours;
 }
 
 int http_start(const struct http_config *config, struct http **ret)
@@ -66,7 +71,7 @@ int http_start(const struct http_config *config, struct http **ret)
     pthread_mutex_init(&h->arenas_lock, NULL);
     pthread_cond_init(&h->changed, NULL);
     h->epoll_fd = h->wake_fd = h->timer_fd = -1;
-    raise_descriptor_limit();
+    share_descriptors(h);
 
     int err = config->certificate ? tls_new(&h->config, &h->tls) : 0;
     if (err == 0) {
@@ -215,8 +220,7 @@ void http_quiesce(struct http *h)
         if (!l->tag)
             close_listener(l);
     pthread_mutex_unlock(&h->lock);
-    unsigned from = atomic_load(&h->tick); /* the acceptor's seconds: naps take longer on a busy machine */
-    while (atomic_load(&h->public_running) > 0 && atomic_load(&h->tick) - from <= QUIESCE_SECONDS)
+    for (int i = 0; i < QUIESCE_SECONDS * 200 && atomic_load(&h->public_running) > 0; i++)
         usleep(5000);
 }
 

@@ -13,7 +13,7 @@ struct http;
 
 struct http_config {
     unsigned threads_n;                  /* 0: one a core */
-    unsigned connections_max;            /* 0: 20000; more wait in the backlog */
+    unsigned connections_max;            /* 0: 20000; no more than descriptors allow; others wait in the backlog */
     unsigned request_seconds;            /* 0: LIMIT_REQUEST_SECONDS */
     struct exchange_handler handler;     /* asked for every request */
     /* PEM certificate chain and key for a server name, in a; NULL config: no TLS. Called once a name; the answers are kept. */
