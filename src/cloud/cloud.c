@@ -6,11 +6,11 @@
 #include "auth/state.h"
 #include "base/code.h"
 #include "cloud/admin.h"
-#include "cloud/metrics.h"
 #include "cloud/pipeline.h"
 #include "cloud/root_key.h"
 #include "cloud/task.h"
 #include "sched/jobs.h"
+#include "store/blob.h"
 #include "wire/service.h"
 
 /* The seal of page tokens: made once a data directory. */
@@ -50,7 +50,6 @@ int cloud_start(const struct cloud_config *config, struct store *store, struct b
         return rc;
     }
     cloud->auth = auth_state_new();
-    cloud->metrics = metrics_new();
     cloud->parking = parking_start(cloud);
     door_register(cloud, &admin_door);
     *ret = cloud;
@@ -73,6 +72,11 @@ int cloud_open(struct cloud *cloud)
     return (cloud->config.jobs_by_hand ? jobs_start_by_hand : jobs_start)(cloud->store, cloud->writer, cloud->clock, &runner, &cloud->jobs);
 }
 
+bool cloud_read_only(const struct cloud *cloud)
+{
+    return writer_failed(cloud->writer) || (cloud->blobs && blobs_failed(cloud->blobs));
+}
+
 void cloud_stop(struct cloud *cloud)
 {
     if (!cloud)
@@ -89,7 +93,6 @@ void cloud_stop(struct cloud *cloud)
             wire_services[i]->free(cloud);
     clock_free(cloud->clock);
     auth_state_free(cloud->auth);
-    metrics_free(cloud->metrics);
     free(cloud->doors);
     free(cloud);
 }

@@ -9,9 +9,7 @@
 
 struct doors;
 struct parking;
-struct metrics;
 struct jobs;
-struct key_maker;   /* makes RSA pairs; services/kms */
 struct lambda_host; /* the environments of functions; services/lambda */
 
 struct cloud_config {
@@ -37,13 +35,12 @@ struct cloud {
     struct sandboxes *sandboxes; /* NULL when functions cannot run */
     struct http *http;         /* for listeners inside sandboxes; NULL in tests */
     struct lambda_host *lambda;
-    struct key_maker *key_maker;
     uint8_t seal_key[32];      /* of this data directory: seals page tokens */
     uint8_t root_key[32];      /* seals what is secret at rest (base/seal.h): cloud/root_key.h */
     bool root_key_in_file;     /* of the data directory, hence of its backups */
     size_t services_started;   /* of wire_services, in their order */
     int64_t started_ms;
-    struct metrics *metrics;   /* cloud/metrics.h */
+    _Atomic uint64_t requests;
 };
 
 /* The frame: clock, writer, parking, the admin door. The caller may still set what it has (sandboxes); then cloud_open starts the services,
@@ -52,6 +49,8 @@ int cloud_start(const struct cloud_config *config, struct store *store, struct b
 int cloud_open(struct cloud *cloud);
 /* Removes body files that no record names. Before the first request. Returns how many. */
 int cloud_sweep_blobs(struct cloud *cloud);
+/* A sync failed: reads go on, nothing is written any more (store/commit.h) until strata is started anew. */
+bool cloud_read_only(const struct cloud *cloud);
 void cloud_stop(struct cloud *cloud);
 
 #endif

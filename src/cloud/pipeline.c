@@ -12,14 +12,12 @@
 #include "base/log.h"
 #include "cloud/authorize.h"
 #include "cloud/body.h"
-#include "cloud/metrics.h"
 #include "cloud/task.h"
 #include "wire/wire.h"
 
 struct request {
     struct task task; /* first; holds op */
     struct exchange *x;
-    int64_t begun_us; /* clock_mono_us */
     struct wire_route route;
     struct sigv4 sig;  /* what the headers claim */
     int sig_malformed; /* what sigv4_parse answered */
@@ -37,13 +35,6 @@ static void *zeroed(struct arena *a, const struct shape *s)
 }
 
 static void reply_error(struct request *r, int rc);
-
-/* The last of every request. */
-static void answer(struct request *r)
-{
-    metrics_count(r->task.op.cloud->metrics, r->task.op.row, r->answer.status, clock_mono_us() - r->begun_us);
-    exchange_reply(r->x, &r->answer);
-}
 
 /* ---- stages ---- */
 
@@ -64,11 +55,9 @@ static int route(struct request *r)
         return aws_fail(op, AWS_NotImplemented, "strata does not implement %s:%.*s", r->route.service->name, STR_ARG(r->route.operation));
     if (r->route.service && r->route.protocol == PROTO_REST_XML)
         return aws_fail(op, AWS_MethodNotAllowed, "The specified method is not allowed against this resource.");
-    if (r->route.service && r->route.protocol == PROTO_QUERY)
-        return aws_fail(op, AWS_InvalidAction, "Could not find operation %.*s for version %.*s", STR_ARG(r->route.operation),
-                        STR_ARG(opt_str(str_map_get(&r->route.params, STR("Version")), STR("NO_VERSION_SPECIFIED"))));
     if (r->route.service)
-        return aws_fail(op, AWS_UnknownOperation, "Could not find operation %.*s for %s", STR_ARG(r->route.operation), r->route.service->name);
+        return aws_fail(op, r->route.protocol == PROTO_QUERY ? AWS_InvalidAction : AWS_UnknownOperation,
+                        "Could not find operation %.*s for %s", STR_ARG(r->route.operation), r->route.service->name);
     return aws_fail(op, AWS_UnknownOperation, "No AWS service answers %.*s %.*s", STR_ARG(r->x->method), STR_ARG(r->x->target));
 }
 
@@ -219,7 +208,7 @@ static void finish(struct task *t, int rc)
     if (rc)
         reply_error(r, rc);
     else
-        answer(r);
+        exchange_reply(r->x, &r->answer);
 }
 
 /* What an error of our own looks like to the client. */
@@ -239,7 +228,10 @@ static void word_failure(struct op *op, int rc)
         aws_fail(op, AWS_ServiceUnavailable, "strata's disk is full: nothing was written");
         return;
     default:
-        aws_fail(op, AWS_InternalFailure, "An internal error occurred");
+        if (cloud_read_only(op->cloud))
+            aws_fail(op, AWS_ServiceUnavailable, "strata could not write to its disk and writes nothing any more: restart strata when the disk is sound and has room");
+        else
+            aws_fail(op, AWS_InternalFailure, "An internal error occurred");
     }
 }
 
@@ -250,14 +242,15 @@ static void reply_error(struct request *r, int rc)
     if (r->answer.fd >= 0) /* it came so far, and was not committed */
         close(r->answer.fd);
     if (rc != E_AWS)
-        log_warn("%.*s %s %.*s: %s", STR_ARG(op->request_id), op->row ? op->row->name : "?", STR_ARG(r->x->target), err_name(rc));
+        log_warn("%.*s %s %.*s: %s: %.*s", STR_ARG(op->request_id), op->row ? op->row->name : "?", STR_ARG(r->x->target), err_name(rc),
+                 STR_ARG(op->fail.message));
     struct wire_failure f = {
         .error = op->fail.error, .message = op->fail.message, .detail = op->fail.detail, .resource = r->x->target,
     };
     answer_init(&r->answer, f.error->status);
     wire_encode_error(op->arena, op->protocol, r->route.service, &f, op->request_id, str_is(r->x->method, "HEAD"), &r->answer);
     add_headers(r);
-    answer(r);
+    exchange_reply(r->x, &r->answer);
 }
 
 static void start(struct request *r)
@@ -277,7 +270,6 @@ static struct request *request_new(struct cloud *cloud, struct exchange *x)
 {
     struct request *r = arena_one(x->arena, struct request);
     r->x = x;
-    r->begun_us = clock_mono_us();
     r->answer.fd = -1;
     op_init(&r->task.op, cloud, x->arena, STR(""), str_c(cloud->config.region));
     r->task.op.http = x;
@@ -288,6 +280,7 @@ static struct request *request_new(struct cloud *cloud, struct exchange *x)
 static enum body_mode begin(void *ctx, struct exchange *x, size_t *max_bytes, struct body_sink *sink)
 {
     struct cloud *cloud = ctx;
+    cloud->requests++;
     struct request *r = request_new(cloud, x);
     struct wire_route first;
     r->sig_malformed = sigv4_parse(&r->task.op, x, &r->sig);

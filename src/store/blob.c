@@ -25,6 +25,7 @@ struct blobs {
     char *dir;
     int dir_fd, tmp_fd;
     atomic_int holders;  /* while there are any, nothing is removed */
+    atomic_bool failed;  /* a sync did */
     atomic_bool durable[FOLDERS]; /* the folder's name was synced since blobs_open */
     struct crc_tables crc;
 };
@@ -91,6 +92,20 @@ void blobs_close(struct blobs *b)
         close(b->dir_fd);
     free(b->dir);
     free(b);
+}
+
+bool blobs_failed(const struct blobs *b)
+{
+    return atomic_load(&b->failed);
+}
+
+/* What a sync answered. A full disk is told and may be emptied; any other failure is final. */
+static int synced(struct blobs *b, int got)
+{
+    int rc = got < 0 ? file_error() : 0;
+    if (rc < 0 && rc != E_NO_SPACE)
+        atomic_store(&b->failed, true);
+    return rc;
 }
 
 static bool id_valid(struct str id)
@@ -227,8 +242,8 @@ static int folder_open(struct blobs *b, const char *id, int *ret_fd)
     int rc = dir_open(b->dir_fd, name, ret_fd);
     if (rc < 0 || atomic_load(durable))
         return rc;
-    if (fsync(b->dir_fd) < 0) {
-        rc = file_error();
+    rc = synced(b, fsync(b->dir_fd));
+    if (rc < 0) {
         close(*ret_fd);
         return rc;
     }
@@ -241,16 +256,16 @@ static int file_place(struct blob_writer *w)
 {
     struct place place;
     int folder_fd;
-    if (fdatasync(w->fd) < 0)
-        return file_error();
-    place_of((struct str){ w->id, BLOB_ID_CHARS }, &place);
-    int rc = folder_open(w->blobs, w->id, &folder_fd);
+    int rc = blobs_failed(w->blobs) ? E_IO : synced(w->blobs, fdatasync(w->fd));
+    if (rc == 0)
+        rc = folder_open(w->blobs, w->id, &folder_fd);
     if (rc < 0)
         return rc;
+    place_of((struct str){ w->id, BLOB_ID_CHARS }, &place);
     if (renameat(w->blobs->tmp_fd, w->id, w->blobs->dir_fd, place.path) < 0)
         rc = file_error();
-    else if (fsync(folder_fd) < 0)
-        rc = file_error();
+    else if ((rc = synced(w->blobs, fsync(folder_fd))) < 0)
+        unlinkat(w->blobs->dir_fd, place.path, 0);
     close(folder_fd);
     return rc;
 }
@@ -353,13 +368,13 @@ int blob_link(struct blobs *b, struct arena *a, struct str id, struct str *ret_i
     /* The same two first digits, hence the same folder, which is there. */
     struct str fresh = str_printf(a, "%.2s%.*s", id.p, STR_ARG(random_hex(a, BLOB_ID_CHARS - 2)));
     place_of(fresh, &to);
-    if (linkat(b->dir_fd, from.path, b->dir_fd, to.path, 0) < 0)
-        return file_error();
-    int folder_fd, rc = folder_open(b, id.p, &folder_fd);
+    int folder_fd, rc = blobs_failed(b) ? E_IO : folder_open(b, id.p, &folder_fd);
     if (rc < 0)
         return rc;
-    if (fsync(folder_fd) < 0)
+    if (linkat(b->dir_fd, from.path, b->dir_fd, to.path, 0) < 0)
         rc = file_error();
+    else if ((rc = synced(b, fsync(folder_fd))) < 0)
+        unlinkat(b->dir_fd, to.path, 0);
     close(folder_fd);
     if (rc == 0)
         *ret_id = fresh;

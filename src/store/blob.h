@@ -37,6 +37,8 @@ struct blob {
 
 int blobs_open(const char *dir, struct blobs **ret);
 void blobs_close(struct blobs *b);
+/* A sync failed: what the disk holds is not known any more ("fsyncgate", commit.h), so no body is taken until the directory is opened anew. */
+bool blobs_failed(const struct blobs *b);
 
 int blob_begin(struct blobs *b, unsigned digests, struct blob_writer **ret);
 int blob_write(struct blob_writer *w, const void *p, size_t n); /* E_NO_SPACE, E_IO */

@@ -3,6 +3,7 @@
 #include "base/arena.h"
 #include "base/err.h"
 #include "base/limits.h"
+#include "base/log.h"
 
 #include <assert.h>
 #include <pthread.h>
@@ -57,13 +58,16 @@ static void group_take(struct writer *w, struct work **list)
     size_t n = group_run(w, t, list);
     bool wrote = txn_write_bytes(t) > 0;
     int commit_rc = txn_commit(t);
-    if (commit_rc < 0 && commit_rc != E_NO_SPACE)
+    if (commit_rc < 0 && commit_rc != E_NO_SPACE) {
         atomic_store(&w->failed, true);
+        log_error("a commit failed (%s): nothing is written any more, reads go on; restart strata when the disk is sound and has room", err_name(commit_rc));
+    }
     atomic_fetch_add_explicit(&w->works, n, memory_order_relaxed);
     atomic_fetch_add_explicit(&w->commits, wrote, memory_order_relaxed);
     for (size_t i = 0; i < n; i++) {
         struct ran *r = &w->group[i];
-        r->work->done(r->work, r->rc < 0 ? r->rc : commit_rc);
+        /* Also a refusal may rest on what another work of the group wrote. */
+        r->work->done(r->work, commit_rc < 0 ? commit_rc : r->rc);
     }
 }
 

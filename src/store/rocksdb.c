@@ -209,7 +209,8 @@ static int rocks_commit(struct store *s, const struct skip *writes)
         rocksdb_writebatch_destroy(r->batch);
         r->batch = rocksdb_writebatch_create();
     }
-    return rocks_error(message);
+    int rc = rocks_error(message);
+    return rc == E_NO_SPACE ? E_IO : rc; /* full under RocksDB's own hands: what its log holds is not known, and it takes no more */
 }
 
 static uint64_t rocks_bytes(struct store *s)

@@ -45,7 +45,7 @@ void txn_save(struct txn *t);                             /* savepoints nest */
 void txn_save_release(struct txn *t);                     /* keeps the writes since the newest savepoint */
 void txn_save_rollback(struct txn *t);                    /* undoes them */
 
-int txn_commit(struct txn *t);                            /* synced when it returns 0; frees t either way. E_IO, E_NO_SPACE */
+int txn_commit(struct txn *t);                            /* synced when it returns 0; frees t either way. E_IO; E_NO_SPACE: nothing was written */
 void txn_end(struct txn *t);                              /* drops a write transaction's writes; frees t; NULL-safe */
 
 /* Range scan over [from, to) in key order, or from the greatest key < to down to from when reverse. An empty `to` means no bound.

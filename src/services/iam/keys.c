@@ -100,6 +100,8 @@ int iam_ListAccessKeys(struct op *op, const struct iam_ListAccessKeys_in *in, st
     for (uint32_t i = from; rc == 0 && i < to; i++) {
         struct iam_rec_AccessKey key;
         rc = directory_key_get(op, keys.v[i], &key);
+        if (rc)
+            break;
         struct iam_AccessKeyMetadata *m = list_push(op->arena, &out->AccessKeyMetadata);
         *m = (struct iam_AccessKeyMetadata){ .UserName = user, .AccessKeyId = keys.v[i], .Status = key.Status, .CreateDate = iam_time(key.CreatedMs) };
     }

@@ -81,11 +81,14 @@ static int append(struct op *op, struct blob_writer *w, const struct s3_rec_Part
         return fd;
     char *chunk = arena_alloc(op->arena, COPY_BYTES);
     int rc = 0;
+    int64_t left = p->Size.v;
     ssize_t n;
-    while (rc == 0 && (n = read(fd, chunk, COPY_BYTES)) > 0)
+    while (rc == 0 && (n = read(fd, chunk, COPY_BYTES)) > 0) {
         rc = blob_write(w, chunk, (size_t)n);
+        left -= n;
+    }
     close(fd);
-    return rc ? rc : n < 0 ? E_IO : 0;
+    return rc ? rc : n < 0 ? E_IO : left ? E_CORRUPT : 0;
 }
 
 static unsigned digest_of(struct str name)
