@@ -4,7 +4,7 @@ PY := .venv/bin/python3
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
 .DEFAULT_GOAL := all
-.PHONY: help all up down test check asan tsan sim bench coverage clean
+.PHONY: help all up down test check asan faults tsan bench coverage clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -44,21 +44,20 @@ asan: ## unit tests under AddressSanitizer and UndefinedBehaviorSanitizer
 	@[ -d $(BUILD)-asan ] || meson setup $(BUILD)-asan -Db_sanitize=address,undefined -Db_lundef=false -Dwerror=false >/dev/null
 	@meson test -C $(BUILD)-asan --print-errorlogs
 
+faults: ## every store call and file call of every operation fails once; STRATA_FAULTS="s3 sqs": of those services
+	@$(MAKE) --no-print-directory all
+	@meson test -C $(BUILD) test_faults --verbose
+	@$(PY) -m pytest -q tests/fault/test_failing_disk.py
+
 tsan: ## unit tests under ThreadSanitizer
 	@tools/setup build
 	@[ -d $(BUILD)-tsan ] || meson setup $(BUILD)-tsan -Db_sanitize=thread -Db_lundef=false >/dev/null
 	@meson test -C $(BUILD)-tsan --print-errorlogs
 
-sim: ## simulations: SEED=n plays one (STEPS=k cuts it), N=1000 seeds 1 to 1,000; see tests/sim/README.md
-	@tools/setup build
-	@[ -f $(BUILD)/build.ninja ] || meson setup $(BUILD) >/dev/null
-	@ninja -C $(BUILD) --quiet tests/sim/sim
-	@$(BUILD)/tests/sim/sim $(if $(SEED),--seed $(SEED) --steps $(or $(STEPS),0),--seeds $(or $(N),1000))
-
-bench: ## speed, as ratios to nginx's static answer (QUICK=1, PEERS=1, ONLY=GetItem,PutItem)
+bench: ## speed, as ratios to nginx's static answer
 	@tools/setup bench
 	@$(MAKE) --no-print-directory all
-	@bench/run --build $(BUILD) $(if $(QUICK),--quick) $(if $(PEERS),--peers) $(if $(ONLY),--only $(ONLY))
+	@bench/run
 
 clean: ## remove what was built
 	rm -rf build build-asan build-tsan .venv

@@ -1,28 +1,42 @@
-/* The fault loop: every store call of every operation and of every job fails once.
+/* The fault loop: every store call and every file call of every operation and of every job fails once.
  *
- * Each step of each scenario (world/scenario.h) is asked again and again, its n-th store call failing, n = 1, 2, ..., until none fails. A failure must
- * be told (5xx: neither success nor an error of the client's), and the store and the body files must be what they were, byte for byte. A commit that
+ * Each step of each scenario (world/scenario.h) is asked again and again, its n-th call failing, n = 1, 2, ..., until none fails. A failure must be told
+ * (5xx: neither success nor an error of the client's), and the store and the body files must be what they were, byte for byte. A commit or a sync that
  * fails stops the writer: then nothing is acknowledged any more, and the cloud starts anew. After each step the jobs that are due run in the same way:
  * a failed job has changed nothing and is still there.
  *
  * STRATA_FAULTS names the services to look at, blank-separated; all without it. */
 #include "base/test.h"
 
+#include <dirent.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "base/arena.h"
 #include "base/err.h"
 #include "base/log.h"
+#include "fault/failing.h"
 #include "sched/jobs.h"
+#include "store/blob.h"
 #include "wire/wire.h"
 #include "world/scenario.h"
 
 enum { CALLS_MAX = 100000 };
 
+/* What fails. */
+struct trouble {
+    const char *name;
+    uint32_t file_kinds; /* FAIL_ bits; 0: store calls */
+    int error;           /* an errno for file calls, else an enum err */
+};
+
+static const struct trouble store_fails = { "store call", 0, E_IO };
+
 struct loop {
     struct world w;
     struct scenario scenario;
+    const struct trouble *trouble;
     uint64_t faults;   /* that fired */
     unsigned failures;
     bool *asked;       /* by row of the service */
@@ -32,8 +46,41 @@ struct loop {
 static void complain(struct loop *l, const char *what, uint64_t n, struct str words)
 {
     l->failures++;
-    printf("%s:%s, store call %llu fails: %.*s\n", l->scenario.service->name, what, (unsigned long long)n, STR_ARG(words));
+    printf("%s:%s, %s %llu fails: %.*s\n", l->scenario.service->name, what, l->trouble->name, (unsigned long long)n, STR_ARG(words));
 }
+
+/* ---- failing ---- */
+
+static void arm(struct loop *l, uint64_t n)
+{
+    if (!l->trouble->file_kinds) {
+        store_fault_arm(l->w.store, n, l->trouble->error);
+        return;
+    }
+    snprintf(failing->below, sizeof failing->below, "%s/", l->w.dir);
+    failing->calls = 0;
+    failing->error = l->trouble->error;
+    failing->first = l->trouble->error ? n : 1;
+    failing->last = l->trouble->error ? n : UINT64_MAX;
+    failing->kinds = l->trouble->file_kinds;
+}
+
+/* Returns how many calls there were that could have failed. */
+static uint64_t disarm(struct loop *l)
+{
+    if (!l->trouble->file_kinds)
+        return store_fault_arm(l->w.store, 0, 0);
+    failing->kinds = 0;
+    return l->trouble->error ? failing->calls : 0;
+}
+
+/* Whether the call that failed was of something that the operation had left for the writer, behind its answer (the date of last use of a secret). */
+static bool was_behind(struct loop *l, unsigned own_writes)
+{
+    return !l->trouble->file_kinds && store_fault_place(l->w.store) > own_writes;
+}
+
+/* ---- asking ---- */
 
 static struct reply ask(struct loop *l, struct arena *a, const struct step *step)
 {
@@ -47,17 +94,20 @@ static struct reply ask(struct loop *l, struct arena *a, const struct step *step
     return reply;
 }
 
-static struct str first_words(const struct reply *r) { return str_sub(r->body, 0, 300); }
+static struct str first_words(struct arena *a, const struct reply *r)
+{
+    return str_printf(a, "answered %d %.*s", r->status, STR_ARG(str_sub(r->body, 0, 300)));
+}
 
-/* A stopped writer acknowledges nothing more, until the cloud starts anew. */
+/* After a sync that failed nothing more is acknowledged, until the cloud starts anew. */
 static void restart_if_stopped(struct loop *l, struct arena *a, const struct step *step, uint64_t n)
 {
-    if (!writer_failed(l->w.cloud->writer))
+    if (!writer_failed(l->w.cloud->writer) && !blobs_failed(l->w.blobs))
         return;
     if (step && step->row->txn == OP_RW) {
         struct reply again = ask(l, a, step);
         if (again.status < 500)
-            complain(l, step->row->name, n, str_printf(a, "answered %d after the writer had stopped", again.status));
+            complain(l, step->row->name, n, str_printf(a, "after it had stopped writing, it %.*s", STR_ARG(first_words(a, &again))));
     }
     world_restart(&l->w);
 }
@@ -80,34 +130,34 @@ static void expect_unchanged(struct loop *l, struct arena *a, const char *what, 
 
 static void check_last(struct loop *l, const struct step *step, const struct reply *r, struct arena *a)
 {
-    if (!step->error.p && r->status >= 400)
-        complain(l, step->row->name, 0, str_printf(a, "it should succeed: %d %.*s", r->status, STR_ARG(first_words(r))));
-    else if (step->error.p && (r->status < 400 || !str_contains(r->body, step->error)))
-        complain(l, step->row->name, 0, str_printf(a, "it should end with %.*s: %d %.*s", STR_ARG(step->error), r->status, STR_ARG(first_words(r))));
+    bool refused = r->status >= 400;
+    if (refused != str_set(step->error) || (refused && !str_contains(r->body, step->error)))
+        complain(l, step->row->name, 0, str_printf(a, "instead of \"%.*s\": %.*s", STR_ARG(step->error), STR_ARG(first_words(a, r))));
+    else if (step->expect.p && !str_eq(r->body, step->expect))
+        complain(l, step->row->name, 0, str_printf(a, "instead of %zu bytes: %.*s", step->expect.n, STR_ARG(first_words(a, r))));
     else
         scenario_save(&l->scenario, step, r);
 }
 
 static void run_operation(struct loop *l, const struct step *step, struct arena *a)
 {
+    const char *name = step->row->name;
     bool own = step->row->service == l->scenario.service;
     struct str before = world_dump(&l->w, a);
     for (uint64_t n = own ? 1 : CALLS_MAX;; n++) {
         struct arena *round = arena_new();
-        store_fault_arm(l->w.store, n, E_IO);
+        arm(l, n);
         struct reply r = ask(l, round, step);
-        bool fired = store_fault_arm(l->w.store, 0, 0) >= n;
-        /* What an operation leaves for the writer (the date of last use of a secret) is behind its answer. */
-        bool behind = fired && r.status < 400 && store_fault_place(l->w.store) > (step->row->txn == OP_RW);
+        bool fired = disarm(l) >= n, behind = fired && r.status < 400 && was_behind(l, step->row->txn == OP_RW);
         if (!fired)
             check_last(l, step, &r, a);
         else if (r.status < 500 && !behind)
-            complain(l, step->row->name, n, str_printf(round, "answered %d %.*s", r.status, STR_ARG(first_words(&r))));
+            complain(l, name, n, first_words(round, &r));
         restart_if_stopped(l, round, step, n);
         if (behind)
             put_back(l, round, before);
         else if (fired)
-            expect_unchanged(l, round, step->row->name, n, before, false);
+            expect_unchanged(l, round, name, n, before, false);
         arena_free(round);
         if (!fired)
             break;
@@ -131,14 +181,14 @@ static bool run_job(struct loop *l, struct arena *a)
     for (uint64_t n = 1;; n++) {
         struct arena *round = arena_new();
         struct str kind = STR("no job");
-        store_fault_arm(l->w.store, n, E_IO);
+        arm(l, n);
         int rc = jobs_step(l->w.cloud->jobs, round, &kind);
         world_settle(&l->w);
-        bool fired = store_fault_arm(l->w.store, 0, 0) >= n, behind = fired && store_fault_place(l->w.store) > 1;
+        bool fired = disarm(l) >= n, behind = fired && was_behind(l, 1);
         if (fired && !behind && world_jobs(&l->w) < jobs)
             complain(l, kind.p, n, STR("the job counts as done"));
         if (!fired && rc < 0)
-            complain(l, kind.p, n, str_c(err_name(rc)));
+            complain(l, kind.p, 0, str_c(err_name(rc)));
         if (!fired)
             note_kind(l, kind);
         restart_if_stopped(l, round, NULL, n);
@@ -171,6 +221,8 @@ static void run_steps(struct loop *l)
     }
 }
 
+/* ---- all ---- */
+
 static void expect_all_asked(struct loop *l)
 {
     const struct service_row *s = l->scenario.service;
@@ -182,9 +234,20 @@ static void expect_all_asked(struct loop *l)
     }
 }
 
-static unsigned loop_service(const struct service_row *service, bool *kinds)
+static unsigned open_files(void)
 {
-    struct loop l = { .kinds = kinds };
+    unsigned n = 0;
+    DIR *d = opendir("/proc/self/fd");
+    while (readdir(d))
+        n++;
+    closedir(d);
+    return n;
+}
+
+static unsigned loop_service(const struct service_row *service, const struct trouble *trouble, bool *kinds)
+{
+    struct loop l = { .trouble = trouble, .kinds = kinds };
+    unsigned files = open_files();
     if (scenario_open(getenv("STRATA_SCENARIOS"), service, &l.scenario)) {
         printf("no scenarios for %s\n", service->name);
         return 1;
@@ -194,30 +257,41 @@ static unsigned loop_service(const struct service_row *service, bool *kinds)
     int64_t began_ms = clock_mono_ms();
     run_steps(&l);
     expect_all_asked(&l);
-    printf("%s: %llu faults, %lld ms\n", service->name, (unsigned long long)l.faults, (long long)(clock_mono_ms() - began_ms));
+    printf("%s: %llu times a %s failed, %lld ms\n", service->name, (unsigned long long)l.faults, trouble->name, (long long)(clock_mono_ms() - began_ms));
     world_close(&l.w);
     scenario_close(&l.scenario);
     free(l.asked);
+    if (open_files() != files) {
+        l.failures++;
+        printf("%s: %u files are open that were not\n", service->name, open_files() - files);
+    }
     return l.failures;
 }
 
-static bool is_wanted(const char *name)
+static unsigned loop_all(const struct trouble *trouble, bool *kinds)
 {
     const char *wanted = getenv("STRATA_FAULTS");
-    return !wanted || strstr(wanted, name);
+    unsigned failures = 0;
+    log_set_level(LOG_ERROR);
+    for (size_t i = 0; wire_services[i]; i++)
+        if (!wanted || strstr(wanted, wire_services[i]->name))
+            failures += loop_service(wire_services[i], trouble, kinds);
+    return failures;
+}
+
+static bool *kinds_new(size_t *ret_n)
+{
+    *ret_n = 0;
+    while (wire_job_kinds[*ret_n].name)
+        ++*ret_n;
+    return xalloc(*ret_n);
 }
 
 TEST(whatever_store_call_fails_an_operation_is_whole_or_did_not_happen)
 {
-    size_t n_kinds = 0;
-    unsigned failures = 0;
-    log_set_level(LOG_ERROR);
-    while (wire_job_kinds[n_kinds].name)
-        n_kinds++;
-    bool *kinds = xalloc(n_kinds);
-    for (size_t i = 0; wire_services[i]; i++)
-        if (is_wanted(wire_services[i]->name))
-            failures += loop_service(wire_services[i], kinds);
+    size_t n_kinds;
+    bool *kinds = kinds_new(&n_kinds);
+    unsigned failures = loop_all(&store_fails, kinds);
     for (size_t i = 0; i < n_kinds && !getenv("STRATA_FAULTS"); i++) {
         if (kinds[i])
             continue;
@@ -226,4 +300,35 @@ TEST(whatever_store_call_fails_an_operation_is_whole_or_did_not_happen)
     }
     free(kinds);
     assert_int_equal(failures, 0);
+}
+
+/* Files: bodies beside the store. */
+static void expect_well(struct trouble trouble)
+{
+    size_t n_kinds;
+    bool *kinds = kinds_new(&n_kinds);
+    unsigned failures = loop_all(&trouble, kinds);
+    free(kinds);
+    assert_int_equal(failures, 0);
+}
+
+TEST(a_file_call_that_fails_with_EIO_leaves_nothing_behind)
+{
+    expect_well((struct trouble){ "file call (EIO)", FAIL_ALL, EIO });
+}
+
+TEST(a_full_disk_leaves_nothing_behind)
+{
+    expect_well((struct trouble){ "file call (ENOSPC)", FAIL_ALL & ~(FAIL_READ | FAIL_RENAME), ENOSPC });
+}
+
+/* Every write and every read does half of what it is asked: nothing fails, and what was put is what is got. */
+TEST(short_writes_and_reads_go_on_to_the_end)
+{
+    expect_well((struct trouble){ "short file call", FAIL_WRITE | FAIL_READ, 0 });
+}
+
+TEST(too_many_open_files_leave_nothing_behind)
+{
+    expect_well((struct trouble){ "file call (EMFILE)", FAIL_OPEN, EMFILE });
 }

@@ -162,6 +162,15 @@ static struct sign_credentials key_of(const struct scenario *s, struct arena *a,
 
 static void cjson_free(void *tree) { cJSON_Delete(tree); }
 
+/* A value of the step's with its variables in place. */
+static cJSON *expanded(struct scenario *s, struct world *w, struct arena *a, const cJSON *v)
+{
+    cJSON *copy = cJSON_Duplicate(v, true);
+    arena_defer(a, cjson_free, copy);
+    expand(s, w, a, copy);
+    return copy;
+}
+
 bool scenario_next(struct scenario *s, struct world *w, struct arena *a, struct step *ret)
 {
     const cJSON *step = s->at;
@@ -179,12 +188,11 @@ bool scenario_next(struct scenario *s, struct world *w, struct arena *a, struct 
     ret->row = row_of(s, what->string);
     if (!ret->row)
         broken(s, step, str_printf(a, "no operation %s", what->string));
-    cJSON *in = cJSON_Duplicate(what, true);
-    arena_defer(a, cjson_free, in);
-    expand(s, w, a, in);
     struct str why;
-    if (client_encode(a, ret->row, in, &ret->request, &why))
+    if (client_encode(a, ret->row, expanded(s, w, a, what), &ret->request, &why))
         broken(s, step, why);
+    const cJSON *expect = cJSON_GetObjectItemCaseSensitive(step, "expect");
+    ret->expect = expect ? str_c(expanded(s, w, a, expect)->valuestring) : STR_NONE;
     ret->key = key_of(s, a, cJSON_GetObjectItemCaseSensitive(step, "as"));
     return true;
 }

@@ -6,7 +6,7 @@
  *     {"advance": 3600}                                                    the clock, in seconds
  *
  * "save" keeps members of the answer, wherever they first stand in it (or headers), under a name; ${name} in a later string is its value.
- * "error": "Code": it must be refused with that. "as": "name" signs with the keys saved as name.id, name.secret (and name.token).
+ * "error": "Code": it must be refused with that. "expect": what the answer's body must be. "as": "name" signs with the keys saved as name.id, name.secret (and name.token).
  * Given: ${now}, ${now_ms} (the clock), ${now+60} (seconds), ${iso+60}, ${bytes:N} (N bytes of text), ${zip} (a small function, base64), ${bigzip}
  * (one over 16 KB: it becomes a file). "${=name}" is a number. */
 #ifndef STRATA_TESTS_SCENARIO_H
@@ -29,6 +29,7 @@ struct step {
     struct sign_credentials key;
     const cJSON *save;
     struct str error;              /* absent: it succeeds */
+    struct str expect;             /* absent: anything */
 };
 
 /* E_NOT_FOUND: there is no file. E_INVALID: it is not a JSON array. */

@@ -16,11 +16,11 @@ struct world {
 struct reply {
     int status;
     struct header_list headers;
-    struct str body; /* "" when it is a file's */
+    struct str body;
 };
 
 void world_open(struct world *w);
-void world_restart(struct world *w); /* the cloud starts anew over what is stored, as after a crash */
+void world_restart(struct world *w); /* cloud and bodies open anew what is stored, as after a crash */
 void world_close(struct world *w);
 
 /* A request from its first byte to its answer, which is in a. */
