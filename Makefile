@@ -4,7 +4,7 @@ PY := .venv/bin/python3
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
 .DEFAULT_GOAL := all
-.PHONY: help all up down test check asan faults tsan bench coverage clean
+.PHONY: help all up down test check asan faults tsan sim bench coverage clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -54,10 +54,16 @@ tsan: ## unit tests under ThreadSanitizer
 	@[ -d $(BUILD)-tsan ] || meson setup $(BUILD)-tsan -Db_sanitize=thread -Db_lundef=false >/dev/null
 	@meson test -C $(BUILD)-tsan --print-errorlogs
 
-bench: ## speed, as ratios to nginx's static answer
+sim: ## simulations: SEED=n plays one (STEPS=k cuts it), N=1000 seeds 1 to 1,000; see tests/sim/README.md
+	@tools/setup build
+	@[ -f $(BUILD)/build.ninja ] || meson setup $(BUILD) >/dev/null
+	@ninja -C $(BUILD) --quiet tests/sim/sim
+	@$(BUILD)/tests/sim/sim $(if $(SEED),--seed $(SEED) --steps $(or $(STEPS),0),--seeds $(or $(N),1000))
+
+bench: ## speed, as ratios to nginx's static answer (QUICK=1, PEERS=1, ONLY=GetItem,PutItem)
 	@tools/setup bench
 	@$(MAKE) --no-print-directory all
-	@bench/run
+	@bench/run --build $(BUILD) $(if $(QUICK),--quick) $(if $(PEERS),--peers) $(if $(ONLY),--only $(ONLY))
 
 clean: ## remove what was built
 	rm -rf build build-asan build-tsan .venv

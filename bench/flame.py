@@ -1,6 +1,7 @@
 """Stacks of a profile: folds what `perf script` prints, sums functions, draws a flame graph as one SVG file."""
 
 import collections
+import colorsys
 import html
 import re
 
@@ -20,7 +21,7 @@ def fold(lines):
         else:
             m = re.match(r'\s*[0-9a-f]+ (.*?)(?:\+0x[0-9a-f]+)? \((.*)\)$', line)
             name, place = (m[1], m[2].rsplit('/', 1)[-1]) if m else (line.strip(), '')
-            stack.append(f'[{place}]' if name == '[unknown]' else name + '_[k]' * place.startswith('[k'))
+            stack.append(f'[{place.strip("[]")}]' if name == '[unknown]' else name + '_[k]' * place.startswith('[k'))
     if stack:
         stacks[tuple(reversed(stack))] += 1
     return stacks
@@ -39,9 +40,8 @@ def sums(stacks):
 def colour(name):
     """The kernel grey, libraries of C++ blue, the rest warm; the same function always the same."""
     spread = sum(map(ord, name)) % 40
-    if name.endswith('_[k]'):
-        return f'hsl(210,8%,{66 + spread // 3}%)'
-    return f'hsl({205 + spread // 2},55%,72%)' if '::' in name else f'hsl({20 + spread},85%,66%)'
+    hue, light, saturation = (210, 66 + spread // 3, 8) if name.endswith('_[k]') else (205 + spread // 2, 72, 55) if '::' in name else (20 + spread, 66, 85)
+    return '#' + ''.join(f'{round(255 * part):02x}' for part in colorsys.hls_to_rgb(hue / 360, light / 100, saturation / 100))
 
 
 def tree(stacks):

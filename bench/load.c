@@ -6,12 +6,12 @@
  * order ("random" or "sequence"), seed, pool; access_key_id, secret, region; and steps, each with method, target, headers, body or body_file, and
  * service (signs for it; absent: not signed). A connection goes through the steps in turn, again and again.
  *
- * In a target or a body {n} is a number (a new one each time), {same} the last {n} again, {random.40} forty letters and digits that do not compress, and
+ * In a target or a body (not in a body_file) {n} is a number (a new one each time), {same} the last {n} again, {random.40} forty letters and digits that do not compress, and
  * {answer.X} the string member X of the answer before (a cycle whose answer lacks it starts anew and is counted as missing).
  *
  * So that the load is never what is measured: one thread, edge-triggered epoll, and requests that are written and signed before the clock starts, in a
  * pool of which each connection takes the next. Only steps with {answer.X}, and plans with no pool, are signed as they go. cpu_us is what the load itself
- * took: when it comes near us, the load was the limit. */
+ * took: when it comes near us, the load was the limit. waited_us is how long others had its core. */
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
@@ -48,9 +48,10 @@ struct step {
     struct str service, method, target, body;
     struct header_list headers;
     bool varies, chained;    /* has {n} or {random}; has {answer.X} */
+    bool verbatim;           /* the body is a file's: braces in it mean nothing */
     struct ready *pool;      /* pool_n of them: 1 when nothing varies, 0 when each is made as it goes */
     uint64_t pool_n, turn;
-    uint64_t requests;
+    uint64_t requests, bytes; /* bytes: the larger of the bodies that it last sent and got */
     uint32_t *latency;       /* [LATENCY_US_MAX + 1] */
 };
 
@@ -62,7 +63,8 @@ struct conn {
     int64_t begin_ns;
     char *in;               /* ANSWER_BYTES */
     size_t in_n, head_n;    /* kept; of those the head, 0 while it is not complete */
-    int64_t body_left;      /* bytes; -1 until the connection ends */
+    uint64_t body_n;        /* of the answer's body, so far */
+    int64_t length;         /* of the whole body; -1: until the connection ends */
     bool idle, closes;
     struct arena *arena;    /* of a request made as it goes */
 };
@@ -184,7 +186,7 @@ static bool make(struct load *l, struct arena *a, const struct step *s, struct s
     bool changes = s->varies || s->chained;
     uint64_t number = ret->number;
     struct str target = changes ? expand(l, a, s->target, answer, &number) : s->target;
-    struct str body = changes ? expand(l, a, s->body, answer, &number) : s->body;
+    struct str body = changes && !s->verbatim ? expand(l, a, s->body, answer, &number) : s->body;
     if (!str_set(target) || !str_set(body))
         return false;
     struct header_list headers = { 0 };
@@ -235,7 +237,7 @@ static void reconnect(struct load *l, struct conn *c)
 {
     close(c->fd);
     watch(l, c);
-    c->sent = c->in_n = c->head_n = 0;
+    c->sent = c->in_n = c->head_n = c->body_n = 0;
     c->closes = false;
 }
 
@@ -282,7 +284,7 @@ static void next_request(struct load *l, struct conn *c)
     }
     if (c->closes)
         reconnect(l, c);
-    c->sent = c->in_n = c->head_n = 0;
+    c->sent = c->in_n = c->head_n = c->body_n = 0;
     c->begin_ns = now_ns();
     send_more(l, c);
 }
@@ -294,6 +296,7 @@ static void answered(struct load *l, struct conn *c)
     bool good = c->in[9] == '2', counts = l->cycles_left >= 0 || end_ns < l->end_ns;
     if (!good && !l->refused++)
         l->refusal = str_dup(l->arena, str_sub((struct str){ c->in, c->in_n }, 9, 400));
+    s->bytes = c->body_n > c->out.body.n ? c->body_n : c->out.body.n;
     if (counts) {
         s->requests++;
         s->latency[us < LATENCY_US_MAX ? us : LATENCY_US_MAX]++;
@@ -323,7 +326,7 @@ static void head_complete(struct conn *c)
         else if (str_eq_nocase(name, STR("Transfer-Encoding")))
             die("the server answers in chunks, which this load does not read");
     }
-    c->body_left = bodiless ? 0 : length < 0 ? -1 : length - (int64_t)(c->in_n - c->head_n);
+    c->length = bodiless ? 0 : length;
 }
 
 /* n more bytes, the last kept of which are at the end of c->in; true when the answer is complete. */
@@ -338,15 +341,15 @@ static bool take(struct conn *c, size_t n)
         }
         c->head_n = (size_t)(end - c->in) + 4;
         head_complete(c);
-    } else if (c->body_left >= 0) {
-        c->body_left -= (int64_t)n;
+        n = c->in_n - c->head_n;
     }
-    return c->body_left == 0;
+    c->body_n += n;
+    return c->length >= 0 && c->body_n >= (uint64_t)c->length;
 }
 
 static void ended(struct load *l, struct conn *c)
 {
-    if (c->head_n && c->body_left == -1) {
+    if (c->head_n && c->length == -1) {
         c->closes = true;
         answered(l, c);
     } else {
@@ -439,12 +442,12 @@ static struct str read_file(struct arena *a, const char *name)
 static void read_step(struct load *l, const cJSON *o, struct step *s)
 {
     struct str file = text_of(o, "body_file");
-    *s = (struct step){ .service = text_of(o, "service"), .method = text_of(o, "method"), .target = text_of(o, "target"),
+    *s = (struct step){ .verbatim = str_set(file), .service = text_of(o, "service"), .method = text_of(o, "method"), .target = text_of(o, "target"),
                         .body = str_set(file) ? read_file(l->arena, file.p) : opt_str(text_of(o, "body"), STR("")) };
     const cJSON *h;
     cJSON_ArrayForEach(h, cJSON_GetObjectItem(o, "headers"))
         *list_push(l->arena, &s->headers) = (struct header){ str_c(h->string), str_c(h->valuestring) };
-    struct str both = str_printf(l->arena, "%.*s%.*s", STR_ARG(s->target), str_set(file) ? 0 : (int)s->body.n, s->body.p);
+    struct str both = str_printf(l->arena, "%.*s%.*s", STR_ARG(s->target), s->verbatim ? 0 : (int)s->body.n, s->body.p);
     s->chained = str_contains(both, STR("{answer."));
     s->varies = str_contains(both, STR("{n}")) || str_contains(both, STR("{random."));
     s->latency = arena_many(l->arena, uint32_t, LATENCY_US_MAX + 1);
@@ -486,7 +489,18 @@ static uint32_t percentile(const struct step *s, double share)
     return LATENCY_US_MAX;
 }
 
-static void print_result(struct load *l, int64_t cpu_us)
+/* How long this process could have run but did not get a processor: proc_pid_schedstat(5). */
+static int64_t waited_us(void)
+{
+    long long ran = 0, waited = 0;
+    FILE *f = fopen("/proc/self/schedstat", "r");
+    if (!f || fscanf(f, "%lld %lld", &ran, &waited) != 2)
+        die("/proc/self/schedstat");
+    fclose(f);
+    return waited / 1000;
+}
+
+static void print_result(struct load *l, int64_t cpu_us, int64_t waited)
 {
     uint64_t requests = 0;
     struct buf refusal;
@@ -496,10 +510,11 @@ static void print_result(struct load *l, int64_t cpu_us)
     for (uint32_t i = 0; i < l->step_n; i++) {
         const struct step *s = &l->steps[i];
         requests += s->requests;
-        printf("%s{\"requests\":%llu,\"p50_us\":%u,\"p99_us\":%u}", i ? "," : "", (unsigned long long)s->requests, percentile(s, 0.5), percentile(s, 0.99));
+        printf("%s{\"requests\":%llu,\"bytes\":%llu,\"p50_us\":%u,\"p99_us\":%u}", i ? "," : "", (unsigned long long)s->requests,
+               (unsigned long long)s->bytes, percentile(s, 0.5), percentile(s, 0.99));
     }
-    printf("],\"requests\":%llu,\"us\":%lld,\"cpu_us\":%lld,\"failed\":%llu,\"refused\":%llu,\"missing\":%llu,\"refusal\":%s}\n", (unsigned long long)requests,
-           (long long)(l->end_ns - l->begin_ns) / 1000, (long long)cpu_us, (unsigned long long)l->failed, (unsigned long long)l->refused,
+    printf("],\"requests\":%llu,\"us\":%lld,\"cpu_us\":%lld,\"waited_us\":%lld,\"failed\":%llu,\"refused\":%llu,\"missing\":%llu,\"refusal\":%s}\n", (unsigned long long)requests,
+           (long long)(l->end_ns - l->begin_ns) / 1000, (long long)cpu_us, (long long)waited, (unsigned long long)l->failed, (unsigned long long)l->refused,
            (unsigned long long)l->missing, buf_done(&refusal).p);
 }
 
@@ -524,8 +539,8 @@ int main(int argc, char **argv)
         conns[i] = (struct conn){ .in = arena_alloc(l.arena, ANSWER_BYTES), .arena = arena_new() };
         watch(&l, &conns[i]);
     }
-    int64_t before = cpu_us();
+    int64_t before = cpu_us(), waited_before = waited_us();
     run(&l, conns, n);
-    print_result(&l, cpu_us() - before);
+    print_result(&l, cpu_us() - before, waited_us() - waited_before);
     return 0;
 }

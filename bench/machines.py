@@ -3,7 +3,6 @@
 import json
 import os
 import pathlib
-import select
 import signal
 import socket
 import subprocess
@@ -22,7 +21,12 @@ os.environ['AWS_EC2_METADATA_DISABLED'] = 'true'
 os.environ['NO_PROXY'] = os.environ['no_proxy'] = '127.0.0.1,localhost'
 os.environ['PATH'] = f'{VENV}/bin:{os.environ["PATH"]}'
 
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials
+
 READY_SECONDS = 120
+signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that what was started is ended
 REGION = 'us-east-1'
 
 NGINX = """
@@ -83,7 +87,7 @@ def wait_for_port(port, process, why):
         except OSError as e:
             if time.monotonic() > deadline or process.poll() is not None:
                 raise Failed(why) from e
-            time.sleep(0.01)
+            time.sleep(0.001)
 
 
 def process_tree(pid):
@@ -99,8 +103,14 @@ def process_tree(pid):
 
 
 class Machine:
-    """A server process and what it costs."""
+    """A server process and what it costs. A context, at whose end it is stopped."""
     process = None
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.stop()
 
     def stop(self):
         if self.process:
@@ -108,21 +118,25 @@ class Machine:
             self.process = None
 
     def cpu_us(self):
-        """Processor time of the process and all that it started, so far."""
-        total = 0
+        """Processor time of the process and all that it started, so far; in steps of 10 ms, what has ended counted too."""
+        ticks = 0
         for pid in process_tree(self.process.pid):
             try:
-                for task in pathlib.Path(f'/proc/{pid}/task').iterdir():
-                    total += int((task / 'schedstat').read_text().split()[0])
-            except OSError:
-                pass
-        return total // 1000
+                fields = pathlib.Path(f'/proc/{pid}/stat').read_text().rpartition(')')[2].split()
+            except OSError:  # it ended meanwhile
+                continue
+            ticks += sum(map(int, fields[11:15]))  # utime, stime, and those of children that were waited for: proc_pid_stat(5)
+        return ticks * 1_000_000 // os.sysconf('SC_CLK_TCK')
+
+    def waited_us(self):
+        """How long its first thread could have run but did not get a processor: proc_pid_schedstat(5)."""
+        return int(pathlib.Path(f'/proc/{self.process.pid}/schedstat').read_text().split()[1]) // 1000
 
 
 class Nginx(Machine):
     """Serves static files: /N is N bytes."""
 
-    def __init__(self, directory, core, workers=1):
+    def __init__(self, directory, core, workers):
         self.dir, self.port = directory, free_port()
         (directory / 'www').mkdir(parents=True)
         os.chmod(directory.parent, 0o755)  # nginx may serve as another user than root
@@ -139,30 +153,36 @@ class Nginx(Machine):
 
 
 class Strata(Machine):
-    """`strata serve` on a free port; under is what runs it (taskset, valgrind)."""
+    """`strata serve` on a port of its own, also after a restart; under is what runs it (taskset, valgrind)."""
 
     def __init__(self, program, data, under=()):
-        self.program, self.data, self.under = program, data, under
+        self.program, self.data, self.under, self.port = program, data, under, free_port()
 
     def start(self):
-        """Returns the seconds until `Ready.`."""
         self.data.mkdir(exist_ok=True)
-        (self.data / 'endpoint').unlink(missing_ok=True)
-        begin = time.monotonic()
         with open(f'{self.data}.log', 'a') as log:
-            self.process = subprocess.Popen([*map(str, self.under), self.program, 'serve', '--data', self.data, '--listen', '127.0.0.1:0'],
-                                            stdout=subprocess.PIPE, stderr=log)
-        text = b''
-        while b'Ready.\n' not in text:
-            readable, _, _ = select.select([self.process.stdout], [], [], READY_SECONDS)
-            piece = os.read(self.process.stdout.fileno(), 4096) if readable else b''
-            if not piece:
-                self.stop()
-                raise Failed(f'strata does not start: {pathlib.Path(f"{self.data}.log").read_text()[-300:]}')
-            text += piece
-        seconds = time.monotonic() - begin
-        self.port = int((self.data / 'endpoint').read_text().strip().rpartition(':')[2])
-        return seconds
+            self.process = subprocess.Popen([*map(str, self.under), self.program, 'serve', '--data', self.data, '--listen', f'127.0.0.1:{self.port}'],
+                                            stdout=subprocess.DEVNULL, stderr=log)
+        wait_for_port(self.port, self.process, f'strata does not start: see {self.data}.log')
+
+    def first_answer_ms(self):
+        """Starts it: from exec to the end of the answer of a signed ListTables."""
+        host = f'127.0.0.1:{self.port}'
+        request = AWSRequest('POST', f'http://{host}/', data=b'{}', headers={'X-Amz-Target': 'DynamoDB_20120810.ListTables', 'Content-Type': 'application/x-amz-json-1.0'})
+        SigV4Auth(Credentials('test', 'test'), 'dynamodb', REGION).add_auth(request)
+        head = ['POST / HTTP/1.1', f'Host: {host}', 'Content-Length: 2', 'Connection: close', *(f'{k}: {v}' for k, v in request.headers.items())]
+        begin = time.monotonic()
+        self.start()
+        with socket.create_connection(('127.0.0.1', self.port), READY_SECONDS) as s:
+            s.sendall('\r\n'.join([*head, '', '{}']).encode())
+            answer = b''.join(iter(lambda: s.recv(65536), b''))
+        ms = (time.monotonic() - begin) * 1000
+        if not answer.startswith(b'HTTP/1.1 200'):
+            raise Failed(f'ListTables answers {answer[:300]}')
+        return ms
+
+    def megabytes(self):
+        return sum(f.stat().st_size for f in self.data.rglob('*') if f.is_file()) / 1e6
 
     def memory_mb(self):
         """(resident memory of the server, proportional memory of it and the processes it started)."""
@@ -177,8 +197,8 @@ class Load:
         self.program, self.dir, self.core = program, directory, core
 
     def command(self, plan):
-        """The command that runs the plan; bodies of bytes go through files."""
-        plan = {'access_key_id': 'test', 'secret': 'test', 'region': REGION, **plan}
+        """The command that runs the plan."""
+        plan = {'access_key_id': 'test', 'secret': 'test', 'region': REGION, **{k: v for k, v in plan.items() if k != 'refill'}}
         file = self.dir / f'plan-{plan["port"]}.json'
         file.write_text(json.dumps(plan))
         return ['taskset', '-c', self.core, self.program, file]
@@ -195,3 +215,21 @@ class Load:
             raise Failed(f'{result["missing"]} answers lacked what the next request needs')
         result['rate'] = result['requests'] / result['us'] * 1e6 if result['us'] else 0
         return result
+
+
+class Stage:
+    """A directory with strata, nginx and the load, the servers on some cores and the load on the others. A context: both servers end with it."""
+
+    def __init__(self, build_directory, directory, servers=1):
+        mine, others = cores(servers)
+        self.apart = mine != others
+        self.load = Load(build_directory / 'bench/bench-load', directory, others)
+        self.strata = Strata(build_directory / 'strata', directory / 'data', ['taskset', '-c', mine])
+        self.nginx = Nginx(directory / f'nginx-{servers}', mine, servers)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.strata.stop()
+        self.nginx.stop()

@@ -11,7 +11,7 @@ import zipfile
 
 import pytest
 
-C_RUNTIME = pathlib.Path(__file__).resolve().parents[2] / 'runtimes/c'
+C_RUNTIME = pathlib.Path(__file__).resolve().parents[1] / 'runtimes/c'
 TRUST = {'Version': '2012-10-17', 'Statement': [{'Effect': 'Allow', 'Principal': {'Service': 'lambda.amazonaws.com'}, 'Action': 'sts:AssumeRole'}]}
 
 

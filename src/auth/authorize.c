@@ -180,7 +180,7 @@ int auth_authorize(struct op *op, const struct authz *a)
             *list_push(op->arena, &r.context) = *c;
         add(op, &r.context, "aws:ResourceAccount", owner);
         struct eval_result result = evaluate(&r, &policies);
-        if (!result.allowed)
+        if (!result.allowed && (result.explicit_deny || !item->granted))
             return denied(op, item, result);
     }
     return 0;

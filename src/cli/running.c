@@ -90,7 +90,8 @@ static void print_records(const cJSON *records)
         if (strcmp(where, region) != 0 || r == records->child)
             printf("holds     in account %s, %s:\n", account, *region ? region : "all regions");
         where = region;
-        printf("            %-16s %-24s %8lld\n", text(r, "service"), text(r, "kind"), (long long)number(r, "count"));
+        printf("            %-16s %-24s %8lld%s\n", text(r, "service"), text(r, "kind"), (long long)number(r, "count"),
+               cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(r, "more")) ? "+" : "");
     }
 }
 

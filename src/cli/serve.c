@@ -61,21 +61,30 @@ static int complain(const char *what, const char *mend)
     return 1;
 }
 
-static int open_data(struct serve *s)
+/* Why the data directory does not serve, and what to do. */
+static int data_problem(const struct serve *s, int rc)
 {
-    if (folder_make(s->data_dir, 0700) < 0) {
-        fprintf(stderr, "strata: cannot make the data directory %s (%s): name another with --data\n", s->data_dir, strerror(errno));
-        return 1;
-    }
-    int rc = store_open_rocksdb(s->data_dir, &s->store);
     if (rc == E_BUSY)
         fprintf(stderr, "strata: another strata has the data directory %s open: stop it, or name another with --data\n", s->data_dir);
     else if (rc == E_VERSION)
         fprintf(stderr, "strata: the data directory %s was written by a newer strata: use that one\n", s->data_dir);
-    else if (rc)
-        fprintf(stderr, "strata: cannot open the data directory %s (%s)\n", s->data_dir, err_name(rc));
+    else if (rc == E_NO_SPACE)
+        fprintf(stderr, "strata: the disk with the data directory %s is too full to write: make room, or name another with --data\n", s->data_dir);
+    else if (rc == E_DENIED)
+        fprintf(stderr, "strata: no permission to use the data directory %s: run strata as its owner, or name another with --data\n", s->data_dir);
+    else
+        fprintf(stderr, "strata: cannot use the data directory %s (%s): is it a directory that strata made? else name another with --data\n", s->data_dir,
+                err_name(rc));
+    return 1;
+}
+
+static int open_data(struct serve *s)
+{
+    int rc = folder_make(s->data_dir, 0700);
+    if (rc == 0)
+        rc = store_open_rocksdb(s->data_dir, &s->store);
     if (rc)
-        return 1;
+        return data_problem(s, rc);
     if (blobs_open(str_printf(s->arena, "%s/blobs", s->data_dir).p, &s->blobs))
         return complain("cannot open the body files in the data directory", "check its permissions");
     if (ca_open(s->data_dir, &s->ca))
@@ -117,7 +126,7 @@ static int open_cloud(struct serve *s, struct sandboxes *sandboxes)
         log_warn("functions: %.*s", STR_ARG(config.weaker));
     int rc = cloud_start(&config, s->store, s->blobs, &s->cloud);
     if (rc)
-        return complain("cannot start", err_name(rc));
+        return rc == E_NO_SPACE ? data_problem(s, rc) : complain("cannot start", err_name(rc));
     int orphans = cloud_sweep_blobs(s->cloud);
     if (orphans > 0)
         log_info("removed %d body files that no record names", orphans);

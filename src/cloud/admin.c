@@ -10,13 +10,14 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/limits.h"
+#include "cloud/metrics.h"
 #include "cloud/root_key.h"
 #include "cloud/task.h"
 #include "sched/jobs.h"
 #include "store/blob.h"
 #include "wire/service.h"
 
-enum { SETTLE_MS = 60 * 1000 };
+enum { SETTLE_MS = 60 * 1000, COUNT_MAX = 100000 };
 
 /* An HTTP API's own host has all its paths to itself. */
 static bool api_host(struct str host)
@@ -81,46 +82,62 @@ static long resident_kib(void)
     return pages * (sysconf(_SC_PAGESIZE) / 1024);
 }
 
-/* What stands in the store, by account, region, service and kind; for `strata status`. */
+/* Counts the keys that begin with k, from the scan's present one on, and leaves *key at the first behind them; at most COUNT_MAX. */
+static uint64_t count_kind(struct scan *s, const struct key *k, bool *ret_more, struct str *key)
+{
+    uint64_t n = 0;
+    struct str value, prefix = key_view(k);
+    for (*ret_more = true; *ret_more && str_starts(*key, prefix) && n < COUNT_MAX; n++)
+        *ret_more = scan_next(s, key, &value);
+    return n;
+}
+
+/* The head of the key: what op_key began. */
+static void read_head(struct arena *a, struct str key, struct key *ret_head, struct str part[6])
+{
+    struct key_reader r;
+    key_read_init(&r, key);
+    key_init(ret_head);
+    for (int i = 0; i < 6; i++) {
+        part[i] = STR("");
+        if (key_read_str(&r, a, &part[i]) == 0)
+            key_str(ret_head, part[i]);
+    }
+}
+
+/* What stands in the store, by account, region, service and kind; for `strata status`. A kind with very many is not counted to its end. */
 static void count_records(struct cloud *cloud, struct buf *b)
 {
     struct txn *t = store_read(cloud->store);
+    struct arena *a = arena_new();
     struct key from, to;
     key_init(&from);
     key_c(&from, "op");
     key_after_prefix(&from, &to);
-    struct scan *s = txn_scan(t, key_view(&from), key_view(&to), false);
-    scan_brief(s);
-    struct str key, value;
-    struct arena *a = arena_new();
-    struct str current = STR("");
-    uint64_t n = 0;
-    bool first = true;
+    const char *comma = "";
     buf_c(b, "\"records\": [");
-    for (bool more = true; more;) {
-        more = scan_next(s, &key, &value);
-        struct str label = STR("");
-        if (more) {
-            struct key_reader r;
-            struct str part[6];
-            key_read_init(&r, key);
-            for (int i = 0; i < 6; i++)
-                if (key_read_str(&r, a, &part[i]))
-                    part[i] = STR("");
-            label = str_printf(a, "\"account\": \"%.*s\", \"region\": \"%.*s\", \"service\": \"%.*s\", \"kind\": \"%.*s\"", STR_ARG(part[2]),
-                               STR_ARG(part[3]), STR_ARG(part[4]), STR_ARG(part[5]));
+    for (bool again = true; again;) {
+        struct scan *s = txn_scan(t, key_view(&from), key_view(&to), false);
+        struct str key, value, part[6];
+        scan_brief(s);
+        again = scan_next(s, &key, &value);
+        for (bool more = again; more;) {
+            struct key head;
+            read_head(a, key, &head, part);
+            uint64_t n = count_kind(s, &head, &more, &key);
+            bool cut = more && n == COUNT_MAX;
+            buf_printf(b, "%s{\"account\": \"%.*s\", \"region\": \"%.*s\", \"service\": \"%.*s\", \"kind\": \"%.*s\", \"count\": %llu, \"more\": %s}", comma,
+                       STR_ARG(part[2]), STR_ARG(part[3]), STR_ARG(part[4]), STR_ARG(part[5]), (unsigned long long)n, cut ? "true" : "false");
+            comma = ", ";
+            again = cut;
+            if (cut) { /* on behind them, by a scan of its own: no walk over what is not counted */
+                key_after_prefix(&head, &from);
+                break;
+            }
         }
-        if (n && !str_eq(label, current)) {
-            buf_printf(b, "%s{%.*s, \"count\": %llu}", first ? "" : ", ", STR_ARG(current), (unsigned long long)n);
-            first = false;
-            n = 0;
-        }
-        if (n == 0)
-            current = label;
-        n++;
+        scan_end(s);
     }
     buf_c(b, "]");
-    scan_end(s);
     txn_end(t);
     arena_free(a);
 }
@@ -134,7 +151,7 @@ static void status(struct cloud *cloud, struct exchange *x)
     buf_printf(&b, "{\"version\": \"%s\", \"pid\": %d, \"data_dir\": ", STRATA_VERSION, (int)getpid());
     buf_json_string(&b, str_c(cloud->config.data_dir ? cloud->config.data_dir : "(memory)"));
     buf_printf(&b, ", \"uptime_ms\": %lld, \"requests\": %llu, \"commits\": %llu, \"writes\": %llu, \"parked\": %u, \"store_bytes\": %llu",
-               (long long)(clock_mono_ms() - cloud->started_ms), (unsigned long long)cloud->requests, (unsigned long long)w.commits,
+               (long long)(clock_mono_ms() - cloud->started_ms), (unsigned long long)metrics_total(cloud->metrics), (unsigned long long)w.commits,
                (unsigned long long)w.works, park_count(cloud->parking), (unsigned long long)store_bytes(cloud->store));
     buf_printf(&b, ", \"memory_kib\": %ld, \"writer\": \"%s\", \"clock_offset_ms\": %lld, ", resident_kib(),
                cloud_read_only(cloud) ? "stopped, for the disk failed: restart strata when it is sound and has room" : "running",
@@ -147,22 +164,36 @@ static void status(struct cloud *cloud, struct exchange *x)
     reply_json(x, 200, buf_done(&b));
 }
 
+static void gauge(struct buf *b, const char *name, const char *type, const char *help, uint64_t value)
+{
+    buf_printf(b, "# HELP %s %s\n# TYPE %s %s\n%s %llu\n", name, help, name, type, name, (unsigned long long)value);
+}
+
+static void metrics(struct cloud *cloud, struct exchange *x)
+{
+    struct writer_stats w;
+    writer_stats(cloud->writer, &w);
+    struct buf b;
+    buf_init(&b, x->arena, LIMIT_RESPONSE_BYTES);
+    metrics_write(cloud->metrics, &b);
+    gauge(&b, "strata_writes_total", "counter", "Operations that went through the writer.", w.works);
+    gauge(&b, "strata_commits_total", "counter", "Synced commits; writes by commits is how many share one.", w.commits);
+    gauge(&b, "strata_parked_operations", "gauge", "Operations that wait: long polls, invocations.", park_count(cloud->parking));
+    gauge(&b, "strata_writer_failed", "gauge", "1 after a commit that could not be synced: nothing is written any more.", writer_failed(cloud->writer));
+    gauge(&b, "strata_store_bytes", "gauge", "The store on disk, without bodies.", store_bytes(cloud->store));
+    gauge(&b, "strata_resident_bytes", "gauge", "Memory of the server process.", (uint64_t)resident_kib() * 1024);
+    struct answer a;
+    answer_init(&a, 200);
+    answer_header(x->arena, &a, "Content-Type", STR("text/plain; version=0.0.4"));
+    a.body = buf_done(&b);
+    exchange_reply(x, &a);
+}
+
 static void show_clock(struct cloud *cloud, struct exchange *x)
 {
     reply_json(x, 200,
                str_printf(x->arena, "{\"now_ms\": %lld, \"offset_ms\": %lld, \"next_due_ms\": %lld}\n", (long long)clock_now_ms(cloud->clock),
                           (long long)clock_offset_ms(cloud->clock), (long long)jobs_next_due_ms(cloud->jobs)));
-}
-
-struct move {
-    struct cloud *cloud;
-    int64_t offset_ms;
-};
-
-static int move_clock(void *ctx, struct txn *t)
-{
-    struct move *m = ctx;
-    return clock_set_offset(m->cloud->clock, t, m->offset_ms);
 }
 
 static bool number(const cJSON *tree, const char *name, int64_t *ret)
@@ -177,15 +208,14 @@ static bool number(const cJSON *tree, const char *name, int64_t *ret)
 static void set_clock(struct cloud *cloud, struct exchange *x)
 {
     cJSON *tree = cJSON_ParseWithLength(x->body.p, x->body.n);
-    struct move m = { .cloud = cloud, .offset_ms = clock_offset_ms(cloud->clock) };
-    int64_t n = 0;
+    int64_t offset_ms = clock_offset_ms(cloud->clock), n = 0;
     bool known = true;
     if (number(tree, "advance_ms", &n))
-        m.offset_ms += n;
+        offset_ms += n;
     else if (number(tree, "set_ms", &n))
-        m.offset_ms = n - clock_real_ms();
+        offset_ms = n - clock_real_ms();
     else if (cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(tree, "reset")))
-        m.offset_ms = 0;
+        offset_ms = 0;
     else
         known = cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(tree, "run"));
     cJSON_Delete(tree);
@@ -193,7 +223,7 @@ static void set_clock(struct cloud *cloud, struct exchange *x)
         reply_problem(x, 400, "say {\"advance_ms\": n}, {\"set_ms\": n}, {\"reset\": true} or {\"run\": true}");
         return;
     }
-    int rc = writer_call(cloud->writer, move_clock, &m);
+    int rc = clock_set_offset(cloud->clock, cloud->writer, offset_ms);
     if (rc) {
         reply_problem(x, 500, err_name(rc));
         return;
@@ -298,7 +328,7 @@ static void run(void *ctx, struct exchange *x)
         bool open; /* to everybody */
     } routes[] = {
         { "GET", "/_strata/health", health, true },     { "GET", "/_localstack/health", health, true },
-        { "GET", "/_strata/status", status, false },    { "GET", "/_strata/clock", show_clock, false },
+        { "GET", "/_strata/metrics", metrics, false },  { "GET", "/_strata/status", status, false },    { "GET", "/_strata/clock", show_clock, false },
         { "POST", "/_strata/clock", set_clock, false }, { "POST", "/_strata/backup", backup, false },
     };
     for (size_t i = 0; i < sizeof routes / sizeof *routes; i++) {

@@ -3,6 +3,7 @@
  *
  *     GET  /_strata/health, /_localstack/health     {"status": "running", "services": {...}}
  *     GET  /_strata/status                          what runs, what it holds, what is weaker here
+ *     GET  /_strata/metrics                         requests by operation, status and time, in Prometheus' text form
  *     GET  /_strata/clock                           {"now_ms": .., "offset_ms": .., "next_due_ms": ..}
  *     POST /_strata/clock  {"advance_ms": n} | {"set_ms": n} | {"reset": true}   moves the clock, runs what became due, then answers
  *     POST /_strata/backup {"dir": "..."}           a consistent copy of store and bodies into an empty or new directory */

@@ -43,7 +43,7 @@ int op_authorize(struct op *op, const void *in)
     int rc = op->row->authorize(op, in, &a);
     for (uint32_t i = 0; rc == 0 && i < a.n; i++) {
         const struct service_row *owner = owner_of(op, a.v[i].resource);
-        if (owner && owner->resource_policy && !a.v[i].resource_policy.p) {
+        if (owner && owner->resource_policy && !a.v[i].resource_policy.p && !a.v[i].no_resource_policy) {
             rc = owner->resource_policy(op, a.v[i].resource, &a.v[i].resource_policy, &a.v[i].account);
             if (rc == E_NOT_FOUND) /* a resource that is not there has no policy; the operation says that it is missing */
                 rc = 0;

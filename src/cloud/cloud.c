@@ -6,6 +6,7 @@
 #include "auth/state.h"
 #include "base/code.h"
 #include "cloud/admin.h"
+#include "cloud/metrics.h"
 #include "cloud/pipeline.h"
 #include "cloud/root_key.h"
 #include "cloud/task.h"
@@ -50,6 +51,7 @@ int cloud_start(const struct cloud_config *config, struct store *store, struct b
         return rc;
     }
     cloud->auth = auth_state_new();
+    cloud->metrics = metrics_new();
     cloud->parking = parking_start(cloud);
     door_register(cloud, &admin_door);
     *ret = cloud;
@@ -93,6 +95,7 @@ void cloud_stop(struct cloud *cloud)
             wire_services[i]->free(cloud);
     clock_free(cloud->clock);
     auth_state_free(cloud->auth);
+    metrics_free(cloud->metrics);
     free(cloud->doors);
     free(cloud);
 }

@@ -9,7 +9,9 @@
 
 struct doors;
 struct parking;
+struct metrics;
 struct jobs;
+struct key_maker;   /* makes RSA pairs; services/kms */
 struct lambda_host; /* the environments of functions; services/lambda */
 
 struct cloud_config {
@@ -35,12 +37,13 @@ struct cloud {
     struct sandboxes *sandboxes; /* NULL when functions cannot run */
     struct http *http;         /* for listeners inside sandboxes; NULL in tests */
     struct lambda_host *lambda;
+    struct key_maker *key_maker;
     uint8_t seal_key[32];      /* of this data directory: seals page tokens */
     uint8_t root_key[32];      /* seals what is secret at rest (base/seal.h): cloud/root_key.h */
     bool root_key_in_file;     /* of the data directory, hence of its backups */
     size_t services_started;   /* of wire_services, in their order */
     int64_t started_ms;
-    _Atomic uint64_t requests;
+    struct metrics *metrics;   /* cloud/metrics.h */
 };
 
 /* The frame: clock, writer, parking, the admin door. The caller may still set what it has (sandboxes); then cloud_open starts the services,

@@ -12,12 +12,14 @@
 #include "base/log.h"
 #include "cloud/authorize.h"
 #include "cloud/body.h"
+#include "cloud/metrics.h"
 #include "cloud/task.h"
 #include "wire/wire.h"
 
 struct request {
     struct task task; /* first; holds op */
     struct exchange *x;
+    int64_t begun_us; /* clock_mono_us */
     struct wire_route route;
     struct sigv4 sig;  /* what the headers claim */
     int sig_malformed; /* what sigv4_parse answered */
@@ -35,6 +37,13 @@ static void *zeroed(struct arena *a, const struct shape *s)
 }
 
 static void reply_error(struct request *r, int rc);
+
+/* The last of every request. */
+static void answer(struct request *r)
+{
+    metrics_count(r->task.op.cloud->metrics, r->task.op.row, r->answer.status, clock_mono_us() - r->begun_us);
+    exchange_reply(r->x, &r->answer);
+}
 
 /* ---- stages ---- */
 
@@ -55,9 +64,11 @@ static int route(struct request *r)
         return aws_fail(op, AWS_NotImplemented, "strata does not implement %s:%.*s", r->route.service->name, STR_ARG(r->route.operation));
     if (r->route.service && r->route.protocol == PROTO_REST_XML)
         return aws_fail(op, AWS_MethodNotAllowed, "The specified method is not allowed against this resource.");
+    if (r->route.service && r->route.protocol == PROTO_QUERY)
+        return aws_fail(op, AWS_InvalidAction, "Could not find operation %.*s for version %.*s", STR_ARG(r->route.operation),
+                        STR_ARG(opt_str(str_map_get(&r->route.params, STR("Version")), STR("NO_VERSION_SPECIFIED"))));
     if (r->route.service)
-        return aws_fail(op, r->route.protocol == PROTO_QUERY ? AWS_InvalidAction : AWS_UnknownOperation,
-                        "Could not find operation %.*s for %s", STR_ARG(r->route.operation), r->route.service->name);
+        return aws_fail(op, AWS_UnknownOperation, "Could not find operation %.*s for %s", STR_ARG(r->route.operation), r->route.service->name);
     return aws_fail(op, AWS_UnknownOperation, "No AWS service answers %.*s %.*s", STR_ARG(r->x->method), STR_ARG(r->x->target));
 }
 
@@ -208,7 +219,7 @@ static void finish(struct task *t, int rc)
     if (rc)
         reply_error(r, rc);
     else
-        exchange_reply(r->x, &r->answer);
+        answer(r);
 }
 
 /* What an error of our own looks like to the client. */
@@ -250,7 +261,7 @@ static void reply_error(struct request *r, int rc)
     answer_init(&r->answer, f.error->status);
     wire_encode_error(op->arena, op->protocol, r->route.service, &f, op->request_id, str_is(r->x->method, "HEAD"), &r->answer);
     add_headers(r);
-    exchange_reply(r->x, &r->answer);
+    answer(r);
 }
 
 static void start(struct request *r)
@@ -270,6 +281,7 @@ static struct request *request_new(struct cloud *cloud, struct exchange *x)
 {
     struct request *r = arena_one(x->arena, struct request);
     r->x = x;
+    r->begun_us = clock_mono_us();
     r->answer.fd = -1;
     op_init(&r->task.op, cloud, x->arena, STR(""), str_c(cloud->config.region));
     r->task.op.http = x;
@@ -280,7 +292,6 @@ static struct request *request_new(struct cloud *cloud, struct exchange *x)
 static enum body_mode begin(void *ctx, struct exchange *x, size_t *max_bytes, struct body_sink *sink)
 {
     struct cloud *cloud = ctx;
-    cloud->requests++;
     struct request *r = request_new(cloud, x);
     struct wire_route first;
     r->sig_malformed = sigv4_parse(&r->task.op, x, &r->sig);

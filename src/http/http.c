@@ -220,7 +220,8 @@ void http_quiesce(struct http *h)
         if (!l->tag)
             close_listener(l);
     pthread_mutex_unlock(&h->lock);
-    for (int i = 0; i < QUIESCE_SECONDS * 200 && atomic_load(&h->public_running) > 0; i++)
+    unsigned from = atomic_load(&h->tick); /* the acceptor's seconds: naps take longer on a busy machine */
+    while (atomic_load(&h->public_running) > 0 && atomic_load(&h->tick) - from <= QUIESCE_SECONDS)
         usleep(5000);
 }
 

@@ -4,12 +4,14 @@
 #include "base/err.h"
 #include "store/key.h"
 
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <time.h>
 
 struct clock {
     _Atomic int64_t offset_ms;
+    pthread_mutex_t setting; /* what is stored last is what is in force */
 };
 
 static void clock_key(struct key *k)
@@ -39,12 +41,15 @@ int clock_open(struct store *s, struct clock **ret)
         return rc;
     struct clock *c = xalloc(sizeof *c);
     atomic_store(&c->offset_ms, offset_ms);
+    pthread_mutex_init(&c->setting, NULL);
     *ret = c;
     return 0;
 }
 
 void clock_free(struct clock *c)
 {
+    if (c)
+        pthread_mutex_destroy(&c->setting);
     free(c);
 }
 
@@ -58,15 +63,22 @@ int64_t clock_offset_ms(const struct clock *c)
     return atomic_load_explicit(&c->offset_ms, memory_order_relaxed);
 }
 
-int clock_set_offset(struct clock *c, struct txn *t, int64_t offset_ms)
+static int offset_store(void *ctx, struct txn *t)
 {
     struct key k, value;
     clock_key(&k);
     key_init(&value);
-    key_i64(&value, offset_ms);
-    int rc = txn_put(t, key_view(&k), key_view(&value));
+    key_i64(&value, *(const int64_t *)ctx);
+    return txn_put(t, key_view(&k), key_view(&value));
+}
+
+int clock_set_offset(struct clock *c, struct writer *w, int64_t offset_ms)
+{
+    pthread_mutex_lock(&c->setting);
+    int rc = writer_call(w, offset_store, &offset_ms);
     if (rc == 0)
         atomic_store(&c->offset_ms, offset_ms);
+    pthread_mutex_unlock(&c->setting);
     return rc;
 }
 
@@ -85,4 +97,11 @@ int64_t clock_real_ms(void)
 int64_t clock_mono_ms(void)
 {
     return read_ms(CLOCK_MONOTONIC);
+}
+
+int64_t clock_mono_us(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
 }

@@ -2,7 +2,7 @@
 #ifndef STRATA_SCHED_CLOCK_H
 #define STRATA_SCHED_CLOCK_H
 
-#include "store/store.h"
+#include "store/commit.h"
 
 struct clock;
 
@@ -10,9 +10,11 @@ int clock_open(struct store *s, struct clock **ret);       /* reads the stored o
 void clock_free(struct clock *c);
 int64_t clock_now_ms(const struct clock *c);                /* since 1970 UTC, moved */
 int64_t clock_offset_ms(const struct clock *c);
-int clock_set_offset(struct clock *c, struct txn *t, int64_t offset_ms); /* stored in t; in force at once */
+/* Stored first, then in force: a time that was seen does not come again after a crash. Waits for the commit: not from the writer. */
+int clock_set_offset(struct clock *c, struct writer *w, int64_t offset_ms);
 
 int64_t clock_real_ms(void);                                /* the system's wall time: signatures are checked against it */
 int64_t clock_mono_ms(void);                                /* monotonic: deadlines of waits and timeouts */
+int64_t clock_mono_us(void);                                /* the same, for how long something took */
 
 #endif

@@ -187,21 +187,9 @@ static struct job job_of(const char *kind, const char *id, int64_t due_ms)
     return (struct job){ str_c(kind), STR("000000000000"), STR("eu-west-1"), str_c(id), STR(""), due_ms, 0 };
 }
 
-struct offset_call {
-    struct clock *c;
-    int64_t offset_ms;
-};
-
-static int offset_run(void *ctx, struct txn *t)
-{
-    struct offset_call *c = ctx;
-    return clock_set_offset(c->c, t, c->offset_ms);
-}
-
 static void advance(struct fixture *f, int64_t ms)
 {
-    struct offset_call c = { f->c, clock_offset_ms(f->c) + ms };
-    assert_int_equal(writer_call(f->w, offset_run, &c), 0);
+    assert_int_equal(clock_set_offset(f->c, f->w, clock_offset_ms(f->c) + ms), 0);
     jobs_kick(f->j);
 }
 

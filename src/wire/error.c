@@ -43,6 +43,8 @@ static struct words words_of(enum protocol p, const struct service_row *service,
         w.code = form ? c->query : p == PROTO_REST_XML ? c->s3 : c->json;
         if (p == PROTO_EC2 && str_is(str_c(c->name), "AccessDenied"))
             w.code = "UnauthorizedOperation";
+        if (p == PROTO_REST_JSON && str_is(str_c(c->name), "UnknownOperation"))
+            w.status = 404;
         if (c->rpc_status && (p == PROTO_JSON_1_0 || p == PROTO_JSON_1_1 || p == PROTO_CBOR))
             w.status = c->rpc_status;
     }

@@ -241,9 +241,13 @@ static int route_form(const struct exchange *x, bool body_is_whole, struct wire_
     r->protocol = r->service->protocols & 1u << PROTO_EC2 ? PROTO_EC2 : PROTO_QUERY;
     if (rc)
         return rc;
-    const struct str_pair *action = param_of(r, STR("Action"));
+    const struct str_pair *action = param_of(r, STR("Action")), *version = param_of(r, STR("Version"));
     if (!action)
         return body_is_whole || !is_form(x) ? E_INVALID : 0;
+    r->operation = action->value;
+    /* Services that speak forms beside something newer take older versions, too. */
+    if (r->service->protocol == r->protocol && !str_is(version ? version->value : STR(""), r->service->api_version))
+        return E_INVALID;
     return by_name(r, action->value);
 }
 

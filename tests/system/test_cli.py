@@ -3,12 +3,15 @@
 import ipaddress
 import json
 import os
+import re
 import shutil
 import socket
 import subprocess
 import urllib.request
+import uuid
 
 import pytest
+import requests
 from botocore.exceptions import ClientError
 
 from running import PROGRAM, Strata
@@ -169,3 +172,20 @@ def test_health_over_both_protocols_on_one_port(strata):
         assert json.load(answer)['status'] == 'running'
     out = plain(strata, 'curl', '-sS', '--noproxy', '*', strata.url.replace('http://127.0.0.1', 'https://localhost') + '/_strata/health')
     assert json.loads(out)['status'] == 'running'
+
+
+def test_metrics_count_answers_by_operation(strata):
+    """Prometheus' text form, counted since the start."""
+    def counted(code):
+        text = requests.get(strata.url + '/_strata/metrics', timeout=30).text
+        found = re.search(rf'^strata_requests_total{{service="sqs",operation="GetQueueUrl",code="{code}"}} (\d+)$', text, re.M)
+        assert 'strata_request_seconds_bucket{service="sqs",operation="ListQueues",le="+Inf"}' in text
+        return int(found[1]) if found else 0
+
+    sqs = strata.client('sqs')
+    sqs.list_queues()
+    before = counted('4xx')
+    for _ in range(3):
+        with pytest.raises(ClientError):
+            sqs.get_queue_url(QueueName='no-such-queue-' + uuid.uuid4().hex)
+    assert counted('4xx') == before + 3

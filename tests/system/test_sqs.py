@@ -155,6 +155,8 @@ def test_no_message_comes_twice_in_one_answer(sqs, queue):
     for _ in range(2):
         assert [m['Body'] for m in receive(sqs, queue, MaxNumberOfMessages=10, VisibilityTimeout=0)] == ['0', '1', '2']
     assert counts(sqs, queue) == (3, 0, 0)
+    sqs.send_message(QueueUrl=queue, MessageBody='3')  # given back and fresh ones come together
+    assert sorted(m['Body'] for m in receive(sqs, queue, MaxNumberOfMessages=10, VisibilityTimeout=0)) == ['0', '1', '2', '3']
 
 
 def test_delay_and_retention(sqs, queue, strata):

@@ -152,21 +152,9 @@ void world_settle(struct world *w)
     writer_call(w->cloud->writer, nothing, NULL);
 }
 
-struct move {
-    struct clock *clock;
-    int64_t offset_ms;
-};
-
-static int move_clock(void *ctx, struct txn *t)
-{
-    const struct move *m = ctx;
-    return clock_set_offset(m->clock, t, m->offset_ms);
-}
-
 int world_advance(struct world *w, int64_t ms)
 {
-    struct move m = { w->cloud->clock, clock_offset_ms(w->cloud->clock) + ms };
-    return writer_call(w->cloud->writer, move_clock, &m);
+    return clock_set_offset(w->cloud->clock, w->cloud->writer, clock_offset_ms(w->cloud->clock) + ms);
 }
 
 /* ---- what is kept ---- */

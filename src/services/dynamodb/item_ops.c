@@ -57,116 +57,102 @@ int dynamodb_GetItem(struct op *op, const struct dynamodb_GetItem_in *in, struct
 
 /* ---- writes ---- */
 
-static struct dynamodb_ConsumedCapacity *write_capacity(struct op *op, const struct write *w, struct str mode)
-{
-    struct usage_list usage = { 0 };
-    struct usage *u = usage_of(op, &usage, &w->table);
-    usage_write(u, w, 1);
-    return usage_one(op, u, mode);
-}
+/* What PutItem, DeleteItem and UpdateItem ask alike. */
+struct asks {
+    struct str table, attrs; /* the item, or its key */
+    const struct str_map *names;
+    struct str values, condition, conditional_operator, return_values, on_failure, capacity, metrics;
+    const struct dynamodb_ExpectedAttributeMap *expected;
+    const struct dynamodb_UpdateItem_in *update; /* UpdateItem's own, or NULL */
+};
+#define ASKS(in, attrs_)                                                                                                 \
+    .table = (in)->TableName, .attrs = (attrs_), .names = &(in)->ExpressionAttributeNames,                               \
+    .values = (in)->ExpressionAttributeValues, .condition = (in)->ConditionExpression,                                   \
+    .conditional_operator = (in)->ConditionalOperator, .return_values = (in)->ReturnValues,                              \
+    .on_failure = (in)->ReturnValuesOnConditionCheckFailure, .capacity = (in)->ReturnConsumedCapacity,                   \
+    .metrics = (in)->ReturnItemCollectionMetrics, .expected = &(in)->Expected
 
 static bool all_old(struct str return_values) { return str_is(return_values, "ALL_OLD"); }
 
-int dynamodb_PutItem(struct op *op, const struct dynamodb_PutItem_in *in, struct dynamodb_PutItem_out *out)
+static int read_attrs(struct op *op, const struct asks *a, struct write *w)
 {
-    struct expr_params p = { .names = &in->ExpressionAttributeNames, .values = in->ExpressionAttributeValues };
-    struct expr_env env;
-    struct write *w = arena_one(op->arena, struct write);
+    int rc = request_map(op, a->attrs, &w->attrs);
+    if (rc == 0 && w->kind == WRITE_PUT)
+        rc = write_check_size(op, &w->attrs, "Item size has exceeded the maximum allowed size");
+    if (rc == 0 && !a->update && a->return_values.p && !all_old(a->return_values) && !str_is(a->return_values, "NONE"))
+        rc = invalid(op, "ReturnValues can only be ALL_OLD or NONE");
+    return rc;
+}
 
-    w->kind = WRITE_PUT;
-    w->old_on_failure = all_old(in->ReturnValuesOnConditionCheckFailure);
-    params_add(&p, "ConditionExpression", in->ConditionExpression);
-    params_legacy(&p, "ConditionalOperator", in->ConditionalOperator.p != NULL);
-    params_legacy(&p, "Expected", in->Expected.set);
+static int read_write(struct op *op, const struct asks *a, struct write *w)
+{
+    struct expr_params p = { .names = a->names, .values = a->values };
+    struct expr_env env;
+    w->old_on_failure = all_old(a->on_failure);
+    if (a->update)
+        params_add(&p, "UpdateExpression", a->update->UpdateExpression);
+    params_add(&p, "ConditionExpression", a->condition);
+    if (a->update)
+        params_legacy(&p, "AttributeUpdates", a->update->AttributeUpdates.set);
+    params_legacy(&p, "ConditionalOperator", a->conditional_operator.p != NULL);
+    params_legacy(&p, "Expected", a->expected->set);
     int rc = params_begin(op, &p, &env);
     if (rc == 0)
-        rc = request_map(op, in->Item, &w->attrs);
+        rc = read_attrs(op, a, w);
+    if (rc == 0 && a->update)
+        rc = params_update(op, &env, a->update->UpdateExpression, &w->update);
     if (rc == 0)
-        rc = write_check_size(op, &w->attrs, "Item size has exceeded the maximum allowed size");
-    if (rc == 0 && in->ReturnValues.p && !all_old(in->ReturnValues) && !str_is(in->ReturnValues, "NONE"))
-        rc = invalid(op, "ReturnValues can only be ALL_OLD or NONE");
-    if (rc == 0)
-        rc = params_condition(op, &env, "ConditionExpression", in->ConditionExpression, &w->condition);
+        rc = params_condition(op, &env, "ConditionExpression", a->condition, &w->condition);
     if (rc == 0)
         rc = params_end(op, &env);
+    if (rc == 0 && a->update)
+        rc = legacy_updates(op, &a->update->AttributeUpdates, &w->update);
+    return rc < 0 ? rc : legacy_expected(op, a->expected, a->conditional_operator, &w->condition);
+}
+
+static int write_item(struct op *op, const struct asks *a, struct write *w, struct dynamodb_ConsumedCapacity **ret_capacity,
+                      struct dynamodb_ItemCollectionMetrics **ret_metrics)
+{
+    struct usage_list usage = { 0 };
+    int rc = read_write(op, a, w);
     if (rc == 0)
-        rc = legacy_expected(op, &in->Expected, in->ConditionalOperator, &w->condition);
-    if (rc == 0)
-        rc = table_open(op, in->TableName, &w->table);
+        rc = table_open(op, a->table, &w->table);
     if (rc == 0)
         rc = write_check(op, w);
     if (rc == 0)
         rc = write_run(op, w);
     if (rc < 0)
         return rc;
-    if (all_old(in->ReturnValues) && w->had_old)
-        out->Attributes = w->old_json;
-    out->ConsumedCapacity = write_capacity(op, w, in->ReturnConsumedCapacity);
-    out->ItemCollectionMetrics = collection_metrics(op, &w->table, &w->attrs, in->ReturnItemCollectionMetrics);
+    struct usage *u = usage_of(op, &usage, &w->table);
+    usage_write(u, w, 1);
+    *ret_capacity = usage_one(op, u, a->capacity);
+    *ret_metrics = collection_metrics(op, &w->table, &w->attrs, a->metrics);
     return 0;
+}
+
+int dynamodb_PutItem(struct op *op, const struct dynamodb_PutItem_in *in, struct dynamodb_PutItem_out *out)
+{
+    struct asks a = { ASKS(in, in->Item) };
+    struct write *w = arena_one(op->arena, struct write);
+    w->kind = WRITE_PUT;
+    int rc = write_item(op, &a, w, &out->ConsumedCapacity, &out->ItemCollectionMetrics);
+    if (rc == 0 && all_old(in->ReturnValues) && w->had_old)
+        out->Attributes = w->old_json;
+    return rc;
 }
 
 int dynamodb_DeleteItem(struct op *op, const struct dynamodb_DeleteItem_in *in, struct dynamodb_DeleteItem_out *out)
 {
-    struct expr_params p = { .names = &in->ExpressionAttributeNames, .values = in->ExpressionAttributeValues };
-    struct expr_env env;
+    struct asks a = { ASKS(in, in->Key) };
     struct write *w = arena_one(op->arena, struct write);
-
     w->kind = WRITE_DELETE;
-    w->old_on_failure = all_old(in->ReturnValuesOnConditionCheckFailure);
-    params_add(&p, "ConditionExpression", in->ConditionExpression);
-    params_legacy(&p, "ConditionalOperator", in->ConditionalOperator.p != NULL);
-    params_legacy(&p, "Expected", in->Expected.set);
-    int rc = params_begin(op, &p, &env);
-    if (rc == 0)
-        rc = request_map(op, in->Key, &w->attrs);
-    if (rc == 0 && in->ReturnValues.p && !all_old(in->ReturnValues) && !str_is(in->ReturnValues, "NONE"))
-        rc = invalid(op, "ReturnValues can only be ALL_OLD or NONE");
-    if (rc == 0)
-        rc = params_condition(op, &env, "ConditionExpression", in->ConditionExpression, &w->condition);
-    if (rc == 0)
-        rc = params_end(op, &env);
-    if (rc == 0)
-        rc = legacy_expected(op, &in->Expected, in->ConditionalOperator, &w->condition);
-    if (rc == 0)
-        rc = table_open(op, in->TableName, &w->table);
-    if (rc == 0)
-        rc = write_check(op, w);
-    if (rc == 0)
-        rc = write_run(op, w);
-    if (rc < 0)
-        return rc;
-    if (all_old(in->ReturnValues) && w->had_old)
+    int rc = write_item(op, &a, w, &out->ConsumedCapacity, &out->ItemCollectionMetrics);
+    if (rc == 0 && all_old(in->ReturnValues) && w->had_old)
         out->Attributes = w->old_json;
-    out->ConsumedCapacity = write_capacity(op, w, in->ReturnConsumedCapacity);
-    out->ItemCollectionMetrics = collection_metrics(op, &w->table, &w->attrs, in->ReturnItemCollectionMetrics);
-    return 0;
+    return rc;
 }
 
-/* ---- UpdateItem ---- */
-
-static int read_update(struct op *op, const struct dynamodb_UpdateItem_in *in, struct write *w)
-{
-    struct expr_params p = { .names = &in->ExpressionAttributeNames, .values = in->ExpressionAttributeValues };
-    struct expr_env env;
-    params_add(&p, "UpdateExpression", in->UpdateExpression);
-    params_add(&p, "ConditionExpression", in->ConditionExpression);
-    params_legacy(&p, "AttributeUpdates", in->AttributeUpdates.set);
-    params_legacy(&p, "ConditionalOperator", in->ConditionalOperator.p != NULL);
-    params_legacy(&p, "Expected", in->Expected.set);
-    int rc = params_begin(op, &p, &env);
-    if (rc == 0)
-        rc = request_map(op, in->Key, &w->attrs);
-    if (rc == 0)
-        rc = params_update(op, &env, in->UpdateExpression, &w->update);
-    if (rc == 0)
-        rc = params_condition(op, &env, "ConditionExpression", in->ConditionExpression, &w->condition);
-    if (rc == 0)
-        rc = params_end(op, &env);
-    if (rc == 0)
-        rc = legacy_updates(op, &in->AttributeUpdates, &w->update);
-    return rc < 0 ? rc : legacy_expected(op, &in->Expected, in->ConditionalOperator, &w->condition);
-}
+/* ---- what UpdateItem answers ---- */
 
 static struct str updated_parts(struct op *op, const struct write *w, const struct attr_map *item)
 {
@@ -192,21 +178,11 @@ static struct str update_answer(struct op *op, const struct write *w, struct str
 
 int dynamodb_UpdateItem(struct op *op, const struct dynamodb_UpdateItem_in *in, struct dynamodb_UpdateItem_out *out)
 {
+    struct asks a = { ASKS(in, in->Key), .update = in };
     struct write *w = arena_one(op->arena, struct write);
-
     w->kind = WRITE_UPDATE;
-    w->old_on_failure = all_old(in->ReturnValuesOnConditionCheckFailure);
-    int rc = read_update(op, in, w);
+    int rc = write_item(op, &a, w, &out->ConsumedCapacity, &out->ItemCollectionMetrics);
     if (rc == 0)
-        rc = table_open(op, in->TableName, &w->table);
-    if (rc == 0)
-        rc = write_check(op, w);
-    if (rc == 0)
-        rc = write_run(op, w);
-    if (rc < 0)
-        return rc;
-    out->Attributes = update_answer(op, w, in->ReturnValues);
-    out->ConsumedCapacity = write_capacity(op, w, in->ReturnConsumedCapacity);
-    out->ItemCollectionMetrics = collection_metrics(op, &w->table, &w->attrs, in->ReturnItemCollectionMetrics);
-    return 0;
+        out->Attributes = update_answer(op, w, in->ReturnValues);
+    return rc;
 }

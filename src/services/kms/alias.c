@@ -7,9 +7,9 @@
 
 enum { PAGE_DEFAULT = 50 };
 
-static void alias_key(struct op *op, struct key *k, struct str account, struct str name)
+static void alias_key(struct op *op, struct key *k, struct str account, struct str region, struct str name)
 {
-    op_key_in(op, k, account, op->region, &kms_kind_alias);
+    op_key_in(op, k, account, region, &kms_kind_alias);
     if (name.p)
         key_str(k, name);
 }
@@ -17,7 +17,7 @@ static void alias_key(struct op *op, struct key *k, struct str account, struct s
 int kms_alias_get(struct op *op, struct str account, struct str name, struct kms_rec_Alias *ret)
 {
     struct key k;
-    alias_key(op, &k, account, name);
+    alias_key(op, &k, account, op->region, name);
     *ret = (struct kms_rec_Alias){ 0 };
     return op_rec_get(op, &k, &kms_rec_Alias_shape, ret);
 }
@@ -25,15 +25,8 @@ int kms_alias_get(struct op *op, struct str account, struct str name, struct kms
 int kms_alias_put(struct op *op, const struct kms_rec_Alias *alias)
 {
     struct key k;
-    alias_key(op, &k, op->account, alias->Name);
+    alias_key(op, &k, op->account, op->region, alias->Name);
     return op_rec_put(op, &k, &kms_rec_Alias_shape, alias);
-}
-
-static int alias_drop(struct op *op, struct str account, struct str name)
-{
-    struct key k;
-    alias_key(op, &k, account, name);
-    return op_rec_delete(op, &k);
 }
 
 struct aliases {
@@ -48,9 +41,9 @@ static int gather(struct op *op, struct str account, struct str key_id, struct s
     struct key from, to, start;
     struct str key, value;
     int bad = 0;
-    alias_key(op, &from, account, STR_NONE);
+    alias_key(op, &from, account, op->region, STR_NONE);
     key_after_prefix(&from, &to);
-    alias_key(op, &start, account, from_name);
+    alias_key(op, &start, account, op->region, from_name);
     struct scan *s = txn_scan(op->txn, key_view(from_name.p ? &start : &from), key_view(&to), false);
     while (bad == 0 && ret->n < max && scan_next(s, &key, &value)) {
         struct kms_rec_Alias alias = { 0 };
@@ -62,25 +55,56 @@ static int gather(struct op *op, struct str account, struct str key_id, struct s
     return bad < 0 ? bad : rc;
 }
 
-int kms_aliases_erase(struct op *op, struct str account, struct str key_id)
+static int alias_drop(struct op *op, struct str account, struct str region, struct str name)
 {
-    struct aliases found = { 0 };
-    int rc = gather(op, account, key_id, STR_NONE, UINT32_MAX, &found);
-    for (uint32_t i = 0; i < found.n && rc == 0; i++)
-        rc = alias_drop(op, account, found.v[i].Name);
+    struct key k;
+    alias_key(op, &k, account, region, name);
+    return op_rec_delete(op, &k);
+}
+
+int kms_aliases_erase(struct op *op, const struct key_ref *k)
+{
+    int rc = 0;
+    for (uint32_t i = 0; i < k->rec.Aliases.n && rc == 0; i++)
+        rc = alias_drop(op, k->account, k->region, k->rec.Aliases.v[i]);
     return rc;
+}
+
+/* A key knows its aliases, too: policies ask for them (kms:ResourceAliases). */
+static int join(struct op *op, struct key_ref *k, struct str name)
+{
+    str_list_add(op->arena, &k->rec.Aliases, name);
+    return kms_key_put(op, k);
+}
+
+static int leave(struct op *op, struct str key_id, struct str name)
+{
+    struct key_ref k;
+    struct str_list left = { .set = true };
+    int rc = kms_key_by_id(op, op->account, op->region, key_id, &k);
+    if (rc < 0)
+        return rc == E_NOT_FOUND ? 0 : rc;
+    for (uint32_t i = 0; i < k.rec.Aliases.n; i++)
+        if (!str_eq(k.rec.Aliases.v[i], name))
+            str_list_add(op->arena, &left, k.rec.Aliases.v[i]);
+    k.rec.Aliases = left;
+    return kms_key_put(op, &k);
 }
 
 static int check_name(struct op *op, struct str name)
 {
     if (!str_starts(name, STR("alias/")) || name.n == strlen("alias/"))
-        return aws_fail(op, KMS_ValidationException, "Invalid identifier");
+        return aws_fail(op, KMS_ValidationException,
+                        "Alias must start with the prefix \"alias/\". Please see https://docs.aws.amazon.com/kms/latest/developerguide/kms-alias.html");
     if (str_starts(name, STR("alias/aws/")))
         return aws_fail(op, KMS_NotAuthorizedException, "%s", "");
     if (memchr(name.p, ':', name.n))
         return aws_fail(op, KMS_ValidationException, "%.*s contains invalid characters for an alias", STR_ARG(name));
     return 0;
 }
+
+/* AWS lets an alias move between keys of one type and usage. */
+static int type_of(const struct key_ref *k) { return spec_is_pair(k->spec) ? SPEC_RSA : (int)k->spec->family; }
 
 static int find_target(struct op *op, struct str target, struct key_ref *k)
 {
@@ -107,7 +131,8 @@ int kms_CreateAlias(struct op *op, const struct kms_CreateAlias_in *in, struct k
         return rc;
     struct opt_i64 now = SOME_I64(op_now_ms(op));
     alias = (struct kms_rec_Alias){ .Name = in->AliasName, .KeyId = k.rec.Id, .CreatedMs = now, .UpdatedMs = now };
-    return kms_alias_put(op, &alias);
+    rc = kms_alias_put(op, &alias);
+    return rc < 0 ? rc : join(op, &k, in->AliasName);
 }
 
 static int find_alias(struct op *op, struct str name, struct kms_rec_Alias *ret)
@@ -129,11 +154,18 @@ int kms_UpdateAlias(struct op *op, const struct kms_UpdateAlias_in *in, struct k
         rc = find_target(op, in->TargetKeyId, &k);
     if (rc < 0)
         return rc;
-    rc = kms_key_by_id(op, op->account, alias.KeyId, &now);
-    if (rc == 0 && (!str_eq(now.rec.Spec, k.rec.Spec) || !str_eq(now.rec.Usage, k.rec.Usage)))
+    rc = kms_key_by_id(op, op->account, op->region, alias.KeyId, &now);
+    if (rc == 0 && (type_of(&now) != type_of(&k) || !str_eq(now.rec.Usage, k.rec.Usage)))
         return aws_fail(op, KMS_ValidationException, "Alias cannot be changed from key spec %.*s to key spec %.*s.", STR_ARG(now.rec.Spec),
                         STR_ARG(k.rec.Spec));
     if (rc < 0 && rc != E_NOT_FOUND)
+        return rc;
+    rc = leave(op, alias.KeyId, in->AliasName);
+    if (rc == 0)
+        rc = find_target(op, in->TargetKeyId, &k); /* again: it may be the key that was just left */
+    if (rc == 0)
+        rc = join(op, &k, in->AliasName);
+    if (rc < 0)
         return rc;
     alias.KeyId = k.rec.Id;
     alias.UpdatedMs = SOME_I64(op_now_ms(op));
@@ -144,7 +176,9 @@ int kms_DeleteAlias(struct op *op, const struct kms_DeleteAlias_in *in, struct k
 {
     struct kms_rec_Alias alias;
     int rc = find_alias(op, in->AliasName, &alias);
-    return rc < 0 ? rc : alias_drop(op, op->account, in->AliasName);
+    if (rc == 0)
+        rc = leave(op, alias.KeyId, in->AliasName);
+    return rc < 0 ? rc : alias_drop(op, op->account, op->region, in->AliasName);
 }
 
 int kms_ListAliases(struct op *op, const struct kms_ListAliases_in *in, struct kms_ListAliases_out *out)

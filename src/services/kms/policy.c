@@ -7,7 +7,7 @@
 #include "base/arena.h"
 #include "services/kms/key.h"
 
-enum { TAGS_PAGE_DEFAULT = 50 };
+enum { TAGS_PAGE_DEFAULT = 50, POLICY_BYTES_MAX = 32768 };
 
 struct str kms_default_policy(struct op *op)
 {
@@ -56,6 +56,8 @@ int kms_policy_check(struct op *op, struct str text, bool bypass_lockout_check)
 {
     struct policy *parsed;
     struct str why = STR_NONE;
+    if (text.n > POLICY_BYTES_MAX)
+        return aws_fail(op, KMS_LimitExceededException, "The key policy exceeds %d bytes", POLICY_BYTES_MAX);
     if (policy_parse(op->arena, text, POLICY_RESOURCE, &parsed, &why) < 0)
         return aws_fail(op, KMS_MalformedPolicyDocumentException, "%.*s", STR_ARG(why));
     if (!bypass_lockout_check && !keeps_a_way(op, parsed))
@@ -116,6 +118,20 @@ int kms_ListKeyPolicies(struct op *op, const struct kms_ListKeyPolicies_in *in, 
 
 /* ---- tags ---- */
 
+int kms_tags_check(struct op *op, const struct str_map *tags)
+{
+    if (tags->n > tag_rules_usual.count_max)
+        return aws_fail(op, KMS_TagException, "Too many tags");
+    for (uint32_t i = 0; i < tags->n; i++) {
+        if (str_eq_nocase(str_sub(tags->v[i].key, 0, 4), STR("aws:")))
+            return aws_fail(op, KMS_TagException, "Tags beginning with aws: are reserved");
+        for (uint32_t n = 0; n < i; n++)
+            if (str_eq(tags->v[n].key, tags->v[i].key))
+                return aws_fail(op, KMS_TagException, "Duplicate tag keys");
+    }
+    return 0;
+}
+
 static int find_to_tag(struct op *op, struct str id, struct key_ref *k)
 {
     int rc = kms_key_find(op, id, false, k);
@@ -130,12 +146,12 @@ int kms_TagResource(struct op *op, const struct kms_TagResource_in *in, struct k
     if (rc < 0)
         return rc;
     tags_read(op, &kms_TagList_shape, &in->Tags, &tags);
-    const char *wrong = tags_check(&tags, &tag_rules_usual);
-    if (!wrong) {
-        tags_merge(op, &k.rec.Tags, &tags);
-        wrong = tags_check(&k.rec.Tags, &tag_rules_usual);
-    }
-    return wrong ? aws_fail(op, KMS_TagException, "%s", wrong) : kms_key_put(op, &k);
+    rc = kms_tags_check(op, &tags);
+    if (rc < 0)
+        return rc;
+    tags_merge(op, &k.rec.Tags, &tags);
+    rc = kms_tags_check(op, &k.rec.Tags);
+    return rc < 0 ? rc : kms_key_put(op, &k);
 }
 
 int kms_UntagResource(struct op *op, const struct kms_UntagResource_in *in, struct kms_UntagResource_out *out)

@@ -1,31 +1,35 @@
-/* EnableKey, DisableKey, deletion and rotation: what the clock does to a key. Timers kms.delete and kms.rotate: id is the key's, payload its ARN. */
+/* EnableKey, DisableKey, deletion. The timer kms.delete: id and payload are the key's ARN. */
 #include "services/kms/key.h"
 
-enum { WINDOW_DAYS_MIN = 7, WINDOW_DAYS_MAX = 30, ROTATION_DAYS_DEFAULT = 365 };
+enum { WINDOW_DAYS_MIN = 7, WINDOW_DAYS_MAX = 30 };
 
-static int find_changeable(struct op *op, struct str id, struct key_ref *k)
-{
-    int rc = kms_key_find(op, id, false, k);
-    return rc < 0 ? rc : kms_check_pending(op, k);
-}
-
-int kms_EnableKey(struct op *op, const struct kms_EnableKey_in *in, struct kms_EnableKey_out *out)
+static int switch_to(struct op *op, struct str id, const char *state)
 {
     struct key_ref k;
-    int rc = find_changeable(op, in->KeyId, &k);
-    k.rec.State = STR("Enabled");
-    return rc < 0 ? rc : kms_key_put(op, &k);
+    int rc = kms_key_find(op, id, false, &k);
+    if (rc == 0 && !str_is(k.rec.State, "Disabled")) /* what may not be pending */
+        rc = kms_check_state(op, &k);
+    if (rc < 0)
+        return rc;
+    k.rec.State = str_c(state);
+    return kms_key_change(op, &k);
 }
+
+int kms_EnableKey(struct op *op, const struct kms_EnableKey_in *in, struct kms_EnableKey_out *out) { return switch_to(op, in->KeyId, "Enabled"); }
 
 int kms_DisableKey(struct op *op, const struct kms_DisableKey_in *in, struct kms_DisableKey_out *out)
 {
-    struct key_ref k;
-    int rc = find_changeable(op, in->KeyId, &k);
-    k.rec.State = STR("Disabled");
-    return rc < 0 ? rc : kms_key_put(op, &k);
+    return switch_to(op, in->KeyId, "Disabled");
 }
 
 /* ---- deletion ---- */
+
+int kms_deletion_begin(struct op *op, struct key_ref *k, int64_t days)
+{
+    k->rec.State = STR("PendingDeletion");
+    k->rec.DeletionMs = SOME_I64(op_now_ms(op) + days * KMS_DAY_MS);
+    return op_timer_set(op, "kms.delete", k->arn, k->rec.DeletionMs.v, k->arn);
+}
 
 int kms_ScheduleKeyDeletion(struct op *op, const struct kms_ScheduleKeyDeletion_in *in, struct kms_ScheduleKeyDeletion_out *out)
 {
@@ -35,124 +39,44 @@ int kms_ScheduleKeyDeletion(struct op *op, const struct kms_ScheduleKeyDeletion_
         return aws_fail(op, KMS_ValidationException,
                         "1 validation error detected: Value '%lld' at 'pendingWindowInDays' failed to satisfy constraint: Member must have value %s",
                         (long long)days, days < WINDOW_DAYS_MIN ? "greater than or equal to 7" : "less than or equal to 30");
-    int rc = find_changeable(op, in->KeyId, &k);
+    int rc = kms_key_find(op, in->KeyId, false, &k);
+    if (rc == 0)
+        rc = kms_check_pending(op, &k);
     if (rc < 0)
         return rc;
-    k.rec.State = STR("PendingDeletion");
-    k.rec.DeletionMs = SOME_I64(op_now_ms(op) + days * KMS_DAY_MS);
     k.rec.DeletionDays = SOME_I64(days);
+    if (kms_is_primary(&k) && k.rec.ReplicaRegions.n > 0) /* begins when the last of them is gone: kms_replica_gone */
+        k.rec.State = STR("PendingReplicaDeletion");
+    else
+        rc = kms_deletion_begin(op, &k, days);
     out->KeyId = k.arn;
     out->KeyState = k.rec.State;
     out->DeletionDate = k.rec.DeletionMs;
     out->PendingWindowInDays = SOME_I64(days);
-    rc = op_timer_set(op, "kms.delete", k.rec.Id, k.rec.DeletionMs.v, k.arn);
-    return rc < 0 ? rc : kms_key_put(op, &k);
+    return rc < 0 ? rc : kms_key_change(op, &k);
 }
 
 int kms_CancelKeyDeletion(struct op *op, const struct kms_CancelKeyDeletion_in *in, struct kms_CancelKeyDeletion_out *out)
 {
     struct key_ref k;
     int rc = kms_key_find(op, in->KeyId, false, &k);
-    if (rc == 0 && !str_is(k.rec.State, "PendingDeletion"))
+    if (rc == 0 && !str_is(k.rec.State, "PendingDeletion") && !str_is(k.rec.State, "PendingReplicaDeletion"))
         return aws_fail(op, KMS_KMSInvalidStateException, "%.*s is not pending deletion.", STR_ARG(k.arn));
     if (rc < 0)
         return rc;
-    k.rec.State = STR("Disabled");
+    k.rec.State = kms_is_external(&k) && !kms_is_whole(&k) ? STR("PendingImport") : STR("Disabled");
     k.rec.DeletionMs.set = k.rec.DeletionDays.set = false;
     out->KeyId = k.arn;
-    rc = op_timer_cancel(op, "kms.delete", k.rec.Id);
-    return rc < 0 && rc != E_NOT_FOUND ? rc : kms_key_put(op, &k);
+    rc = op_timer_cancel(op, "kms.delete", k.arn);
+    return rc < 0 && rc != E_NOT_FOUND ? rc : kms_key_change(op, &k);
 }
 
+/* A timer that another Region set may outlive the plan that it was set for: the record says what holds. */
 int kms_job_delete(struct op *op, struct str arn)
 {
     struct key_ref k;
-    int rc = kms_key_look(op, arn, false, &k);
-    if (rc == E_NOT_FOUND || (rc == 0 && !str_is(k.rec.State, "PendingDeletion")))
+    int rc = kms_key_by_arn(op, arn, &k);
+    if (rc == E_NOT_FOUND || (rc == 0 && (!str_is(k.rec.State, "PendingDeletion") || opt_i64(k.rec.DeletionMs, 0) > op_now_ms(op))))
         return 0;
     return rc < 0 ? rc : kms_key_erase(op, &k);
-}
-
-/* ---- rotation ---- */
-
-int64_t kms_rotation_next_ms(const struct key_ref *k)
-{
-    return opt_i64(k->rec.RotationFromMs, 0) + opt_i64(k->rec.RotationDays, 0) * KMS_DAY_MS;
-}
-
-int kms_rotation_schedule(struct op *op, const struct key_ref *k)
-{
-    if (k->rec.RotationDays.set)
-        return op_timer_set(op, "kms.rotate", k->rec.Id, kms_rotation_next_ms(k), k->arn);
-    int rc = op_timer_cancel(op, "kms.rotate", k->rec.Id);
-    return rc == E_NOT_FOUND ? 0 : rc;
-}
-
-int kms_job_rotate(struct op *op, struct str arn)
-{
-    struct key_ref k;
-    int rc = kms_key_look(op, arn, false, &k);
-    if (rc == E_NOT_FOUND || (rc == 0 && !k.rec.RotationDays.set))
-        return 0;
-    if (rc < 0)
-        return rc;
-    k.rec.RotationFromMs = SOME_I64(kms_rotation_next_ms(&k));
-    if (str_is(k.rec.State, "Enabled")) /* a key that cannot be used is not rotated, either */
-        kms_material_add(op, &k);
-    rc = kms_key_put(op, &k);
-    return rc < 0 ? rc : kms_rotation_schedule(op, &k);
-}
-
-static int find_rotatable(struct op *op, struct str id, struct key_ref *k)
-{
-    int rc = kms_key_find(op, id, false, k);
-    if (rc == 0 && !str_is(k->rec.Spec, "SYMMETRIC_DEFAULT"))
-        return aws_fail(op, KMS_UnsupportedOperationException, "%.*s is not a symmetric encryption key, which is what this operation needs.",
-                        STR_ARG(k->arn));
-    return rc;
-}
-
-int kms_EnableKeyRotation(struct op *op, const struct kms_EnableKeyRotation_in *in, struct kms_EnableKeyRotation_out *out)
-{
-    struct key_ref k;
-    int rc = find_rotatable(op, in->KeyId, &k);
-    if (rc == 0)
-        rc = kms_check_state(op, &k);
-    if (rc < 0)
-        return rc;
-    int64_t days = opt_i64(in->RotationPeriodInDays, opt_i64(k.rec.RotationDays, ROTATION_DAYS_DEFAULT));
-    if (!k.rec.RotationDays.set || k.rec.RotationDays.v != days)
-        k.rec.RotationFromMs = SOME_I64(op_now_ms(op));
-    k.rec.RotationDays = SOME_I64(days);
-    rc = kms_key_put(op, &k);
-    return rc < 0 ? rc : kms_rotation_schedule(op, &k);
-}
-
-int kms_DisableKeyRotation(struct op *op, const struct kms_DisableKeyRotation_in *in, struct kms_DisableKeyRotation_out *out)
-{
-    struct key_ref k;
-    int rc = find_rotatable(op, in->KeyId, &k);
-    if (rc == 0)
-        rc = kms_check_state(op, &k);
-    if (rc < 0)
-        return rc;
-    k.rec.RotationDays.set = k.rec.RotationFromMs.set = false;
-    rc = kms_key_put(op, &k);
-    return rc < 0 ? rc : kms_rotation_schedule(op, &k);
-}
-
-int kms_GetKeyRotationStatus(struct op *op, const struct kms_GetKeyRotationStatus_in *in, struct kms_GetKeyRotationStatus_out *out)
-{
-    struct key_ref k;
-    int rc = kms_key_find(op, in->KeyId, false, &k); /* of any spec: those that cannot rotate do not */
-    if (rc < 0)
-        return rc;
-    bool on = k.rec.RotationDays.set && !str_is(k.rec.State, "PendingDeletion");
-    out->KeyId = k.arn;
-    out->KeyRotationEnabled = SOME_BOOL(on);
-    if (on) {
-        out->RotationPeriodInDays = k.rec.RotationDays;
-        out->NextRotationDate = SOME_I64(kms_rotation_next_ms(&k));
-    }
-    return 0;
 }

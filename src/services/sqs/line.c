@@ -267,7 +267,7 @@ static int read_ready(struct queue *q, int64_t position, struct str value)
  * the cursor, and to look there costs a fifth of a scan. */
 static int look_ahead(struct op *op, struct queue *q)
 {
-    q->ahead_lane = q->live.Back.v ? LANE_BACK : LANE_FRESH;
+    q->ahead_lane = q->live.Back.v && !q->back_over ? LANE_BACK : LANE_FRESH;
     struct opt_i64 *cursor = q->ahead_lane == LANE_BACK ? &q->live.BackFrom : &q->live.FreshFrom;
     struct key from, to, prefix;
     struct str key, value;
@@ -311,8 +311,13 @@ static int pop(struct op *op, struct queue *q, int64_t *ret_seq)
         return pop(op, q, ret_seq);
     }
     const struct ready_entry *e = &q->ahead[q->ahead_at];
-    if (q->stop_at && e->position >= q->stop_at)
-        return E_NOT_FOUND;
+    if (q->stop_at && e->position >= q->stop_at) {
+        if (q->ahead_lane == LANE_FRESH)
+            return E_NOT_FOUND;
+        q->back_over = true;
+        q->ahead_n = q->ahead_at = 0;
+        return pop(op, q, ret_seq);
+    }
     q->ahead_at++;
     *(q->ahead_lane == LANE_BACK ? &q->live.BackFrom : &q->live.FreshFrom) = SOME_I64(e->position + 1);
     if (q->ahead_lane == LANE_BACK)

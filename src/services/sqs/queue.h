@@ -50,6 +50,7 @@ struct queue {
     int64_t wanted;           /* messages still to be found */
     int64_t ahead_lane;
     int64_t stop_at; /* what got ready from this position on is for the next receive (visibility timeout 0); 0: no such bound */
+    bool back_over;  /* nothing but such ones is left in the lane BACK */
 };
 
 /* ---- queue.c: finding and keeping queues ---- */
