@@ -68,9 +68,7 @@ static struct entry *make(struct str json)
 
 const struct policy *policy_cache_get(struct policy_cache *c, struct arena *a, struct str json)
 {
-    uint32_t hash = 2166136261u;
-    for (size_t i = 0; i < json.n; i++)
-        hash = (hash ^ (uint8_t)json.p[i]) * 16777619u;
+    uint64_t hash = str_hash(json);
     struct entry *e = NULL, *old = NULL;
     if (!c) {
         e = make(json);

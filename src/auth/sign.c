@@ -77,13 +77,12 @@ static bool slot_name(char name[NAME_BYTES], uint32_t *ret_n, const struct str p
 void sign_key(struct key_cache *c, struct str secret, struct str date, struct str region, struct str service, uint8_t ret_key[32])
 {
     char name[NAME_BYTES];
-    uint32_t n = 0, hash = 2166136261u;
+    uint32_t n = 0;
     if (!c || !slot_name(name, &n, (const struct str[]){ secret, date, region, service })) {
         derive(secret, date, region, service, ret_key);
         return;
     }
-    for (uint32_t i = 0; i < n; i++)
-        hash = (hash ^ (uint8_t)name[i]) * 16777619u;
+    uint64_t hash = str_hash((struct str){ name, n });
     struct key_slot *slot = &c->slots[hash % SLOTS];
     pthread_mutex_t *lock = &c->locks[hash % LOCKS];
     pthread_mutex_lock(lock);

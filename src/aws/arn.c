@@ -27,3 +27,8 @@ struct str arn_make_global(const struct op *op, const char *service, const char 
     va_end(ap);
     return str_cat(op->arena, STR("arn:"), op->partition, STR(":"), str_c(service), STR("::"), op->account, STR(":"), resource);
 }
+
+struct str arn_queue_url(struct arena *a, const struct arn *queue)
+{
+    return str_printf(a, "https://sqs.%.*s.amazonaws.com/%.*s/%.*s", STR_ARG(queue->region), STR_ARG(queue->account), STR_ARG(queue->resource));
+}

@@ -14,4 +14,7 @@ struct str arn_make(const struct op *op, const char *service, const char *fmt, .
 struct str arn_make_global(const struct op *op, const char *service, const char *fmt, ...) /* no region (IAM) */
     __attribute__((format(printf, 3, 4)));
 
+/* The address of a queue for a call from inside: SQS finds the queue by its path alone. */
+struct str arn_queue_url(struct arena *a, const struct arn *queue);
+
 #endif

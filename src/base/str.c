@@ -297,3 +297,11 @@ struct str str_replace(struct arena *a, struct str s, struct str from, struct st
     }
     return (struct str){ out, n };
 }
+
+uint64_t str_hash(struct str s)
+{
+    uint64_t h = 14695981039346656037u;
+    for (size_t i = 0; i < s.n; i++)
+        h = (h ^ (uint8_t)s.p[i]) * 1099511628211u;
+    return h;
+}

@@ -41,6 +41,7 @@ bool str_cut_last(struct str s, char sep, struct str *ret_before, struct str *re
 int str_to_i64(struct str s, int64_t *ret); /* whole decimal, optional sign; E_INVALID */
 int str_to_f64(struct str s, double *ret);  /* E_INVALID */
 bool str_is_utf8(struct str s);
+uint64_t str_hash(struct str s); /* FNV-1a, for tables of our own: no defence against chosen keys */
 
 size_t str_plain(struct str s); /* bytes at its beginning that JSON writes as they are: ASCII from blank on, but quotes and backslashes */
 

@@ -12,6 +12,7 @@ struct parking;
 struct metrics;
 struct jobs;
 struct key_maker;   /* makes RSA pairs; services/kms */
+struct pattern_cache; /* parsed event patterns; services/events */
 struct lambda_host; /* the environments of functions; services/lambda */
 
 struct cloud_config {
@@ -37,6 +38,7 @@ struct cloud {
     struct sandboxes *sandboxes; /* NULL when functions cannot run */
     struct http *http;         /* for listeners inside sandboxes; NULL in tests */
     struct lambda_host *lambda;
+    struct pattern_cache *patterns;
     struct key_maker *key_maker;
     uint8_t seal_key[32];      /* of this data directory: seals page tokens */
     uint8_t root_key[32];      /* seals what is secret at rest (base/seal.h): cloud/root_key.h */

@@ -25,14 +25,6 @@ struct parking {
     bool stopping;
 };
 
-static uint64_t hash(struct str key)
-{
-    uint64_t h = 14695981039346656037u; /* FNV-1a */
-    for (size_t i = 0; i < key.n; i++)
-        h = (h ^ (uint8_t)key.p[i]) * 1099511628211u;
-    return h;
-}
-
 static void heap_place(struct parking *p, size_t i, struct task *t)
 {
     p->heap[i] = t;
@@ -104,7 +96,7 @@ int park_add(struct parking *p, struct task *t)
     int64_t now = clock_mono_ms();
     if (t->deadline_ms == 0) /* a task that parks again keeps its first deadline */
         t->deadline_ms = now + t->op.wait_ms;
-    t->park_hash = hash(t->op.wait_key);
+    t->park_hash = str_hash(t->op.wait_key);
     size_t slot = t->park_hash % SLOTS;
     pthread_mutex_lock(&p->lock);
     if (p->stopping || p->heap_n >= LIMIT_PARKED) {
@@ -134,7 +126,7 @@ int park_add(struct parking *p, struct task *t)
 
 int park_wake(struct parking *p, struct str key, bool inline_reads)
 {
-    uint64_t h = hash(key);
+    uint64_t h = str_hash(key);
     struct task *run = NULL;
     int n = 0;
     pthread_mutex_lock(&p->lock);

@@ -112,10 +112,7 @@ static int cert_make(struct tls *t, const char *name, struct cert **ret)
 
 static struct cert **bucket_of(struct tls *t, const char *name)
 {
-    uint32_t hash = 2166136261u;
-    for (; *name; name++)
-        hash = (hash ^ (unsigned char)*name) * 16777619u;
-    return &t->buckets[hash % BUCKETS];
+    return &t->buckets[str_hash(str_c(name)) % BUCKETS];
 }
 
 static int retrieve(gnutls_session_t session, const struct gnutls_cert_retr_st *info, gnutls_pcert_st **chain, unsigned *chain_n,

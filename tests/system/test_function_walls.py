@@ -109,7 +109,7 @@ def sleep(seconds):
 
 
 def image_directory():
-    own, cache = os.environ.get('STRATA_RUNTIMES'), os.environ.get('XDG_CACHE_HOME', os.path.expanduser('~/.cache'))
+    own, cache = os.environ.get('STRATA_RUNTIMES'), os.environ.get('XDG_CACHE_HOME') or os.path.expanduser('~/.cache')
     return pathlib.Path(own or f'{cache}/strata/runtimes')
 
 

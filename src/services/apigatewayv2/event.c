@@ -42,64 +42,50 @@ static void add(struct arena *a, struct multi_list *m, struct str name, struct s
     str_list_add(a, &e->values, value);
 }
 
-static void put_joined(struct buf *b, const struct multi_list *m)
+static void put_list(struct buf *b, const struct str_list *l)
+{
+    buf_byte(b, '[');
+    for list_each(s, l) {
+        if (s != l->v)
+            buf_byte(b, ',');
+        buf_json_string(b, *s);
+    }
+    buf_byte(b, ']');
+}
+
+static void put_joined(struct buf *b, const struct str_list *l)
+{
+    struct str joined = l->v[0];
+    for (uint32_t i = 1; i < l->n; i++)
+        joined = str_printf(b->arena, "%.*s,%.*s", STR_ARG(joined), STR_ARG(l->v[i]));
+    buf_json_string(b, joined);
+}
+
+static void put_last(struct buf *b, const struct str_list *l)
+{
+    buf_json_string(b, l->v[l->n - 1]);
+}
+
+/* An object of the names, with their values as the payload format has them. */
+static void put_object(struct buf *b, const struct multi_list *m, void (*put_values)(struct buf *b, const struct str_list *values))
 {
     buf_byte(b, '{');
-    for (uint32_t i = 0; i < m->n; i++) {
-        struct str joined = m->v[i].values.v[0];
-        for (uint32_t k = 1; k < m->v[i].values.n; k++)
-            joined = str_printf(b->arena, "%.*s,%.*s", STR_ARG(joined), STR_ARG(m->v[i].values.v[k]));
-        if (i)
+    for list_each(e, m) {
+        if (e != m->v)
             buf_byte(b, ',');
-        buf_json_string(b, m->v[i].name);
+        buf_json_string(b, e->name);
         buf_byte(b, ':');
-        buf_json_string(b, joined);
+        put_values(b, &e->values);
     }
     buf_byte(b, '}');
 }
 
-static void put_last(struct buf *b, const struct multi_list *m)
+static void put_map(struct buf *b, const struct str_map *map)
 {
-    buf_byte(b, '{');
-    for (uint32_t i = 0; i < m->n; i++) {
-        if (i)
-            buf_byte(b, ',');
-        buf_json_string(b, m->v[i].name);
-        buf_byte(b, ':');
-        buf_json_string(b, m->v[i].values.v[m->v[i].values.n - 1]);
-    }
-    buf_byte(b, '}');
-}
-
-static void put_lists(struct buf *b, const struct multi_list *m)
-{
-    buf_byte(b, '{');
-    for (uint32_t i = 0; i < m->n; i++) {
-        if (i)
-            buf_byte(b, ',');
-        buf_json_string(b, m->v[i].name);
-        buf_c(b, ":[");
-        for (uint32_t k = 0; k < m->v[i].values.n; k++) {
-            if (k)
-                buf_byte(b, ',');
-            buf_json_string(b, m->v[i].values.v[k]);
-        }
-        buf_byte(b, ']');
-    }
-    buf_byte(b, '}');
-}
-
-static void put_map(struct buf *b, const struct str_map *m)
-{
-    buf_byte(b, '{');
-    for (uint32_t i = 0; i < m->n; i++) {
-        if (i)
-            buf_byte(b, ',');
-        buf_json_string(b, m->v[i].key);
-        buf_byte(b, ':');
-        buf_json_string(b, m->v[i].value);
-    }
-    buf_byte(b, '}');
+    struct multi_list m = { 0 };
+    for list_each(p, map)
+        add(b->arena, &m, p->key, p->value);
+    put_object(b, &m, put_last);
 }
 
 static void read_query(struct op *op, struct str query, struct multi_list *ret)
@@ -173,20 +159,19 @@ struct str event_v2(struct op *op, const struct api_request *r)
     buf_byte(&b, ',');
     put(&b, "rawQueryString", r->x->query.p ? r->x->query : STR(""));
     if (cookies.n) {
-        buf_c(&b, ",\"cookies\":[");
+        struct str_list each = { 0 };
         for (struct str rest = cookies, one; rest.n;) {
             str_cut(rest, ';', &one, &rest);
-            buf_json_string(&b, str_trim(one));
-            if (rest.n)
-                buf_byte(&b, ',');
+            str_list_add(op->arena, &each, str_trim(one));
         }
-        buf_byte(&b, ']');
+        buf_c(&b, ",\"cookies\":");
+        put_list(&b, &each);
     }
     buf_c(&b, ",\"headers\":");
-    put_joined(&b, &headers);
+    put_object(&b, &headers, put_joined);
     if (query.n) {
         buf_c(&b, ",\"queryStringParameters\":");
-        put_joined(&b, &query);
+        put_object(&b, &query, put_joined);
     }
     buf_c(&b, ",\"requestContext\":{");
     put(&b, "accountId", op->account);
@@ -242,13 +227,13 @@ struct str event_v1(struct op *op, const struct api_request *r)
     buf_byte(&b, ',');
     put(&b, "httpMethod", r->x->method);
     buf_c(&b, ",\"headers\":");
-    put_last(&b, &headers);
+    put_object(&b, &headers, put_last);
     buf_c(&b, ",\"multiValueHeaders\":");
-    put_lists(&b, &headers);
+    put_object(&b, &headers, put_list);
     buf_c(&b, ",\"queryStringParameters\":");
-    query.n ? put_last(&b, &query) : buf_c(&b, "null");
+    query.n ? put_object(&b, &query, put_last) : buf_c(&b, "null");
     buf_c(&b, ",\"multiValueQueryStringParameters\":");
-    query.n ? put_lists(&b, &query) : buf_c(&b, "null");
+    query.n ? put_object(&b, &query, put_list) : buf_c(&b, "null");
     buf_c(&b, ",\"requestContext\":{");
     put(&b, "accountId", op->account);
     buf_byte(&b, ',');

@@ -6,6 +6,7 @@
 
 #include "auth/assume.h"
 #include "aws/arn.h"
+#include "aws/retry.h"
 #include "base/buf.h"
 #include "base/code.h"
 #include "base/log.h"
@@ -15,7 +16,7 @@
 #include "gen/sqs.h"
 #include "wire/wire.h"
 
-enum { INPUT_BYTES_MAX = 2 * 1024 * 1024, PAUSE_MS = 1000, PAUSE_MAX_MS = 15 * 60 * 1000 };
+enum { INPUT_BYTES_MAX = 2 * 1024 * 1024 };
 
 int rule_deliver(struct op *op, const struct events_rec_Rule *r, struct str event)
 {
@@ -146,11 +147,6 @@ static struct str input_of(struct op *op, const struct events_Target *t, struct 
 
 /* ---- the call ---- */
 
-static struct str queue_url(struct op *op, const struct arn *queue)
-{
-    return str_printf(op->arena, "https://sqs.%.*s.amazonaws.com/%.*s/%.*s", STR_ARG(queue->region), STR_ARG(queue->account), STR_ARG(queue->resource));
-}
-
 /* In the name of events.amazonaws.com, so that the target's own policy decides; with a role of the target, as that role. */
 static int caller(struct op *op, const struct events_Target *t, struct str rule, struct principal *ret)
 {
@@ -172,7 +168,7 @@ static int call_target(struct op *op, const struct events_Target *t, struct str 
         struct lambda_Invoke_out out = { 0 };
         return cloud_call_in(op, arn.account, arn.region, "lambda", "Invoke", &who, &in, &out, why);
     }
-    struct sqs_SendMessage_in in = { .QueueUrl = queue_url(op, &arn), .MessageBody = input };
+    struct sqs_SendMessage_in in = { .QueueUrl = arn_queue_url(op->arena, &arn), .MessageBody = input };
     struct sqs_SendMessage_out out = { 0 };
     if (t->SqsParameters)
         in.MessageGroupId = t->SqsParameters->MessageGroupId;
@@ -207,7 +203,7 @@ static int give_up(struct op *op, const struct events_Target *t, struct str even
         log_warn("rule %.*s gave up on target %.*s: %.*s", STR_ARG(rule), STR_ARG(t->Arn), STR_ARG(reason));
         return 0;
     }
-    struct sqs_SendMessage_in in = { .QueueUrl = queue_url(op, &arn), .MessageBody = event };
+    struct sqs_SendMessage_in in = { .QueueUrl = arn_queue_url(op->arena, &arn), .MessageBody = event };
     struct sqs_SendMessage_out out = { 0 };
     struct principal who = principal_service(op, "events.amazonaws.com", rule);
     attribute(op, &in, "RULE_ARN", rule);
@@ -241,17 +237,18 @@ int events_job_deliver(struct op *op, struct str payload)
     rc = call_target(op, t, input_of(op, t, d.Event, rule), rule, &why);
     if (rc != E_AWS && rc != E_NOT_FOUND)
         return rc;
-    int64_t attempts = opt_i64(d.Attempts, 0) + 1, age_ms = op_now_ms(op) - d.AcceptedMs.v;
-    const struct events_RetryPolicy *policy = t->RetryPolicy;
-    int64_t attempts_max = policy ? opt_i64(policy->MaximumRetryAttempts, 185) : 185;
-    int64_t age_max_ms = (policy ? opt_i64(policy->MaximumEventAgeInSeconds, 86400) : 86400) * 1000;
+    struct retry again = { .attempts = opt_i64(d.Attempts, 0) + 1, .age_ms = op_now_ms(op) - d.AcceptedMs.v };
+    if (t->RetryPolicy) {
+        again.attempts_max = t->RetryPolicy->MaximumRetryAttempts;
+        again.age_max_s = t->RetryPolicy->MaximumEventAgeInSeconds;
+    }
+    int64_t pause_ms = retry_pause_ms(&again);
     bool final = why.error && why.error->status != 400 && why.error->status < 500 && why.error->status != 429; /* denied, not found: no retry helps */
-    if (final || attempts > attempts_max || age_ms >= age_max_ms)
+    if (final || pause_ms < 0)
         return give_up(op, t, d.Event, rule, &why,
-                       final ? STR_NONE : attempts > attempts_max ? STR("MaximumRetryAttempts") : STR("MaximumEventAgeInSeconds"), attempts - 1);
+                       final ? STR_NONE : pause_ms == RETRY_ATTEMPTS_OVER ? STR("MaximumRetryAttempts") : STR("MaximumEventAgeInSeconds"), again.attempts - 1);
     struct str bytes;
-    d.Attempts = SOME_I64(attempts);
+    d.Attempts = SOME_I64(again.attempts);
     rc = wire_record_encode(op->arena, &events_rec_Delivery_shape, &d, &bytes);
-    int64_t pause_ms = attempts > 20 ? PAUSE_MAX_MS : PAUSE_MS << (attempts - 1);
-    return rc ? rc : op_timer_set(op, "events.deliver", random_uuid(op->arena), op_now_ms(op) + (pause_ms < PAUSE_MAX_MS ? pause_ms : PAUSE_MAX_MS), bytes);
+    return rc ? rc : op_timer_set(op, "events.deliver", random_uuid(op->arena), op_now_ms(op) + pause_ms, bytes);
 }

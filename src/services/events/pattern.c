@@ -1,6 +1,7 @@
 #include "pattern.h"
 
 #include <arpa/inet.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/arena.h"
@@ -309,4 +310,44 @@ static const char *check(struct arena *a, const cJSON *pattern, unsigned depth)
 const char *pattern_check(struct arena *a, const cJSON *pattern)
 {
     return check(a, pattern, 0);
+}
+
+/* ---- the cache ---- */
+
+enum { SLOTS = 1024 }; /* direct-mapped: a collision replaces */
+
+struct pattern_cache {
+    struct {
+        char *text;
+        size_t n;
+        cJSON *pattern;
+    } slots[SLOTS];
+};
+
+struct pattern_cache *pattern_cache_new(void)
+{
+    return xalloc(sizeof(struct pattern_cache));
+}
+
+void pattern_cache_free(struct pattern_cache *c)
+{
+    for (size_t i = 0; c && i < SLOTS; i++) {
+        free(c->slots[i].text);
+        cJSON_Delete(c->slots[i].pattern);
+    }
+    free(c);
+}
+
+const cJSON *pattern_cache_get(struct pattern_cache *c, struct str text)
+{
+    __typeof__(&c->slots[0]) slot = &c->slots[str_hash(text) % SLOTS];
+    if (slot->text && str_eq((struct str){ slot->text, slot->n }, text))
+        return slot->pattern;
+    free(slot->text);
+    cJSON_Delete(slot->pattern);
+    slot->text = xalloc(text.n + 1);
+    memcpy(slot->text, text.p, text.n);
+    slot->n = text.n;
+    slot->pattern = cJSON_ParseWithLength(text.p, text.n);
+    return slot->pattern;
 }

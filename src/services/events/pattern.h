@@ -13,4 +13,11 @@
 const char *pattern_check(struct arena *a, const cJSON *pattern);
 bool pattern_matches(struct arena *a, const cJSON *pattern, const cJSON *event);
 
+/* Parsed patterns by their text, so that an event parses none. For the writer alone, which runs all that takes events: it has no lock, and what it
+ * returns is good until the next get. NULL: the text is no JSON. */
+struct pattern_cache;
+struct pattern_cache *pattern_cache_new(void);
+void pattern_cache_free(struct pattern_cache *c); /* NULL-safe */
+const cJSON *pattern_cache_get(struct pattern_cache *c, struct str text);
+
 #endif

@@ -3,6 +3,7 @@
 
 #include "base/buf.h"
 #include "base/code.h"
+#include "cloud/cloud.h"
 #include "pattern.h"
 
 enum { ENTRIES_BYTES_MAX = 1024 * 1024 };
@@ -38,6 +39,18 @@ static struct str envelope(struct op *op, struct str id, struct str source, stru
     return buf_done(&b);
 }
 
+int events_start(struct cloud *cloud)
+{
+    cloud->patterns = pattern_cache_new();
+    return 0;
+}
+
+void events_free(struct cloud *cloud)
+{
+    pattern_cache_free(cloud->patterns);
+    cloud->patterns = NULL;
+}
+
 static int match_all(struct op *op, struct str event)
 {
     struct key from, to;
@@ -51,10 +64,9 @@ static int match_all(struct op *op, struct str event)
         rc = op_rec_decode(op, value, &events_rec_Rule_shape, &r);
         if (rc || !r.EventPattern.n || !str_is(r.State, "ENABLED"))
             continue;
-        cJSON *pattern = cJSON_ParseWithLength(r.EventPattern.p, r.EventPattern.n);
+        const cJSON *pattern = pattern_cache_get(op->cloud->patterns, r.EventPattern);
         if (pattern && pattern_matches(op->arena, pattern, tree))
             rc = rule_deliver(op, &r, event);
-        cJSON_Delete(pattern);
     }
     int failed = scan_end(s);
     cJSON_Delete(tree);

@@ -105,3 +105,20 @@ TEST(malformed_patterns_are_named)
     }
     arena_free(a);
 }
+
+TEST(a_pattern_is_parsed_once_and_a_collision_replaces_it)
+{
+    struct pattern_cache *c = pattern_cache_new();
+    const cJSON *first = pattern_cache_get(c, STR("{\"a\":[1]}"));
+    assert_non_null(first);
+    assert_ptr_equal(pattern_cache_get(c, STR("{\"a\":[1]}")), first);
+    for (int i = 0; i < 5000; i++) { /* many more than there are slots */
+        char text[32];
+        int n = snprintf(text, sizeof text, "{\"a\":[%d]}", i);
+        const cJSON *p = pattern_cache_get(c, (struct str){ text, (size_t)n });
+        assert_int_equal(cJSON_GetArrayItem(p->child, 0)->valueint, i);
+    }
+    assert_null(pattern_cache_get(c, STR("{")));
+    pattern_cache_free(c);
+    pattern_cache_free(NULL);
+}

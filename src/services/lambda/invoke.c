@@ -343,9 +343,7 @@ static int send_on(struct op *op, struct str destination, struct str body, const
     struct op_failure why = { 0 };
     int rc = E_UNSUPPORTED;
     if (str_is(arn.service, "sqs")) {
-        struct sqs_SendMessage_in in = { .QueueUrl = str_printf(op->arena, "https://sqs.%.*s.amazonaws.com/%.*s/%.*s", STR_ARG(arn.region),
-                                                                STR_ARG(arn.account), STR_ARG(arn.resource)),
-                                         .MessageBody = body };
+        struct sqs_SendMessage_in in = { .QueueUrl = arn_queue_url(op->arena, &arn), .MessageBody = body };
         struct sqs_SendMessage_out out = { 0 };
         rc = cloud_call(op, "sqs", "SendMessage", &who, &in, &out, &why);
     } else if (str_is(arn.service, "lambda")) {

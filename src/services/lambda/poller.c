@@ -57,13 +57,6 @@ static void start_receive(struct feed *f);
 
 /* ---- receiving: in the writer ---- */
 
-static struct str queue_url(struct arena *a, struct str queue_arn, struct arn *ret_arn)
-{
-    if (arn_parse(queue_arn, ret_arn))
-        return STR("");
-    return str_printf(a, "https://sqs.%.*s.amazonaws.com/%.*s/%.*s", STR_ARG(ret_arn->region), STR_ARG(ret_arn->account), STR_ARG(ret_arn->resource));
-}
-
 /* A message outlives the operation that received it: copied by way of its shape. */
 static void keep_message(struct batch *b, const struct sqs_Message *m)
 {
@@ -98,7 +91,9 @@ static int receive(struct op *op, void *ctx)
     /* The poller hears of a change after its commit; what is received here is to heed it at once. */
     if (f->retired || lambda_mapping_get(op, f->mapping.UUID, &mapping) || !opt_bool(mapping.Enabled, true))
         return E_NOT_FOUND;
-    b->queue_url = queue_url(b->arena, f->mapping.EventSourceArn, &queue);
+    if (arn_parse(f->mapping.EventSourceArn, &queue))
+        return E_CORRUPT;
+    b->queue_url = arn_queue_url(b->arena, &queue);
     int rc = lambda_function_get(op, f->mapping.FunctionArn, STR_NONE, &b->function);
     if (rc)
         return rc;

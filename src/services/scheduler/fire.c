@@ -4,6 +4,7 @@
 
 #include "auth/assume.h"
 #include "aws/arn.h"
+#include "aws/retry.h"
 #include "base/buf.h"
 #include "base/code.h"
 #include "base/log.h"
@@ -11,7 +12,7 @@
 #include "gen/lambda.h"
 #include "gen/sqs.h"
 
-enum { CATCH_UP_MS = 24 * 3600 * 1000, PAUSE_MS = 1000, PAUSE_MAX_MS = 15 * 60 * 1000 };
+enum { CATCH_UP_MS = 24 * 3600 * 1000 };
 
 /* One try of one occurrence. */
 struct firing {
@@ -37,11 +38,6 @@ static struct str payload(struct op *op, const struct firing *f)
                        str_printf(op->arena, "%lld", (long long)opt_i64(f->s.Attempts, 0) + 1));
 }
 
-static struct str queue_url(struct op *op, const struct arn *queue)
-{
-    return str_printf(op->arena, "https://sqs.%.*s.amazonaws.com/%.*s/%.*s", STR_ARG(queue->region), STR_ARG(queue->account), STR_ARG(queue->resource));
-}
-
 static int call_target(struct op *op, struct firing *f, const struct principal *who, struct op_failure *why)
 {
     const struct scheduler_Target *t = f->s.Target;
@@ -54,7 +50,7 @@ static int call_target(struct op *op, struct firing *f, const struct principal *
         return cloud_call_in(op, arn.account, arn.region, "lambda", "Invoke", who, &in, &out, why);
     }
     if (str_is(arn.service, "sqs")) {
-        struct sqs_SendMessage_in in = { .QueueUrl = queue_url(op, &arn), .MessageBody = payload(op, f) };
+        struct sqs_SendMessage_in in = { .QueueUrl = arn_queue_url(op->arena, &arn), .MessageBody = payload(op, f) };
         struct sqs_SendMessage_out out = { 0 };
         if (t->SqsParameters)
             in.MessageGroupId = t->SqsParameters->MessageGroupId;
@@ -71,7 +67,7 @@ static int to_dead_letters(struct op *op, struct firing *f, const struct princip
         log_warn("schedule %.*s gave an occurrence up: %.*s", STR_ARG(f->arn), STR_ARG(f->error_message));
         return 0;
     }
-    struct sqs_SendMessage_in in = { .QueueUrl = queue_url(op, &arn), .MessageBody = payload(op, f) };
+    struct sqs_SendMessage_in in = { .QueueUrl = arn_queue_url(op->arena, &arn), .MessageBody = payload(op, f) };
     struct sqs_SendMessage_out out = { 0 };
     const struct {
         const char *name;
@@ -95,18 +91,19 @@ static int retry(struct op *op, struct firing *f, const struct principal *who)
 {
     struct scheduler_rec_Schedule *s = &f->s;
     const struct scheduler_RetryPolicy *policy = s->Target->RetryPolicy;
-    int64_t attempts = opt_i64(s->Attempts, 0) + 1, age_ms = op_now_ms(op) - f->due_ms;
-    if (attempts > opt_i64(policy->MaximumRetryAttempts, 185) || age_ms >= opt_i64(policy->MaximumEventAgeInSeconds, 86400) * 1000) {
+    struct retry again = { .attempts = opt_i64(s->Attempts, 0) + 1, .age_ms = op_now_ms(op) - f->due_ms, .attempts_max = policy->MaximumRetryAttempts,
+                           .age_max_s = policy->MaximumEventAgeInSeconds };
+    int64_t pause_ms = retry_pause_ms(&again);
+    if (pause_ms < 0) {
         int rc = to_dead_letters(op, f, who);
         return rc ? rc : schedule_arm(op, s, f->due_ms);
     }
-    int64_t pause_ms = attempts > 20 ? PAUSE_MAX_MS : PAUSE_MS << (attempts - 1);
     struct key k;
     struct str id = schedule_timer_id(op, s);
-    s->Attempts = SOME_I64(attempts);
+    s->Attempts = SOME_I64(again.attempts);
     schedule_key(op, &k, s->GroupName, s->Name);
     int rc = op_rec_put(op, &k, &scheduler_rec_Schedule_shape, s);
-    return rc ? rc : op_timer_set(op, "scheduler.fire", id, op_now_ms(op) + (pause_ms < PAUSE_MAX_MS ? pause_ms : PAUSE_MAX_MS), id);
+    return rc ? rc : op_timer_set(op, "scheduler.fire", id, op_now_ms(op) + pause_ms, id);
 }
 
 int scheduler_job_fire(struct op *op, struct str id)
