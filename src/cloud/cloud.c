@@ -39,9 +39,13 @@ int cloud_start(const struct cloud_config *config, struct store *store, struct b
     cloud->store = store;
     cloud->blobs = blobs;
     cloud->started_ms = clock_mono_ms();
+    struct job_runner runner = cloud_job_runner;
+    runner.ctx = cloud;
     int rc = clock_open(store, &cloud->clock);
     if (!rc)
         rc = writer_start(store, &cloud->writer);
+    if (!rc)
+        rc = jobs_open(store, cloud->writer, cloud->clock, &runner, &cloud->jobs);
     if (!rc)
         rc = writer_call(cloud->writer, load_seal, cloud);
     if (!rc)
@@ -69,9 +73,7 @@ int cloud_open(struct cloud *cloud)
         cloud->services_started = i + 1;
     }
     door_register(cloud, &api_door);
-    struct job_runner runner = cloud_job_runner;
-    runner.ctx = cloud;
-    return (cloud->config.jobs_by_hand ? jobs_start_by_hand : jobs_start)(cloud->store, cloud->writer, cloud->clock, &runner, &cloud->jobs);
+    return cloud->config.jobs_by_hand ? 0 : jobs_start(cloud->jobs); /* last: a job may need every service */
 }
 
 bool cloud_read_only(const struct cloud *cloud)
@@ -83,8 +85,7 @@ void cloud_stop(struct cloud *cloud)
 {
     if (!cloud)
         return;
-    if (cloud->jobs)
-        jobs_stop(cloud->jobs);
+    jobs_stop(cloud->jobs);
     for (size_t i = cloud->services_started; i-- > 0;)
         if (wire_services[i]->stop)
             wire_services[i]->stop(cloud);
@@ -93,6 +94,8 @@ void cloud_stop(struct cloud *cloud)
     for (size_t i = cloud->services_started; i-- > 0;)
         if (wire_services[i]->free)
             wire_services[i]->free(cloud);
+    jobs_free(cloud->jobs); /* what was committed or woken until now may still have asked for both */
+    writer_free(cloud->writer);
     clock_free(cloud->clock);
     auth_state_free(cloud->auth);
     metrics_free(cloud->metrics);

@@ -35,7 +35,7 @@ struct jobs {
     struct clock *clock;
     struct job_runner runner;
     pthread_t thread;
-    bool by_hand; /* no thread: jobs_step */
+    bool started; /* the thread runs */
     int64_t sequence; /* of the next outbox record; the writer thread's */
 
     pthread_mutex_t lock; /* of what follows */
@@ -491,7 +491,7 @@ void jobs_kick(struct jobs *j)
 
 int jobs_settle(struct jobs *j, int64_t timeout_ms)
 {
-    if (j->by_hand) {
+    if (!j->started) {
         int ran;
         while ((ran = round_run(j)) > 0)
             ;
@@ -530,22 +530,23 @@ static int sequence_first(struct jobs *j)
     return rc;
 }
 
-static void jobs_free(struct jobs *j)
+void jobs_free(struct jobs *j)
 {
+    if (!j)
+        return;
     pthread_cond_destroy(&j->kicked);
     pthread_cond_destroy(&j->changed);
     pthread_mutex_destroy(&j->lock);
     free(j);
 }
 
-static int start(struct store *s, struct writer *w, struct clock *c, const struct job_runner *runner, bool by_hand, struct jobs **ret)
+int jobs_open(struct store *s, struct writer *w, struct clock *c, const struct job_runner *runner, struct jobs **ret)
 {
     struct jobs *j = xalloc(sizeof *j);
     j->store = s;
     j->writer = w;
     j->clock = c;
     j->runner = *runner;
-    j->by_hand = by_hand;
     pthread_condattr_t monotonic;
     pthread_condattr_init(&monotonic);
     pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
@@ -554,24 +555,17 @@ static int start(struct store *s, struct writer *w, struct clock *c, const struc
     pthread_condattr_destroy(&monotonic);
     pthread_mutex_init(&j->lock, NULL);
     int rc = sequence_first(j);
-    if (rc == 0 && !by_hand && pthread_create(&j->thread, NULL, jobs_main, j) != 0)
-        rc = E_IO;
-    if (rc < 0) {
+    if (rc < 0)
         jobs_free(j);
-        return rc;
-    }
-    *ret = j;
-    return 0;
+    else
+        *ret = j;
+    return rc;
 }
 
-int jobs_start(struct store *s, struct writer *w, struct clock *c, const struct job_runner *runner, struct jobs **ret)
+int jobs_start(struct jobs *j)
 {
-    return start(s, w, c, runner, false, ret);
-}
-
-int jobs_start_by_hand(struct store *s, struct writer *w, struct clock *c, const struct job_runner *runner, struct jobs **ret)
-{
-    return start(s, w, c, runner, true, ret);
+    j->started = pthread_create(&j->thread, NULL, jobs_main, j) == 0;
+    return j->started ? 0 : E_IO;
 }
 
 void jobs_stop(struct jobs *j)
@@ -583,7 +577,6 @@ void jobs_stop(struct jobs *j)
     pthread_cond_signal(&j->kicked);
     pthread_cond_broadcast(&j->changed);
     pthread_mutex_unlock(&j->lock);
-    if (!j->by_hand)
+    if (j->started)
         pthread_join(j->thread, NULL);
-    jobs_free(j);
 }

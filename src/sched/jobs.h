@@ -28,12 +28,14 @@ struct job_runner {
     void *ctx;
 };
 
-int jobs_start(struct store *s, struct writer *w, struct clock *c, const struct job_runner *runner, struct jobs **ret); /* copies runner */
-/* The same without a thread, for tests that say themselves when a job runs: by jobs_step, or jobs_settle. */
-int jobs_start_by_hand(struct store *s, struct writer *w, struct clock *c, const struct job_runner *runner, struct jobs **ret);
+/* Takes jobs, and runs none by itself; copies runner. */
+int jobs_open(struct store *s, struct writer *w, struct clock *c, const struct job_runner *runner, struct jobs **ret);
+int jobs_start(struct jobs *j); /* from now on they run when they are due. Tests may leave it, and say when by jobs_step or jobs_settle. */
 /* Runs the first job that is due and returns after its commit: 1, with its kind in a; 0: nothing is due; <0: the store or the writer failed. */
 int jobs_step(struct jobs *j, struct arena *a, struct str *ret_kind);
-void jobs_stop(struct jobs *j); /* waits for the jobs that were handed to the writer; before writer_stop; NULL-safe */
+/* No job runs from then on; waits for those that were handed to the writer; before writer_stop. What is still committed may add and kick. NULL-safe. */
+void jobs_stop(struct jobs *j);
+void jobs_free(struct jobs *j); /* behind writer_stop; NULL-safe */
 
 /* Inside the writer's transaction. */
 int jobs_outbox_add(struct jobs *j, struct txn *t, const struct job *job);

@@ -116,13 +116,16 @@ static void start(struct fixture *f)
     struct job_runner runner = { run_job, done_job, f };
     assert_int_equal(writer_start(f->s, &f->w), 0);
     assert_int_equal(clock_open(f->s, &f->c), 0);
-    assert_int_equal(jobs_start(f->s, f->w, f->c, &runner, &f->j), 0);
+    assert_int_equal(jobs_open(f->s, f->w, f->c, &runner, &f->j), 0);
+    assert_int_equal(jobs_start(f->j), 0);
 }
 
 static void stop(struct fixture *f)
 {
     jobs_stop(f->j);
     writer_stop(f->w);
+    jobs_free(f->j);
+    writer_free(f->w);
     clock_free(f->c);
 }
 
@@ -402,7 +405,9 @@ TEST(jobs_timers_and_the_clock_survive_a_restart)
     struct jobs *sleeping = f.j;
     struct job_runner none = { fail_all, NULL, NULL };
     jobs_stop(sleeping);
-    assert_int_equal(jobs_start(f.s, f.w, f.c, &none, &f.j), 0);
+    jobs_free(sleeping);
+    assert_int_equal(jobs_open(f.s, f.w, f.c, &none, &f.j), 0);
+    assert_int_equal(jobs_start(f.j), 0);
     change_many(&f, ADD, due, 3);
     settle(&f);
     stop(&f);
@@ -432,7 +437,8 @@ TEST(by_hand_a_job_runs_when_it_is_told_to_and_one_at_a_time)
     struct str kind = STR_NONE;
     setup(&f);
     jobs_stop(f.j);
-    assert_int_equal(jobs_start_by_hand(f.s, f.w, f.c, &runner, &f.j), 0);
+    jobs_free(f.j);
+    assert_int_equal(jobs_open(f.s, f.w, f.c, &runner, &f.j), 0);
     struct job jobs[] = { job_of("chain", "1", 0), job_of("fail", "2", 0) };
     change_many(&f, ADD, jobs, 2);
     change(&f, SET, job_of("plain", "later", clock_now_ms(f.c) + HOUR_MS));
@@ -535,6 +541,7 @@ TEST(settling_tells_when_it_takes_too_long)
     assert_int_equal(jobs_settle(f.j, 0), E_BUSY);
     settle(&f);
     jobs_stop(NULL);
+    jobs_free(NULL);
     teardown(&f);
 }
 

@@ -200,6 +200,12 @@ void writer_stop(struct writer *w)
     pthread_cond_signal(&w->more);
     pthread_mutex_unlock(&w->lock);
     pthread_join(w->thread, NULL);
+}
+
+void writer_free(struct writer *w)
+{
+    if (!w)
+        return;
     pthread_mutex_destroy(&w->lock);
     pthread_cond_destroy(&w->more);
     free(w->group);

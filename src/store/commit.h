@@ -26,7 +26,8 @@ int writer_submit(struct writer *w, struct work *work);
 /* Runs fn in the writer and waits for its commit; for start-up, commands and tests. Never call it from the writer thread. */
 int writer_call(struct writer *w, int (*fn)(void *ctx, struct txn *t), void *ctx);
 bool writer_failed(const struct writer *w);
-void writer_stop(struct writer *w); /* finishes what is queued; NULL-safe */
+void writer_stop(struct writer *w); /* finishes what is queued, and takes no more (E_CLOSED); NULL-safe */
+void writer_free(struct writer *w); /* stopped; NULL-safe */
 
 struct writer_stats {
     uint64_t works, commits; /* works that ran; groups that wrote, each one sync */

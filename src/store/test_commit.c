@@ -85,6 +85,7 @@ static void setup(struct fixture *f)
 static void teardown(struct fixture *f)
 {
     writer_stop(f->w);
+    writer_free(f->w);
     store_close(f->s);
     sem_destroy(&f->gate);
     sem_destroy(&f->at_gate);
@@ -247,10 +248,12 @@ TEST(stopping_finishes_what_is_queued)
     }
     sem_post(&f.gate);
     writer_stop(f.w);
+    writer_free(f.w);
     for (int i = 0; i < 10; i++)
         assert_int_equal(p[i].ended, 0);
     store_close(f.s);
     writer_stop(NULL);
+    writer_free(NULL);
 }
 
 static int count_up(void *ctx, struct txn *t)
@@ -290,6 +293,7 @@ TEST(threads_do_not_lose_one_anothers_updates)
         assert_null(failed);
     }
     writer_stop(w);
+    writer_free(w);
     struct txn *t = store_read(s);
     struct str v;
     assert_int_equal(txn_get(t, STR("count"), &v), 0);
