@@ -84,3 +84,6 @@ struct str text_of(struct arena *a, const cJSON *v)
         arena_defer(a, free_text, text);
     return text ? str_c(text) : STR("nothing");
 }
+
+struct str sim_queue_url(struct arena *a, struct str name) { return str_printf(a, "http://127.0.0.1:4566/000000000000/%.*s", STR_ARG(name)); }
+struct str sim_queue_arn(struct arena *a, struct str name) { return str_printf(a, "arn:aws:sqs:us-east-1:000000000000:%.*s", STR_ARG(name)); }

@@ -3,7 +3,9 @@
 
 #include "fiber.h"
 
+#include <dlfcn.h>
 #include <errno.h>
+#include <execinfo.h>
 #include <pthread.h>
 #include <setjmp.h>
 #include <stdio.h>
@@ -12,6 +14,7 @@
 #include <sys/mman.h>
 #include <time.h>
 #include <ucontext.h>
+#include <unistd.h>
 
 #include "trace.h"
 
@@ -51,6 +54,7 @@ static struct {
     jmp_buf scheduler;
     ucontext_t scheduler_context;
     void (*halt)(void);
+    bool telling;          /* whoever runs only says where it stands */
     unsigned atomic;
     char *spare_stacks[FIBERS_MAX];
     unsigned n_spare;
@@ -82,13 +86,35 @@ static void fiber_free(struct fiber *f)
     free(f);
 }
 
+/* The calls that led here, by addr2line. */
+static void tell_calls(void)
+{
+    enum { CALLS_MAX = 24 };
+    void *calls[CALLS_MAX];
+    char command[64 + 24 * CALLS_MAX], line[512];
+    Dl_info program;
+    int n = backtrace(calls, CALLS_MAX);
+    size_t at = (size_t)snprintf(command, sizeof command, "addr2line -psf -e /proc/%d/exe", (int)getpid());
+    dladdr((void *)tell_calls, &program);
+    for (int i = 3; i < n; i++) /* behind this, the switch and the wait */
+        at += (size_t)snprintf(command + at, sizeof command - at, " %#tx", (char *)calls[i] - 1 - (char *)program.dli_fbase);
+    FILE *f = popen(command, "r");
+    while (f && fgets(line, sizeof line, f))
+        if (line[0] != '?')
+            printf("      %s", line);
+    if (f)
+        pclose(f);
+}
+
 static void to_scheduler(struct fiber *f)
 {
-    if (f && !f->ended && _setjmp(f->at)) {
+    if (!f->ended && _setjmp(f->at)) {
 #if ASAN
         __sanitizer_finish_switch_fiber(f->asan_stack, &s.scheduler_stack, &s.scheduler_stack_bytes);
 #endif
-        return;
+        if (!s.telling)
+            return;
+        tell_calls();
     }
 #if ASAN
     __sanitizer_start_switch_fiber(f->ended ? NULL : &f->asan_stack, s.scheduler_stack, s.scheduler_stack_bytes);
@@ -212,6 +238,21 @@ void fibers_run(void)
             s.halt = NULL;
             fn();
         }
+    }
+}
+
+void fibers_tell(void)
+{
+    printf("  threads of strata, and where they stand:\n");
+    for (unsigned i = 0; i < s.n; i++) {
+        struct fiber *f = s.all[i];
+        if (f->kind != FIBER_STRATA || f == s.running || !f->begun)
+            continue;
+        struct fiber *running = s.running;
+        printf("    %s %u, %s\n", f->name, f->id, f->ready ? "about to run" : f->until_ns ? "waiting with a limit" : "waiting");
+        s.telling = true;
+        run_one(f);
+        s.running = running;
     }
 }
 

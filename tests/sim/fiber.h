@@ -37,6 +37,8 @@ void fibers_drop(void);                                  /* every fiber of strat
 unsigned fibers_of_strata(void);                         /* that have not ended */
 const char *fiber_name(void);
 
+void fibers_tell(void);                                  /* prints where the threads of strata stand; nobody can run afterwards */
+
 int64_t fiber_now_ns(void);                              /* since the simulation began */
 uint64_t fiber_hash(void);                               /* of every switch so far and its time */
 

@@ -4,7 +4,7 @@
 
 enum { ACTORS_MAX = 12, STEPS_EACH_MIN = 10, STEPS_EACH_MAX = 60, PLAY_MS_MAX = 2 * 3600 * 1000 };
 
-static const struct actor_kind *const kinds[] = { &actor_dynamodb, &actor_sqs };
+static const struct actor_kind *const kinds[] = { &actor_dynamodb, &actor_sqs, &actor_fifo };
 enum { KINDS = sizeof kinds / sizeof *kinds };
 
 static struct {

@@ -61,5 +61,7 @@ enum outcome expect_outcome(const struct reply *r, const char *what, const char 
 bool made(const struct reply *r, const char *known);
 
 struct str text_of(struct arena *a, const cJSON *v); /* for messages */
+struct str sim_queue_url(struct arena *a, struct str name);
+struct str sim_queue_arn(struct arena *a, struct str name);
 
 #endif

@@ -33,10 +33,8 @@ struct model {
 #define SQS(target, ...) ask(m->self->a, "sqs", target, NULL, __VA_ARGS__)
 
 static struct str name_of(struct model *m, enum place q) { return str_printf(m->self->a, "std%u%s", m->self->number, q == DEAD ? "-dead" : ""); }
-static struct str url_of(struct model *m, enum place q)
-{
-    return str_printf(m->self->a, "http://127.0.0.1:4566/000000000000/%.*s", STR_ARG(name_of(m, q)));
-}
+static struct str url_of(struct model *m, enum place q) { return sim_queue_url(m->self->a, name_of(m, q)); }
+static struct str arn_of(struct model *m, enum place q) { return sim_queue_arn(m->self->a, name_of(m, q)); }
 
 static void widen(int64_t *lo, int64_t *hi, int64_t from, int64_t to)
 {
@@ -381,12 +379,12 @@ static void count(void *model)
 static void redrive(void *model)
 {
     struct model *m = model;
-    struct reply start = SQS("StartMessageMoveTask", "{'SourceArn':'arn:aws:sqs:us-east-1:000000000000:%.*s'}", STR_ARG(name_of(m, DEAD))), r;
+    struct reply start = SQS("StartMessageMoveTask", "{'SourceArn':'%.*s'}", STR_ARG(arn_of(m, DEAD))), r;
     enum outcome o = expect_outcome(&start, "StartMessageMoveTask", NULL);
     if (o == REFUSED)
         return;
     for (bool running = true; running; fiber_sleep_ms(running * 1000)) {
-        r = SQS("ListMessageMoveTasks", "{'SourceArn':'arn:aws:sqs:us-east-1:000000000000:%.*s'}", STR_ARG(name_of(m, DEAD)));
+        r = SQS("ListMessageMoveTasks", "{'SourceArn':'%.*s'}", STR_ARG(arn_of(m, DEAD)));
         if (expect_outcome(&r, "ListMessageMoveTasks", NULL) == DONE)
             running = str_is(json_text(cJSON_GetArrayItem(cJSON_GetObjectItemCaseSensitive(r.json, "Results"), 0), "Status"), "RUNNING");
     }
@@ -414,7 +412,7 @@ static void make_queues(struct model *m)
     struct str retention = m->retention_ms ? str_printf(m->self->a, ",'MessageRetentionPeriod':'%lld'", (long long)m->retention_ms / 1000) : STR("");
     MAKE(NULL, SQS("CreateQueue", "{'QueueName':'%.*s'}", STR_ARG(name_of(m, DEAD))));
     MAKE(NULL, SQS("CreateQueue", "{'QueueName':'%.*s','Attributes':{'VisibilityTimeout':'%d','RedrivePolicy':'{\\'deadLetterTargetArn\\':"
-         "\\'arn:aws:sqs:us-east-1:000000000000:%.*s\\',\\'maxReceiveCount\\':%d}'%.*s}}", STR_ARG(name_of(m, MAIN)), VISIBILITY_S, STR_ARG(name_of(m, DEAD)),
+         "\\'%.*s\\',\\'maxReceiveCount\\':%d}'%.*s}}", STR_ARG(name_of(m, MAIN)), VISIBILITY_S, STR_ARG(arn_of(m, DEAD)),
          m->receives_max, STR_ARG(retention)));
 }
 
