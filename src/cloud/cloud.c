@@ -6,6 +6,7 @@
 #include "auth/state.h"
 #include "base/code.h"
 #include "cloud/admin.h"
+#include "cloud/envelope.h"
 #include "cloud/metrics.h"
 #include "cloud/pipeline.h"
 #include "cloud/root_key.h"
@@ -56,6 +57,7 @@ int cloud_start(const struct cloud_config *config, struct store *store, struct b
     }
     cloud->auth = auth_state_new();
     cloud->metrics = metrics_new();
+    cloud->envelopes = envelopes_new();
     cloud->parking = parking_start(cloud);
     door_register(cloud, &admin_door);
     *ret = cloud;
@@ -99,6 +101,9 @@ void cloud_stop(struct cloud *cloud)
     clock_free(cloud->clock);
     auth_state_free(cloud->auth);
     metrics_free(cloud->metrics);
+    envelopes_free(cloud->envelopes);
+    seal_erase(cloud->root_key, sizeof cloud->root_key);
+    seal_erase(cloud->owned_key, sizeof cloud->owned_key);
     free(cloud->doors);
     free(cloud);
 }

@@ -11,6 +11,7 @@ struct doors;
 struct parking;
 struct metrics;
 struct jobs;
+struct envelopes;   /* data keys in memory; cloud/envelope.h */
 struct key_maker;   /* makes RSA pairs; services/kms */
 struct pattern_cache; /* parsed event patterns; services/events */
 struct lambda_host; /* the environments of functions; services/lambda */
@@ -40,8 +41,10 @@ struct cloud {
     struct lambda_host *lambda;
     struct pattern_cache *patterns;
     struct key_maker *key_maker;
+    struct envelopes *envelopes;
     uint8_t seal_key[32];      /* of this data directory: seals page tokens */
     uint8_t root_key[32];      /* seals what is secret at rest (base/seal.h): cloud/root_key.h */
+    uint8_t owned_key[32];     /* derived from it: the key of AWS, under which services seal what has no key of the customer (cloud/envelope.h) */
     bool root_key_in_file;     /* of the data directory, hence of its backups */
     size_t services_started;   /* of wire_services, in their order */
     int64_t started_ms;

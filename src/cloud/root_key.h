@@ -11,7 +11,7 @@
 
 #include "cloud/cloud.h"
 
-/* Fills cloud->root_key, in memory alone when there is no data directory. E_CORRUPT, E_NOT_FOUND: the data was sealed under a key that its source does
+/* Fills cloud->root_key and owned_key, in memory alone when there is no data directory. E_CORRUPT, E_NOT_FOUND: the data was sealed under a key that its source does
  * not hold, or that is gone: such data is not served, and no new key is made that would hide the loss. The writer must run. */
 int root_key_load(struct cloud *cloud);
 /* For backups: the key's file into dir. A key that comes from elsewhere stays where it is: whoever restores brings it. E_IO */

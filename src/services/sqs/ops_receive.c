@@ -169,7 +169,7 @@ static int take_some(struct op *op, struct queue *q, const struct sqs_ReceiveMes
             return rc;
         if (moved)
             continue;
-        if ((rc = line_take(op, q, seq, &m, &state, visibility_ms)))
+        if ((rc = message_open(op, q, &m)) || (rc = line_take(op, q, seq, &m, &state, visibility_ms)))
             return rc;
         describe(op, q, in, seq, &m, &state, list_push(op->arena, &out->Messages));
     }

@@ -104,6 +104,12 @@ struct str md5_hex(struct arena *a, struct str s);
 struct str md5_of_attributes(struct arena *a, const struct sqs_MessageBodyAttributeMap *m);
 struct str md5_of_system_attributes(struct arena *a, const struct sqs_MessageBodySystemAttributeMap *m);
 
+/* ---- seal.c: bodies at rest ---- */
+
+/* Under a data key of the queue's KMS key, or SQS's own (SqsManagedSseEnabled), as whoever sends and receives. E_AWS: KMS.* */
+int message_seal(struct op *op, const struct queue *q, struct sqs_rec_Message *m);
+int message_open(struct op *op, const struct queue *q, struct sqs_rec_Message *m);
+
 /* ---- line.c: the states of messages. All in a write transaction, on q->live, which the caller puts back. ---- */
 
 int line_put(struct op *op, struct queue *q, const struct sqs_rec_Message *m, int64_t delay_ms, int64_t *ret_seq);
