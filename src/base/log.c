@@ -14,7 +14,7 @@ void log_set_level(enum log_level level)
 
 void log_line(enum log_level level, const char *fmt, ...)
 {
-    static const char *const names[] = { "error", "warn", "info", "debug" };
+    static const char *const names[] = { "", "error", "warn", "info", "debug" };
     if (level > atomic_load(&threshold))
         return;
     char text[2048];

@@ -3,7 +3,7 @@
 #ifndef STRATA_BASE_LOG_H
 #define STRATA_BASE_LOG_H
 
-enum log_level { LOG_ERROR, LOG_WARN, LOG_INFO, LOG_DEBUG };
+enum log_level { LOG_NOTHING /* a threshold alone */, LOG_ERROR, LOG_WARN, LOG_INFO, LOG_DEBUG };
 
 void log_set_level(enum log_level level); /* LOG_INFO at first */
 void log_line(enum log_level level, const char *fmt, ...) __attribute__((format(printf, 2, 3)));

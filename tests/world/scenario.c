@@ -7,6 +7,9 @@
 
 #include <archive.h>
 #include <archive_entry.h>
+#include <openssl/evp.h>
+#include <openssl/rsa.h>
+#include <openssl/x509.h>
 
 #include "base/arena.h"
 #include "base/code.h"
@@ -48,6 +51,24 @@ static struct str zip_of(struct arena *a, size_t bytes)
     return base64_encode(a, out, used);
 }
 
+/* RSAES_OAEP_SHA_256 of 32 zero bytes. */
+static struct str wrapped(struct arena *a, struct str public_key)
+{
+    struct str der;
+    if (base64_decode(a, public_key, &der))
+        return STR_NONE;
+    const unsigned char *p = (const unsigned char *)der.p;
+    EVP_PKEY *key = d2i_PUBKEY(NULL, &p, (long)der.n);
+    EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new(key, NULL);
+    unsigned char plain[32] = { 0 }, *out = arena_alloc(a, 1024);
+    size_t n = 1024;
+    bool ok = EVP_PKEY_encrypt_init(ctx) > 0 && EVP_PKEY_CTX_set_rsa_padding(ctx, RSA_PKCS1_OAEP_PADDING) > 0 &&
+              EVP_PKEY_CTX_set_rsa_oaep_md(ctx, EVP_sha256()) > 0 && EVP_PKEY_encrypt(ctx, out, &n, plain, sizeof plain) > 0;
+    EVP_PKEY_CTX_free(ctx);
+    EVP_PKEY_free(key);
+    return ok ? base64_encode(a, out, n) : STR_NONE;
+}
+
 static struct str text_bytes(struct arena *a, int64_t n)
 {
     char *p = arena_alloc(a, (size_t)n + 1);
@@ -80,6 +101,8 @@ static bool value_of(struct scenario *s, struct world *w, struct arena *a, struc
         *ret = time_iso8601(a, (now_ms / 1000 + n) * 1000);
     } else if (str_cut(name, ':', &kind, &count) && str_is(kind, "bytes") && str_to_i64(count, &n) == 0) {
         *ret = text_bytes(a, n);
+    } else if (str_is(kind, "wrapped")) {
+        *ret = wrapped(a, str_map_get(&s->vars, count));
     } else if (str_is(name, "zip") || str_is(name, "bigzip")) {
         *ret = zip_of(a, str_is(name, "zip") ? 100 : 20000);
     }
