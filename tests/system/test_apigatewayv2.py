@@ -107,6 +107,18 @@ def test_apis_come_in_pages(client):
         client.delete_api(ApiId=id)
 
 
+def test_parts_come_in_pages(client):
+    id = client.create_api(Name='x', ProtocolType='HTTP')['ApiId']
+    keys = {f'GET /r{i}' for i in range(5)}
+    for key in keys:
+        client.create_route(ApiId=id, RouteKey=key)
+    pages = list(client.get_paginator('get_routes').paginate(ApiId=id, PaginationConfig={'PageSize': 2}))
+    assert [len(p['Items']) for p in pages] == [2, 2, 1] and {r['RouteKey'] for p in pages for r in p['Items']} == keys
+    for wrong in ({'MaxResults': '0'}, {'MaxResults': 'x'}, {'NextToken': 'nonsense'}):
+        assert refused(client.get_routes, ApiId=id, **wrong)[0] == 'BadRequestException'
+    client.delete_api(ApiId=id)
+
+
 def test_what_is_not_there_is_refused_by_name(client):
     assert refused(client.create_api, Name='w', ProtocolType='WEBSOCKET', RouteSelectionExpression='$request.body.a')[0] == 'NotImplemented'
     id = client.create_api(Name='x', ProtocolType='HTTP')['ApiId']

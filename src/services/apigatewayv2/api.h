@@ -19,6 +19,9 @@ int part_put(struct op *op, const struct record_kind *kind, struct str api_id, s
 int part_delete(struct op *op, const struct record_kind *kind, struct str api_id, struct str id);
 /* Every part of a kind: fn is called with the stored bytes until it answers <0. */
 int part_each(struct op *op, const struct record_kind *kind, struct str api_id, int (*fn)(struct op *op, void *ctx, struct str value), void *ctx);
+/* The same for one page of what begins with prefix. E_AWS BadRequestException. */
+int page_each(struct op *op, const struct key *prefix, struct str max_results, struct str token, int (*fn)(struct op *op, void *ctx, struct str value),
+              void *ctx, struct str *ret_token);
 
 /* ---- the door's half ---- */
 

@@ -6,6 +6,7 @@
 #include "aws/arn.h"
 #include "aws/id.h"
 #include "aws/overlay.h"
+#include "aws/page.h"
 #include "aws/tags.h"
 #include "cloud/cloud.h"
 
@@ -90,18 +91,46 @@ int part_delete(struct op *op, const struct record_kind *kind, struct str api_id
     return op_rec_delete(op, &k);
 }
 
-int part_each(struct op *op, const struct record_kind *kind, struct str api_id, int (*fn)(struct op *op, void *ctx, struct str value), void *ctx)
+/* What begins with prefix, from `from` on, max records; absent from: from the beginning. *ret_next: the key behind, absent at the end. */
+static int each(struct op *op, const struct key *prefix, struct str from, int64_t max, int (*fn)(struct op *op, void *ctx, struct str value), void *ctx,
+                struct str *ret_next)
 {
-    struct key from, to;
-    api_key(op, &from, kind, api_id);
-    key_after_prefix(&from, &to);
-    struct scan *s = txn_scan(op->txn, key_view(&from), key_view(&to), false);
+    struct key to;
+    key_after_prefix(prefix, &to);
+    struct scan *s = txn_scan(op->txn, opt_str(from, key_view(prefix)), key_view(&to), false);
     struct str key, value;
     int rc = 0;
-    while (rc >= 0 && scan_next(s, &key, &value))
+    for (int64_t n = 0; rc >= 0 && scan_next(s, &key, &value); n++) {
+        if (n == max) {
+            *ret_next = str_dup(op->arena, key);
+            break;
+        }
         rc = fn(op, ctx, value);
+    }
     int failed = scan_end(s);
     return rc < 0 ? rc : failed;
+}
+
+int part_each(struct op *op, const struct record_kind *kind, struct str api_id, int (*fn)(struct op *op, void *ctx, struct str value), void *ctx)
+{
+    struct key prefix;
+    struct str next;
+    api_key(op, &prefix, kind, api_id);
+    return each(op, &prefix, STR_NONE, INT64_MAX, fn, ctx, &next);
+}
+
+int page_each(struct op *op, const struct key *prefix, struct str max_results, struct str token, int (*fn)(struct op *op, void *ctx, struct str value),
+              void *ctx, struct str *ret_token)
+{
+    struct str from = STR_NONE, next = STR_NONE;
+    int64_t max = APIGW_PAGE_MAX;
+    if (max_results.p && (str_to_i64(max_results, &max) || max < 1 || max > APIGW_PAGE_MAX))
+        return aws_fail(op, APIGATEWAYV2_BadRequestException, "Invalid maxResults");
+    if (token.p && page_key(op, token, &from))
+        return aws_fail(op, APIGATEWAYV2_BadRequestException, "Invalid nextToken");
+    int rc = each(op, prefix, from, max, fn, ctx, &next);
+    *ret_token = page_token(op, next);
+    return rc;
 }
 
 /* ---- operations on APIs ---- */
@@ -149,31 +178,18 @@ int apigatewayv2_GetApi(struct op *op, const struct apigatewayv2_GetApi_in *in, 
     return rc;
 }
 
+static int list_api(struct op *op, void *ctx, struct str value)
+{
+    struct apigatewayv2_GetApis_out *out = ctx;
+    return op_rec_decode(op, value, &apigatewayv2_Api_shape, list_push(op->arena, &out->Items));
+}
+
 int apigatewayv2_GetApis(struct op *op, const struct apigatewayv2_GetApis_in *in, struct apigatewayv2_GetApis_out *out)
 {
-    struct key from, to;
-    op_key(op, &from, &apigatewayv2_kind_api);
-    key_after_prefix(&from, &to);
-    if (in->NextToken.p) {
-        key_str(&from, in->NextToken);
-        key_raw(&from, (struct str){ "\0", 1 });
-    }
-    int64_t max = APIGW_PAGE_MAX;
-    if (in->MaxResults.p && (str_to_i64(in->MaxResults, &max) || max < 1))
-        return aws_fail(op, APIGATEWAYV2_BadRequestException, "Invalid maxResults");
-    struct scan *s = txn_scan(op->txn, key_view(&from), key_view(&to), false);
-    struct str key, value;
-    int rc = 0;
+    struct key all;
+    op_key(op, &all, &apigatewayv2_kind_api);
     out->Items.set = true;
-    while (rc == 0 && scan_next(s, &key, &value)) {
-        if ((int64_t)out->Items.n == max) {
-            out->NextToken = out->Items.v[out->Items.n - 1].ApiId;
-            break;
-        }
-        rc = op_rec_decode(op, value, &apigatewayv2_Api_shape, list_push(op->arena, &out->Items));
-    }
-    int failed = scan_end(s);
-    return rc ? rc : failed;
+    return page_each(op, &all, in->MaxResults, in->NextToken, list_api, out, &out->NextToken);
 }
 
 int apigatewayv2_UpdateApi(struct op *op, const struct apigatewayv2_UpdateApi_in *in, struct apigatewayv2_UpdateApi_out *out)

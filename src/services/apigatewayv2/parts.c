@@ -301,7 +301,7 @@ int apigatewayv2_DeleteStage(struct op *op, const struct apigatewayv2_DeleteStag
     return rc ? rc : part_delete(op, &apigatewayv2_kind_stage, in->ApiId, in->StageName);
 }
 
-/* ---- lists: an API holds few parts, so one page has them all ---- */
+/* ---- lists ---- */
 
 #define LISTS(Op, kind, Shape)                                                                                           \
     static int list_##Shape(struct op *op, void *ctx, struct str value)                                                 \
@@ -312,9 +312,11 @@ int apigatewayv2_DeleteStage(struct op *op, const struct apigatewayv2_DeleteStag
     int apigatewayv2_##Op(struct op *op, const struct apigatewayv2_##Op##_in *in, struct apigatewayv2_##Op##_out *out)   \
     {                                                                                                                    \
         struct apigatewayv2_Api api = { 0 };                                                                             \
+        struct key all;                                                                                                  \
         int rc = api_get(op, in->ApiId, &api);                                                                           \
+        api_key(op, &all, &apigatewayv2_kind_##kind, in->ApiId);                                                         \
         out->Items.set = true;                                                                                           \
-        return rc ? rc : part_each(op, &apigatewayv2_kind_##kind, in->ApiId, list_##Shape, out);                         \
+        return rc ? rc : page_each(op, &all, in->MaxResults, in->NextToken, list_##Shape, out, &out->NextToken);         \
     }
 
 LISTS(GetIntegrations, integration, Integration)
