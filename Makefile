@@ -63,6 +63,8 @@ sim: ## simulations: SEED=n plays one (STEPS=k cuts it), N=1000 seeds 1 to 1,000
 bench: ## speed, as ratios to nginx's static answer (QUICK=1, PEERS=1, ONLY=GetItem,PutItem)
 	@tools/setup bench
 	@$(MAKE) --no-print-directory all
+	@$(BUILD)/strata runtime install provided.al2023 python3.13
+	@stack/build >/dev/null
 	@bench/run --build $(BUILD) $(if $(QUICK),--quick) $(if $(PEERS),--peers) $(if $(ONLY),--only $(ONLY))
 
 clean: ## remove what was built

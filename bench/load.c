@@ -138,15 +138,13 @@ static void put_random(struct load *l, struct buf *b, int64_t n)
 static bool put_member(struct buf *b, struct str name, struct str answer)
 {
     char wanted[128];
-    int n = snprintf(wanted, sizeof wanted, "\"%.*s\":\"", STR_ARG(name));
+    int n = snprintf(wanted, sizeof wanted, "\"%.*s\"", STR_ARG(name));
     const char *p = answer.n ? memmem(answer.p, answer.n, wanted, (size_t)n) : NULL;
-    if (!p)
+    struct str colon, value, rest;
+    if (!p || !str_cut(str_sub(answer, (size_t)(p + n - answer.p), answer.n), '"', &colon, &rest) || !str_is(str_trim(colon), ":") ||
+        !str_cut(rest, '"', &value, &rest))
         return false;
-    struct str value = str_sub(answer, (size_t)(p + n - answer.p), answer.n);
-    const char *end = memchr(value.p, '"', value.n);
-    if (!end)
-        return false;
-    buf_put(b, value.p, (size_t)(end - value.p));
+    buf_str(b, value);
     return true;
 }
 

@@ -185,9 +185,10 @@ class Strata(Machine):
         return sum(f.stat().st_size for f in self.data.rglob('*') if f.is_file()) / 1e6
 
     def memory_mb(self):
-        """(resident memory of the server, proportional memory of it and the processes it started)."""
+        """(resident memory of the server, its peak so far, proportional memory of it and the processes it started)."""
         kb = lambda pid, file, name: next(int(line.split()[1]) for line in open(f'/proc/{pid}/{file}') if line.startswith(name))
-        return kb(self.process.pid, 'status', 'VmRSS:') / 1024, sum(kb(p, 'smaps_rollup', 'Pss:') for p in process_tree(self.process.pid)) / 1024
+        own = self.process.pid
+        return kb(own, 'status', 'VmRSS:') / 1024, kb(own, 'status', 'VmHWM:') / 1024, sum(kb(p, 'smaps_rollup', 'Pss:') for p in process_tree(own)) / 1024
 
 
 class Load:

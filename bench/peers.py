@@ -8,6 +8,7 @@ import sys
 from machines import HERE, Failed, Machine, free_port, wait_for_port
 
 ITEMS, MESSAGES, QUEUES = 1000, 5000, 4
+SECONDS = 1  # of a round, at least
 
 
 class Peer(Machine):

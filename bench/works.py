@@ -318,6 +318,9 @@ def function(cloud, name, code):
 
 def invoke_plan(cloud, name, code):
     function(cloud, name, code)
+    answer = cloud.client('lambda').invoke(FunctionName=name, Payload=b'{}')['Payload'].read()
+    if b'statusCode' not in answer:  # some emulators answer without running anything
+        raise Failed(f'does not run the function: {answer[:100]}')
     return {'connections': FUNCTION_CONNECTIONS, 'steps': [{'service': 'lambda', 'method': 'POST', 'target': f'/2015-03-31/functions/{name}/invocations',
                                                             'body': '{}', 'headers': {'Content-Type': 'application/json'}}]}
 
