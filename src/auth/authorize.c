@@ -41,6 +41,7 @@ static const char *type_of(enum principal_kind kind)
     case PRINCIPAL_USER: return "User";
     case PRINCIPAL_ROLE: return "AssumedRole";
     case PRINCIPAL_FEDERATED: return "FederatedUser";
+    case PRINCIPAL_VOUCHED: return "WebIdentityUser";
     case PRINCIPAL_SERVICE: return "Service";
     case PRINCIPAL_ANONYMOUS: break;
     }
@@ -59,7 +60,7 @@ static void add_principal(struct op *op, const struct principal *p, struct str_m
         add(op, m, "aws:SourceAccount", p->source_account);
         return;
     }
-    if (p->kind == PRINCIPAL_ANONYMOUS)
+    if (p->kind == PRINCIPAL_ANONYMOUS || p->kind == PRINCIPAL_VOUCHED)
         return;
     add(op, m, "aws:PrincipalArn", p->role_arn.p ? p->role_arn : p->arn);
     add(op, m, "aws:PrincipalAccount", p->account);

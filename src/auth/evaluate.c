@@ -27,12 +27,12 @@ static enum naming named_by(const struct principal *p, const struct policy_princ
     if (str_is(named->type, "Service"))
         return p->kind == PRINCIPAL_SERVICE && (str_eq(named->value, p->name) || str_is(named->value, "*")) ? NAMED_DIRECTLY : NAMED_NOT;
     if (str_is(named->type, "Federated"))
-        return p->kind == PRINCIPAL_FEDERATED && str_eq(named->value, p->arn) ? NAMED_DIRECTLY : NAMED_NOT;
+        return (p->kind == PRINCIPAL_FEDERATED || p->kind == PRINCIPAL_VOUCHED) && str_eq(named->value, p->arn) ? NAMED_DIRECTLY : NAMED_NOT;
     if (!str_is(named->type, "AWS"))
         return NAMED_NOT;
     if (str_is(named->value, "*"))
         return NAMED_DIRECTLY;
-    if (p->kind == PRINCIPAL_SERVICE || p->kind == PRINCIPAL_ANONYMOUS)
+    if (p->kind == PRINCIPAL_SERVICE || p->kind == PRINCIPAL_ANONYMOUS || p->kind == PRINCIPAL_VOUCHED)
         return NAMED_NOT;
     if (str_eq(named->value, p->arn) || str_eq(named->value, p->user_id))
         return NAMED_DIRECTLY;
@@ -162,7 +162,7 @@ struct eval_result evaluate(const struct eval_request *r, const struct eval_poli
         if (v[i].deny)
             return refused(true, (enum eval_source)i);
     enum principal_kind kind = r->principal->kind;
-    if (kind == PRINCIPAL_SERVICE || kind == PRINCIPAL_ANONYMOUS)
+    if (kind == PRINCIPAL_SERVICE || kind == PRINCIPAL_ANONYMOUS || kind == PRINCIPAL_VOUCHED)
         return v[EVAL_RESOURCE].allow ? (struct eval_result){ .allowed = true } : refused(false, EVAL_RESOURCE);
     bool same = !r->resource_account.n || str_eq(r->resource_account, r->principal->account);
     return same ? within_account(r, p, v) : across_accounts(r, p, v);

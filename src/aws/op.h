@@ -23,6 +23,7 @@ enum principal_kind {
     PRINCIPAL_USER,      /* arn:aws:iam::123456789012:user/path/name */
     PRINCIPAL_ROLE,      /* an assumed role: arn:aws:sts::123456789012:assumed-role/name/session */
     PRINCIPAL_FEDERATED, /* arn:aws:sts::123456789012:federated-user/name */
+    PRINCIPAL_VOUCHED,   /* whom an identity provider vouches for, before he has a session: arn is the provider's; only policies that name it count */
     PRINCIPAL_SERVICE,   /* "events.amazonaws.com", calling from inside through cloud_call */
 };
 

@@ -10,6 +10,7 @@
 #include "cli/deploy.h"
 #include "cli/exec.h"
 #include "cli/functions.h"
+#include "cli/oidc.h"
 #include "cli/running.h"
 #include "cli/runtime.h"
 #include "cli/up.h"
@@ -28,6 +29,7 @@ static const struct command commands[] = {
     { "logs", "show or follow a function's log", cli_logs },
     { "invoke", "invoke a function", cli_invoke },
     { "runtime", "install or list the functions' runtimes", cli_runtime },
+    { "oidc", "issue tokens of an identity provider, for local and CI use", cli_oidc },
     { "status", "what runs and what it holds", cli_status },
     { "clock", "show or move strata's clock", cli_clock },
     { "backup", "copy everything while strata runs", cli_backup },

@@ -14,6 +14,7 @@ struct jobs;
 struct envelopes;   /* data keys in memory; cloud/envelope.h */
 struct key_maker;   /* makes RSA pairs; services/kms */
 struct pattern_cache; /* parsed event patterns; services/events */
+struct issuer_keys; /* of identity providers; services/sts */
 struct lambda_host; /* the environments of functions; services/lambda */
 
 struct cloud_config {
@@ -40,6 +41,7 @@ struct cloud {
     struct http *http;         /* for listeners inside sandboxes; NULL in tests */
     struct lambda_host *lambda;
     struct pattern_cache *patterns;
+    struct issuer_keys *issuer_keys;
     struct key_maker *key_maker;
     struct envelopes *envelopes;
     uint8_t seal_key[32];      /* of this data directory: seals page tokens */

@@ -169,19 +169,6 @@ def test_a_deleted_role_ends_its_sessions(strata):
     refused('InvalidClientTokenId', mine.get_caller_identity)
 
 
-def test_web_identity_is_never_accepted_unverified(strata):
-    iam, sts = strata.client('iam'), strata.client('sts')
-    host = fresh('issuer') + '.example.com'
-    part = lambda o: base64.urlsafe_b64encode(json.dumps(o).encode()).decode().rstrip('=')
-    token = f'{part({"alg": "none"})}.{part({"iss": "https://" + host, "sub": "x", "aud": "a"})}.c2ln'
-    _, arn = role_for(strata, {'Federated': f'arn:aws:iam::{ACCOUNT}:oidc-provider/{host}'})
-    ask = lambda t: sts.assume_role_with_web_identity(RoleArn=arn, RoleSessionName='session', WebIdentityToken=t)
-    assert 'No OpenIDConnect provider found' in refused('InvalidIdentityToken', ask, token)
-    iam.create_open_id_connect_provider(Url='https://' + host, ClientIDList=['a'], ThumbprintList=['a' * 40])
-    assert 'cannot be verified' in refused('IDPCommunicationError', ask, token)
-    refused('InvalidIdentityToken', ask, 'not-a-token-at-all')
-
-
 def test_access_key_info(strata):
     _, iam, name = strata.user('sts')
     key = iam.list_access_keys(UserName=name)['AccessKeyMetadata'][0]['AccessKeyId']

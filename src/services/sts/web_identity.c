@@ -1,38 +1,241 @@
-/* AssumeRoleWithWebIdentity: the provider must be registered. The keys of issuers are not fetched, so no token can be verified, and none is accepted. */
-#include "services/sts/common.h"
-
+/* AssumeRoleWithWebIdentity: a token of a registered OpenID Connect provider stands for keys.
+ * https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRoleWithWebIdentity.html
+ *
+ * In this order: the token parses; its issuer is a provider of the role's account; it is for one of the provider's clients; it is signed by a key of
+ * the issuer (or of the local issuer, auth/local_issuer.h); it is not expired; the role's trust policy lets the provider, with these claims, assume it. */
 #include <cjson/cJSON.h>
 
+#include "auth/auth.h"
+#include "auth/jwt.h"
+#include "auth/local_issuer.h"
+#include "aws/arn.h"
 #include "aws/error.h"
-#include "base/code.h"
+#include "cloud/cloud.h"
+#include "services/sts/common.h"
+#include "services/sts/issuer_keys.h"
 
-/* The issuer that the token claims, without https://; absent when it is no JWT. */
-static struct str issuer_of(struct op *op, struct str token)
+enum { KEYS_MS = 60 * 60 * 1000, NEWER_KEYS_MS = 10 * 1000, DURATION_S = 3600, SKEW_S = 300 };
+
+static const char github[] = "token.actions.githubusercontent.com";
+static const char tags_claim[] = "https://aws.amazon.com/tags", source_claim[] = "https://aws.amazon.com/source_identity";
+
+struct web_identity {
+    struct jwt token;
+    struct iam_rec_Provider provider;
+    struct str account, provider_arn; /* of the role and the provider */
+    struct str subject, audience;
+    struct session_request session;
+};
+
+static int invalid(struct op *op, const char *words) { return aws_fail(op, STS_InvalidIdentityTokenException, "%s", words); }
+
+static int not_authorized(struct op *op) { return aws_fail(op, STS_AccessDenied, "Not authorized to perform sts:AssumeRoleWithWebIdentity"); }
+
+/* ---- who says so ---- */
+
+static int find_provider(struct op *op, struct web_identity *w)
 {
-    struct str header, payload, signature, json, issuer = STR_NONE;
-    if (!str_cut(token, '.', &header, &payload) || !str_cut(payload, '.', &payload, &signature) || base64url_decode(op->arena, payload, &json))
-        return issuer;
-    cJSON *claims = cJSON_ParseWithLength(json.p, json.n);
-    const char *iss = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(claims, "iss"));
-    issuer = str_dup(op->arena, str_c(iss));
-    cJSON_Delete(claims);
-    return str_starts(issuer, STR("https://")) ? str_sub(issuer, 8, issuer.n) : issuer;
+    struct str issuer = jwt_text(&w->token, "iss");
+    struct key k;
+    if (!issuer.n)
+        return invalid(op, "Missing a required claim: iss");
+    struct str host = str_starts(issuer, STR("https://")) ? str_sub(issuer, 8, issuer.n) : issuer;
+    directory_key(op, &k, w->account, &iam_kind_oidc, host);
+    int rc = op_rec_get(op, &k, &iam_rec_Provider_shape, &w->provider);
+    if (rc == E_NOT_FOUND)
+        return aws_fail(op, STS_InvalidIdentityTokenException, "No OpenIDConnect provider found in your account for %.*s", STR_ARG(issuer));
+    w->provider_arn = directory_arn(op, w->account, "oidc-provider", STR("/"), host);
+    return rc;
+}
+
+/* The token must be for one of the provider's clients. With azp (who asked the issuer for it), that is the audience, and aud is aws's oaud. */
+static int check_claims(struct op *op, struct web_identity *w)
+{
+    struct str_list audiences = jwt_texts(op->arena, &w->token, "aud");
+    struct str party = jwt_text(&w->token, "azp");
+    w->subject = jwt_text(&w->token, "sub");
+    if (!w->subject.n)
+        return invalid(op, "Missing a required claim: sub");
+    if (!audiences.n)
+        return invalid(op, "Missing a required claim: aud");
+    if (party.n) {
+        audiences = (struct str_list){ 0 };
+        str_list_add(op->arena, &audiences, party);
+    }
+    for (uint32_t i = 0; i < audiences.n && !w->audience.p; i++)
+        if (str_list_has(&w->provider.ClientIds, audiences.v[i]))
+            w->audience = audiences.v[i];
+    return w->audience.p ? 0 : invalid(op, "Incorrect token audience");
+}
+
+static int check_times(struct op *op, const struct web_identity *w)
+{
+    int64_t now_s = op_now_ms(op) / 1000, expires_s, issued_s, begins_s;
+    if (!jwt_seconds(&w->token, "exp", &expires_s))
+        return invalid(op, "Missing a required claim: exp");
+    if (!jwt_seconds(&w->token, "iat", &issued_s))
+        return invalid(op, "Missing a required claim: iat");
+    if (now_s >= expires_s)
+        return aws_fail(op, STS_ExpiredTokenException, "Token expired: current date/time %lld must be before the expiration date/time %lld", (long long)now_s,
+                        (long long)expires_s);
+    if (issued_s > now_s + SKEW_S)
+        return invalid(op, "Token was issued in the future");
+    if (jwt_seconds(&w->token, "nbf", &begins_s) && begins_s > now_s + SKEW_S)
+        return invalid(op, "Token is not valid yet");
+    return 0;
+}
+
+static int check_signature(struct op *op, const struct web_identity *w)
+{
+    const char *data_dir = op->cloud->config.data_dir;
+    struct str jwks;
+    if (data_dir && local_issuer_jwks(op->arena, data_dir, &jwks) == 0 && jwt_verify(op->arena, &w->token, jwks) == 0)
+        return 0;
+    int rc = issuer_keys(op, &w->provider, KEYS_MS, &jwks);
+    if (rc == 0)
+        rc = jwt_verify(op->arena, &w->token, jwks);
+    if (rc == E_NOT_FOUND) { /* a key that the issuer has begun to use since */
+        rc = issuer_keys(op, &w->provider, NEWER_KEYS_MS, &jwks);
+        if (rc == 0)
+            rc = jwt_verify(op->arena, &w->token, jwks);
+    }
+    switch (rc) {
+    case 0:
+    case E_PARKED: return rc;
+    case E_DENIED: return invalid(op, "The token's signature is invalid");
+    case E_UNSUPPORTED: return invalid(op, "The token's signing algorithm is not supported: it must be one of RS256, RS384, RS512, ES256, ES384, ES512");
+    default:
+        return invalid(op, "Couldn't retrieve verification key from your identity provider,  please reference AssumeRoleWithWebIdentity documentation for requirements");
+    }
+}
+
+/* ---- what the trust policy says ---- */
+
+/* GitHub's claims that AWS makes condition keys of, beside aud, sub and amr:
+ * https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_iam-condition-keys.html#condition-keys-wif */
+static const char *const github_claims[] = { "actor", "actor_id", "enterprise_id", "environment", "job_workflow_ref", "ref", "repository", "repository_id",
+                                             "repository_owner", "repository_owner_id", "repository_visibility", "run_id", "workflow", NULL };
+
+static void add_claim(struct op *op, const struct web_identity *w, struct authz *a, struct authz_item *item, const char *name, struct str value)
+{
+    authz_context(a, item, str_printf(op->arena, "%.*s:%s", STR_ARG(w->provider.Url), name).p, value);
+}
+
+static void add_item(struct op *op, const struct web_identity *w, struct authz *a, const char *action, struct str trust)
+{
+    struct authz_item *item = authz_add(a, action, w->session.role_arn);
+    struct str_list methods = jwt_texts(op->arena, &w->token, "amr");
+    struct str joined = STR_NONE;
+    item->resource_policy = trust;
+    item->resource_policy_decides = true;
+    for list_each(m, &methods)
+        joined = joined.p ? str_cat(op->arena, joined, STR("\x1f"), *m) : *m;
+    add_claim(op, w, a, item, "aud", w->audience);
+    add_claim(op, w, a, item, "sub", w->subject);
+    add_claim(op, w, a, item, "amr", joined);
+    if (jwt_text(&w->token, "azp").n)
+        add_claim(op, w, a, item, "oaud", jwt_text(&w->token, "aud"));
+    for (int i = 0; str_is(w->provider.Url, github) && github_claims[i]; i++)
+        add_claim(op, w, a, item, github_claims[i], jwt_text(&w->token, github_claims[i]));
+    authz_context(a, item, "aws:FederatedProvider", w->provider_arn);
+    authz_context(a, item, "sts:RoleSessionName", w->session.session_name);
+    authz_context(a, item, "sts:SourceIdentity", w->session.source_identity);
+    struct str keys = STR_NONE;
+    for list_each(t, &w->session.tags) {
+        authz_context(a, item, str_printf(op->arena, "aws:RequestTag/%.*s", STR_ARG(t->key)).p, t->value);
+        keys = keys.p ? str_cat(op->arena, keys, STR("\x1f"), t->key) : t->key;
+    }
+    authz_context(a, item, "aws:TagKeys", keys);
+}
+
+static int check_trust(struct op *op, const struct web_identity *w, struct str trust)
+{
+    struct principal vouched = { .kind = PRINCIPAL_VOUCHED, .account = w->account, .arn = w->provider_arn, .name = w->subject };
+    const struct principal *caller = op->caller;
+    struct authz a = { .op = op };
+    add_item(op, w, &a, "sts:AssumeRoleWithWebIdentity", trust);
+    if (w->session.tags.n)
+        add_item(op, w, &a, "sts:TagSession", trust);
+    if (w->session.source_identity.p)
+        add_item(op, w, &a, "sts:SetSourceIdentity", trust);
+    op->caller = &vouched;
+    int rc = auth_authorize(op, &a);
+    op->caller = caller;
+    return rc == E_AWS ? not_authorized(op) : rc;
+}
+
+/* ---- what the session gets from the token ---- */
+
+/* "https://aws.amazon.com/tags": {"principal_tags": {"k": ["v"]}, "transitive_tag_keys": ["k"]} */
+static int take_tags(struct op *op, struct web_identity *w)
+{
+    const cJSON *all = cJSON_GetObjectItemCaseSensitive(w->token.claims, tags_claim), *e;
+    cJSON_ArrayForEach(e, cJSON_GetObjectItemCaseSensitive(all, "principal_tags"))
+    {
+        const char *value = cJSON_IsArray(e) && cJSON_GetArraySize(e) == 1 ? cJSON_GetStringValue(e->child) : cJSON_GetStringValue(e);
+        if (!value)
+            return invalid(op, "The principal_tags of the token must each have one value");
+        str_map_put(op->arena, &w->session.tags, str_c(e->string), str_c(value));
+    }
+    cJSON_ArrayForEach(e, cJSON_GetObjectItemCaseSensitive(all, "transitive_tag_keys"))
+        if (cJSON_IsString(e) && str_map_get(&w->session.tags, str_c(e->valuestring)).p)
+            str_list_add(op->arena, &w->session.transitive_keys, str_c(e->valuestring));
+    w->session.source_identity = jwt_text(&w->token, source_claim);
+    return 0;
+}
+
+static int answer(struct op *op, const struct web_identity *w, const struct session_credentials *c, struct sts_AssumeRoleWithWebIdentity_out *out)
+{
+    sts_credentials_out(op, c, &out->Credentials);
+    out->AssumedRoleUser = arena_one(op->arena, struct sts_AssumedRoleUser);
+    out->AssumedRoleUser->AssumedRoleId = c->principal.user_id;
+    out->AssumedRoleUser->Arn = c->principal.arn;
+    out->SubjectFromWebIdentityToken = w->subject;
+    out->Audience = w->audience;
+    out->Provider = w->provider_arn;
+    out->SourceIdentity = w->session.source_identity;
+    return 0;
+}
+
+static int read_token(struct op *op, struct web_identity *w, struct str token)
+{
+    int rc = jwt_read(op->arena, token, &w->token) ? invalid(op, "The ID Token provided is not a valid JWT. (You may see this error if you sent an Access Token)") : 0;
+    if (rc == 0)
+        rc = find_provider(op, w);
+    if (rc == 0)
+        rc = check_claims(op, w);
+    if (rc == 0)
+        rc = check_signature(op, w);
+    if (rc == 0)
+        rc = check_times(op, w);
+    return rc ? rc : take_tags(op, w);
 }
 
 int sts_AssumeRoleWithWebIdentity(struct op *op, const struct sts_AssumeRoleWithWebIdentity_in *in, struct sts_AssumeRoleWithWebIdentity_out *out)
 {
     struct iam_rec_Role role;
-    struct str issuer = issuer_of(op, in->WebIdentityToken), rest = in->RoleArn, account = STR("");
-    struct key k;
-    if (!issuer.p)
-        return aws_fail(op, STS_InvalidIdentityTokenException, "The ID Token provided is not a valid JWT. (You may see this error if you sent an Access Token)");
-    for (int i = 0; i < 5; i++)
-        str_cut(rest, ':', &account, &rest);
-    directory_key(op, &k, account, &iam_kind_oidc, issuer);
-    if (!op_rec_has(op, &k))
-        return aws_fail(op, STS_InvalidIdentityTokenException, "No OpenIDConnect provider found in your account for https://%.*s", STR_ARG(issuer));
+    struct session_credentials c;
+    struct arn arn;
+    struct web_identity *w = arena_one(op->arena, struct web_identity);
+    w->session = (struct session_request){ .role_arn = in->RoleArn, .session_name = in->RoleSessionName, .duration_s = opt_i64(in->DurationSeconds, DURATION_S) };
+    if (in->ProviderId.p) /* OAuth 2.0 access tokens of Amazon, Facebook and Google */
+        return aws_unsupported(op, "ProviderId");
+    if (in->MinimumSessionTokenSize.set)
+        return aws_unsupported(op, "MinimumSessionTokenSize");
+    if (arn_parse(in->RoleArn, &arn))
+        return aws_fail(op, STS_ValidationError, "%.*s is invalid", STR_ARG(in->RoleArn));
+    w->account = arn.account;
+    int rc = read_token(op, w, in->WebIdentityToken);
+    if (rc)
+        return rc;
     if (directory_role_by_arn(op, in->RoleArn, &role))
-        return aws_fail(op, STS_AccessDenied, "Not authorized to perform sts:AssumeRoleWithWebIdentity");
-    return aws_fail(op, STS_IDPCommunicationErrorException,
-                    "The signature of the web identity token cannot be verified: strata does not fetch the keys of https://%.*s", STR_ARG(issuer));
+        return not_authorized(op);
+    rc = check_trust(op, w, role.Trust);
+    if (rc == 0 && w->session.duration_s > opt_i64(role.MaxSessionS, DURATION_S))
+        rc = aws_fail(op, STS_ValidationError, "The requested DurationSeconds exceeds the MaxSessionDuration set for this role.");
+    if (rc == 0)
+        rc = sts_session_policies(op, in->Policy, &in->PolicyArns, &w->session.policies, &w->session.policy_arns, &out->PackedPolicySize);
+    if (rc == 0)
+        rc = auth_make_session(op, &role, &w->session, &c);
+    return rc ? rc : answer(op, w, &c, out);
 }
