@@ -154,7 +154,7 @@ static int attach_stream(struct request *r)
     }
     if (str_is(r->x->method, "HEAD"))
         return 0;
-    int fd = blob_open(op->cloud->blobs, b->id);
+    int fd = blob_open(op->cloud->blobs, b->id, b->offset + b->bytes);
     if (fd < 0)
         return fd;
     r->answer.fd = fd;

@@ -311,13 +311,19 @@ void blob_abort(struct blob_writer *w)
 
 /* ---- what is there ---- */
 
-int blob_open(struct blobs *b, struct str id)
+int blob_open(struct blobs *b, struct str id, int64_t bytes)
 {
     struct place place;
+    struct stat st;
     if (!place_of(id, &place))
         return E_NOT_FOUND;
     int fd = openat(b->dir_fd, place.path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-    return fd < 0 ? file_error() : fd;
+    if (fd < 0)
+        return file_error();
+    int rc = fstat(fd, &st) < 0 ? file_error() : st.st_size < bytes ? E_CORRUPT : 0;
+    if (rc < 0)
+        close(fd);
+    return rc < 0 ? rc : fd;
 }
 
 static int file_read(int fd, char *p, size_t n, int64_t offset)
@@ -349,7 +355,7 @@ int blob_read(struct blobs *b, struct arena *a, const struct blob *blob, size_t 
         *ret = str_dup(a, (struct str){ blob->data.p ? blob->data.p + blob->offset : "", (size_t)blob->bytes });
         return 0;
     }
-    int fd = blob_open(b, blob->id);
+    int fd = blob_open(b, blob->id, blob->offset + blob->bytes);
     if (fd < 0)
         return fd;
     char *p = arena_alloc(a, (size_t)blob->bytes + 1);

@@ -46,7 +46,8 @@ int blob_write(struct blob_writer *w, const void *p, size_t n); /* E_NO_SPACE, E
 int blob_finish(struct blob_writer *w, struct arena *a, struct blob *ret);
 void blob_abort(struct blob_writer *w); /* NULL-safe */
 
-int blob_open(struct blobs *b, struct str id);       /* a file descriptor, O_CLOEXEC, or E_NOT_FOUND, E_IO */
+/* A file descriptor, O_CLOEXEC, of a file that has at least so many bytes. E_NOT_FOUND, E_CORRUPT (it is shorter), E_IO. */
+int blob_open(struct blobs *b, struct str id, int64_t bytes);
 int blob_read(struct blobs *b, struct arena *a, const struct blob *blob, size_t max_bytes, struct str *ret); /* whole, into memory */
 /* Another name for the same body (a hard link, durably): bodies never change. ret_id in the arena. E_NOT_FOUND, E_IO, E_NO_SPACE. */
 int blob_link(struct blobs *b, struct arena *a, struct str id, struct str *ret_id);

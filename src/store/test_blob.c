@@ -192,7 +192,7 @@ TEST(files_are_opened_found_and_removed_by_id)
     setup(&f);
     static char body[BLOB_INLINE_BYTES * 2];
     struct blob b = receive(&f, 0, body, sizeof body, sizeof body);
-    int fd = blob_open(f.b, b.id);
+    int fd = blob_open(f.b, b.id, 0);
     assert_true(fd >= 0);
     assert_true(fcntl(fd, F_GETFD) & FD_CLOEXEC);
     struct stat st;
@@ -202,10 +202,26 @@ TEST(files_are_opened_found_and_removed_by_id)
     close(fd);
     assert_int_equal(access(blob_path(f.b, f.a, b.id).p, R_OK), 0);
     blob_remove(f.b, b.id);
-    assert_int_equal(blob_open(f.b, b.id), E_NOT_FOUND);
+    assert_int_equal(blob_open(f.b, b.id, 0), E_NOT_FOUND);
     struct str whole;
     assert_int_equal(blob_read(f.b, f.a, &b, sizeof body, &whole), E_NOT_FOUND);
     blob_remove(f.b, b.id);
+    teardown(&f);
+}
+
+TEST(a_file_that_is_too_short_is_not_handed_out)
+{
+    struct fixture f;
+    setup(&f);
+    static char body[BLOB_INLINE_BYTES * 2];
+    struct blob b = receive(&f, 0, body, sizeof body, sizeof body);
+    assert_int_equal(truncate(blob_path(f.b, f.a, b.id).p, sizeof body - 1), 0);
+    assert_int_equal(blob_open(f.b, b.id, sizeof body), E_CORRUPT);
+    int fd = blob_open(f.b, b.id, sizeof body - 1);
+    assert_true(fd >= 0);
+    close(fd);
+    struct str whole;
+    assert_int_equal(blob_read(f.b, f.a, &b, sizeof body, &whole), E_CORRUPT);
     teardown(&f);
 }
 
@@ -221,11 +237,11 @@ TEST(an_id_is_no_path)
                                        "../../../../../../../etc/passwd00", "..000000000000000000000/../victim",
                                        "0123456789abcdef0123456789abcdef0" };
     for (size_t i = 0; i < sizeof ids / sizeof *ids; i++) {
-        assert_int_equal(blob_open(f.b, str_c(ids[i])), E_NOT_FOUND);
+        assert_int_equal(blob_open(f.b, str_c(ids[i]), 0), E_NOT_FOUND);
         assert_false(str_set(blob_path(f.b, f.a, str_c(ids[i]))));
         blob_remove(f.b, str_c(ids[i]));
     }
-    assert_int_equal(blob_open(f.b, STR_NONE), E_NOT_FOUND);
+    assert_int_equal(blob_open(f.b, STR_NONE, 0), E_NOT_FOUND);
     assert_int_equal(access(outside, F_OK), 0);
     teardown(&f);
 }
@@ -271,7 +287,7 @@ TEST(the_sweep_removes_what_no_record_names)
     assert_int_equal(files_in(f.dir), 2);
     assert_int_equal(blobs_sweep(f.b, is_this, &used.id), 0);
     blob_abort(w);
-    int fd = blob_open(f.b, used.id);
+    int fd = blob_open(f.b, used.id, 0);
     assert_true(fd >= 0);
     close(fd);
     teardown(&f);

@@ -76,7 +76,7 @@ static int append(struct op *op, struct blob_writer *w, const struct s3_rec_Part
 {
     if (!p->BlobId.p)
         return blob_write(w, p->Data.p, p->Data.n);
-    int fd = blob_open(op_blobs(op), p->BlobId);
+    int fd = blob_open(op_blobs(op), p->BlobId, p->Size.v);
     if (fd < 0)
         return fd;
     char *chunk = arena_alloc(op->arena, COPY_BYTES);
