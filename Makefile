@@ -4,7 +4,7 @@ PY := .venv/bin/python3
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
 .DEFAULT_GOAL := all
-.PHONY: help all up down test check asan faults tsan sim bench coverage clean
+.PHONY: help all up down test check asan faults tsan sim crash bench coverage clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -59,6 +59,11 @@ sim: ## simulations: SEED=n plays one (STEPS=k cuts it), N=1000 seeds 1 to 1,000
 	@[ -f $(BUILD)/build.ninja ] || meson setup $(BUILD) >/dev/null
 	@ninja -C $(BUILD) --quiet tests/sim/sim
 	@$(BUILD)/tests/sim/sim $(if $(SEED),--seed $(SEED) --steps $(or $(STEPS),0),--seeds $(or $(N),1000))
+
+crash: ## clients, kills and power cuts, and nothing acknowledged may be lost: N=500 kills (and N/20 cuts), SEED=n replays
+	@tools/setup test
+	@$(MAKE) --no-print-directory all
+	@$(PY) tests/fault/crash/crash.py --kills $(or $(N),500) --cuts $$(( ($(or $(N),500) + 19) / 20 )) $(if $(SEED),--seed $(SEED))
 
 bench: ## speed, as ratios to nginx's static answer (QUICK=1, PEERS=1, ONLY=GetItem,PutItem)
 	@tools/setup bench

@@ -31,14 +31,20 @@ class Strata:
     def __init__(self, data, listen='127.0.0.1:0', *arguments):
         self.data, self.listen, self.arguments = pathlib.Path(data), listen, arguments
         self.process = None
+        self.log_path = self.data.with_name(self.data.name + '.log')
         self.as_user = {}  # Popen's user, group, extra_groups
         self.more_environment = {}
 
-    def start(self):
-        self.log = open(self.data.with_name(self.data.name + '.log'), 'a')
+    def launch(self):
+        """Returns at once, whatever becomes of it."""
+        self.log = open(self.log_path, 'a')
         (self.data / 'endpoint').unlink(missing_ok=True)
         self.process = subprocess.Popen([PROGRAM, 'serve', '--data', self.data, '--listen', self.listen, *self.arguments],
                                         stdout=subprocess.PIPE, stderr=self.log, env={**os.environ, **self.more_environment}, **self.as_user)
+        return self
+
+    def start(self):
+        self.launch()
         end = time.monotonic() + READY_SECONDS
         text = b''
         while b'Ready.\n' not in text:
@@ -69,7 +75,7 @@ class Strata:
         self.log.close()
 
     def log_text(self):
-        return pathlib.Path(self.log.name).read_text(errors='replace')
+        return self.log_path.read_text(errors='replace')
 
     def environment(self, **more):
         """For programs that are to use this strata."""
