@@ -7,10 +7,12 @@ from running import Strata
 
 @pytest.fixture(scope='session')
 def strata(tmp_path_factory):
-    """One for all tests of a session: use names of your own."""
+    """One for all tests of a session: use names of your own. What they leave behind is checked at the end, while it is served and afterwards."""
     running = Strata(tmp_path_factory.mktemp('strata') / 'data').start()
     yield running
+    running.check()
     assert running.stop() == 0
+    running.check()
 
 
 @pytest.fixture

@@ -87,6 +87,12 @@ class Strata:
         """`strata ARGUMENTS` against this one; returns the finished process."""
         return subprocess.run([PROGRAM, *arguments], env=self.environment(**more), capture_output=True, text=True, timeout=timeout)
 
+    def check(self):
+        """Everything that it holds is sound, says `strata check`; returns what else it says."""
+        done = self.command('check', '--data', str(self.data))
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
     def client(self, service, region='us-east-1', key='test', secret='test', token=None, **config):
         return boto3.client(service, region_name=region, endpoint_url=self.url, aws_access_key_id=key, aws_secret_access_key=secret,
                             aws_session_token=token, config=Config(retries={'total_max_attempts': 1}, **config))

@@ -51,6 +51,8 @@ def header(room, model):
         if row.action == 'custom':
             out.append(f'int {n}_authorize_{row.name}(struct op *op, const struct {n}_{row.name}_in *in, struct authz *a);')
     out += _resource_prototypes(room, model)
+    for check in dict.fromkeys(kind.check for kind in room.kinds if kind.check):
+        out.append(f'void {room.name}_check_{c_member(check)}(struct op *op, struct check *c);')
     if room.resource_policy:
         out.append(f'int {room.resource_policy}(struct op *op, struct str arn, struct str *ret_policy, struct str *ret_account);')
     if room.resource_tags:
@@ -162,7 +164,8 @@ def _kinds(room, model):
     out = []
     for kind in room.kinds:
         shape = f'&{room.name}_{model.kind_shapes[kind.symbol]}_shape' if kind.record else 'NULL'
-        out.append(f'const struct record_kind {kind_symbol(room, kind)} = {{ {string(room.name)}, {string(kind.name)}, {kind.scope}, {shape} }};')
+        check = f'{room.name}_check_{c_member(kind.check)}' if kind.check else 'NULL'
+        out.append(f'const struct record_kind {kind_symbol(room, kind)} = {{ {string(room.name)}, {string(kind.name)}, {kind.scope}, {shape}, {check} }};')
     listed = ''.join(f'&{kind_symbol(room, kind)}, ' for kind in room.kinds)
     return out + [f'static const struct record_kind *const kinds[] = {{ {listed}NULL }};\n']
 

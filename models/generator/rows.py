@@ -87,14 +87,17 @@ class ErrorRow:
 
 
 class Kind:
-    """`kind name Record|- [world|account]`: what lies under the keys of that name; `kind symbol=name ...` where one name has two scopes."""
+    """`kind name Record|- [world|account] [check[=name]]`: what lies under the keys of that name; `kind symbol=name ...` where one name has two scopes."""
 
     SCOPES = {'world': 'SCOPE_WORLD', 'account': 'SCOPE_ACCOUNT', 'region': 'SCOPE_REGION'}
 
     def __init__(self, where, words):
-        if len(words) not in (2, 3) or words[-1] not in self.SCOPES and len(words) == 3:
-            raise Problem(f'{where}: a kind is `kind name Record|- [account|world]`')
         self.symbol, _, name = words[0].partition('=')
+        self.check = None
+        if len(words) > 2 and words[-1].split('=')[0] == 'check':
+            self.check = words.pop().partition('=')[2] or self.symbol
+        if len(words) not in (2, 3) or words[-1] not in self.SCOPES and len(words) == 3:
+            raise Problem(f'{where}: a kind is `kind name Record|- [account|world] [check[=name]]`')
         self.where, self.name, self.record = where, name or self.symbol, None if words[1] == '-' else words[1]
         self.scope = self.SCOPES[words[2] if len(words) == 3 else 'region']
 

@@ -125,5 +125,6 @@ int op_blob_drop(struct op *op, struct str id);
 /* Behind the blob_finish or blob_link of a handler: the file goes again when this run fails. When its commit fails the file stays, for the record may
  * be there after the next start; else the sweep takes it. */
 void op_blob_made(struct op *op, struct str id);
+bool op_blob_is_kept(struct op *op, struct str id); /* in doubt it is */
 
 #endif

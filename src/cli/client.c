@@ -151,3 +151,37 @@ struct str client_problem(struct client *c, const struct client_reply *r)
     cJSON_Delete(tree);
     return words;
 }
+
+int client_ask(struct client *c, const char *method, const char *path, struct str body, int patience_s, cJSON **ret, struct str *ret_text)
+{
+    struct client_call call = { .method = method, .path = str_c(path), .body = body, .patience_s = patience_s };
+    struct client_reply r;
+    int rc = client_send(c, &call, &r);
+    if (rc)
+        return rc;
+    if (r.status != 200) {
+        fprintf(stderr, "strata: %.*s\n", STR_ARG(client_problem(c, &r)));
+        return E_INVALID;
+    }
+    cJSON *tree = cJSON_ParseWithLength(r.body.p, r.body.n);
+    if (cJSON_IsObject(tree)) {
+        *ret = tree;
+        *ret_text = r.body;
+        return 0;
+    }
+    fprintf(stderr, "strata: %s does not answer as strata does\n", c->endpoint);
+    cJSON_Delete(tree);
+    return E_INVALID;
+}
+
+int64_t json_number(const cJSON *tree, const char *name)
+{
+    const cJSON *n = cJSON_GetObjectItemCaseSensitive(tree, name);
+    return cJSON_IsNumber(n) ? (int64_t)n->valuedouble : 0;
+}
+
+const char *json_text(const cJSON *tree, const char *name)
+{
+    const cJSON *s = cJSON_GetObjectItemCaseSensitive(tree, name);
+    return cJSON_IsString(s) ? s->valuestring : "";
+}

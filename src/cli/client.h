@@ -6,6 +6,8 @@
 
 #include "base/list.h"
 
+struct cJSON;
+
 struct client {
     struct arena *arena;
     const char *data_dir, *endpoint; /* http://HOST:PORT */
@@ -32,8 +34,14 @@ struct client_reply {
 int client_open(struct client *c, struct arena *a, const char *data_dir);
 /* 0 with any status; E_CLOSED, E_LIMIT, E_INVALID, and a line on stderr. */
 int client_send(struct client *c, const struct client_call *call, struct client_reply *ret);
+/* Asks strata's own pages. 0 and the answer, a JSON object to be deleted, and its text; <0, and a line on stderr: also for any status but 200. */
+int client_ask(struct client *c, const char *method, const char *path, struct str body, int patience_s, struct cJSON **ret, struct str *ret_text);
 struct str client_header(const struct client_reply *r, const char *name); /* absent when missing */
 /* The `message` of an error, or the body itself. */
 struct str client_problem(struct client *c, const struct client_reply *r);
+
+/* A member of a JSON object: 0, "" when it is not there. */
+int64_t json_number(const struct cJSON *tree, const char *name);
+const char *json_text(const struct cJSON *tree, const char *name);
 
 #endif

@@ -7,6 +7,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "cli/check.h"
 #include "cli/deploy.h"
 #include "cli/exec.h"
 #include "cli/functions.h"
@@ -33,6 +34,7 @@ static const struct command commands[] = {
     { "status", "what runs and what it holds", cli_status },
     { "clock", "show or move strata's clock", cli_clock },
     { "backup", "copy everything while strata runs", cli_backup },
+    { "check", "look at everything that is kept, and tell what is wrong", cli_check },
     { "version", "print the version", cli_version },
     { "help", "this list; `help COMMAND` is the command's manual, `help --man` a man page", cli_help },
 };

@@ -44,36 +44,6 @@ static int parse(struct ask *k, int argc, char **argv, const char *usage)
     return -1;
 }
 
-/* 0 and the answer, which is a JSON object; 1 when it is not, and said. */
-static int ask(struct ask *k, const char *method, const char *path, struct str body, int patience_s, struct client_reply *r, cJSON **ret)
-{
-    struct client_call call = { .method = method, .path = str_c(path), .body = body, .patience_s = patience_s };
-    if (client_send(&k->client, &call, r))
-        return 1;
-    if (r->status != 200) {
-        fprintf(stderr, "strata: %.*s\n", STR_ARG(client_problem(&k->client, r)));
-        return 1;
-    }
-    *ret = cJSON_ParseWithLength(r->body.p, r->body.n);
-    if (cJSON_IsObject(*ret))
-        return 0;
-    fprintf(stderr, "strata: %s does not answer as strata does\n", k->client.endpoint);
-    cJSON_Delete(*ret);
-    return 1;
-}
-
-static int64_t number(const cJSON *tree, const char *name)
-{
-    const cJSON *n = cJSON_GetObjectItemCaseSensitive(tree, name);
-    return cJSON_IsNumber(n) ? (int64_t)n->valuedouble : 0;
-}
-
-static const char *text(const cJSON *tree, const char *name)
-{
-    const cJSON *s = cJSON_GetObjectItemCaseSensitive(tree, name);
-    return cJSON_IsString(s) ? s->valuestring : "";
-}
-
 /* ---- status ---- */
 
 static void print_records(const cJSON *records)
@@ -86,11 +56,11 @@ static void print_records(const cJSON *records)
     const char *where = "";
     cJSON_ArrayForEach(r, records)
     {
-        const char *account = text(r, "account"), *region = text(r, "region");
+        const char *account = json_text(r, "account"), *region = json_text(r, "region");
         if (strcmp(where, region) != 0 || r == records->child)
             printf("holds     in account %s, %s:\n", account, *region ? region : "all regions");
         where = region;
-        printf("            %-16s %-24s %8lld%s\n", text(r, "service"), text(r, "kind"), (long long)number(r, "count"),
+        printf("            %-16s %-24s %8lld%s\n", json_text(r, "service"), json_text(r, "kind"), (long long)json_number(r, "count"),
                cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(r, "more")) ? "+" : "");
     }
 }
@@ -98,17 +68,17 @@ static void print_records(const cJSON *records)
 static void print_status(struct ask *k, const cJSON *t)
 {
     struct arena *a = k->client.arena;
-    printf("strata    %s on %s, process %lld, up %.*s\n", text(t, "version"), k->client.endpoint, (long long)number(t, "pid"),
-           STR_ARG(duration_text(a, number(t, "uptime_ms"))));
-    printf("data      %s, %.1f MB\n", text(t, "data_dir"), (double)number(t, "store_bytes") / 1e6);
-    printf("memory    %.1f MB\n", (double)number(t, "memory_kib") / 1024);
-    printf("requests  %lld; %lld writes in %lld commits; %lld waiting\n", (long long)number(t, "requests"), (long long)number(t, "writes"),
-           (long long)number(t, "commits"), (long long)number(t, "parked"));
-    printf("writer    %s\n", text(t, "writer"));
-    if (number(t, "clock_offset_ms"))
-        printf("clock     moved by %.*s\n", STR_ARG(duration_text(a, number(t, "clock_offset_ms"))));
-    if (*text(t, "weaker"))
-        printf("functions %s\n", text(t, "weaker"));
+    printf("strata    %s on %s, process %lld, up %.*s\n", json_text(t, "version"), k->client.endpoint, (long long)json_number(t, "pid"),
+           STR_ARG(duration_text(a, json_number(t, "uptime_ms"))));
+    printf("data      %s, %.1f MB\n", json_text(t, "data_dir"), (double)json_number(t, "store_bytes") / 1e6);
+    printf("memory    %.1f MB\n", (double)json_number(t, "memory_kib") / 1024);
+    printf("requests  %lld; %lld writes in %lld commits; %lld waiting\n", (long long)json_number(t, "requests"), (long long)json_number(t, "writes"),
+           (long long)json_number(t, "commits"), (long long)json_number(t, "parked"));
+    printf("writer    %s\n", json_text(t, "writer"));
+    if (json_number(t, "clock_offset_ms"))
+        printf("clock     moved by %.*s\n", STR_ARG(duration_text(a, json_number(t, "clock_offset_ms"))));
+    if (*json_text(t, "weaker"))
+        printf("functions %s\n", json_text(t, "weaker"));
     print_records(cJSON_GetObjectItemCaseSensitive(t, "records"));
 }
 
@@ -123,12 +93,12 @@ int cli_status(int argc, char **argv)
     if (code >= 0)
         return code;
     struct arena *a = arena_new();
-    struct client_reply r;
+    struct str answer;
     cJSON *tree;
-    code = client_open(&k.client, a, k.data_dir) ? 1 : ask(&k, "GET", "/_strata/status", STR(""), 0, &r, &tree);
+    code = client_open(&k.client, a, k.data_dir) || client_ask(&k.client, "GET", "/_strata/status", STR(""), 0, &tree, &answer);
     if (code == 0) {
         if (k.json)
-            printf("%.*s\n", STR_ARG(str_trim(r.body)));
+            printf("%.*s\n", STR_ARG(str_trim(answer)));
         else
             print_status(&k, tree);
         cJSON_Delete(tree);
@@ -171,7 +141,7 @@ static struct str clock_request(struct arena *a, int argc, char **argv)
 
 static void print_clock(struct arena *a, const cJSON *t)
 {
-    int64_t now = number(t, "now_ms"), offset = number(t, "offset_ms"), due = number(t, "next_due_ms");
+    int64_t now = json_number(t, "now_ms"), offset = json_number(t, "offset_ms"), due = json_number(t, "next_due_ms");
     printf("%.*s", STR_ARG(time_iso8601(a, now - now % 1000)));
     if (offset)
         printf(" (%s%.*s)", offset > 0 ? "+" : "", STR_ARG(duration_text(a, offset)));
@@ -197,12 +167,14 @@ int cli_clock(int argc, char **argv)
     struct arena *a = arena_new();
     bool show = argc == 1 && strcmp(argv[0], "show") == 0;
     struct str body = show ? STR("") : clock_request(a, argc, argv);
-    struct client_reply r;
+    struct str answer;
     cJSON *tree;
-    code = !body.p ? 2 : client_open(&k.client, a, k.data_dir) ? 1 : ask(&k, show ? "GET" : "POST", "/_strata/clock", body, CLOCK_PATIENCE_S, &r, &tree);
+    code = !body.p ? 2
+           : client_open(&k.client, a, k.data_dir) ||
+                 client_ask(&k.client, show ? "GET" : "POST", "/_strata/clock", body, CLOCK_PATIENCE_S, &tree, &answer);
     if (code == 0) {
         if (k.json)
-            printf("%.*s\n", STR_ARG(str_trim(r.body)));
+            printf("%.*s\n", STR_ARG(str_trim(answer)));
         else
             print_clock(a, tree);
         cJSON_Delete(tree);
@@ -232,9 +204,9 @@ static bool copy_ca_file(const struct client *c, const char *dir, const char *na
 
 static int copy_ca(const struct client *c, const char *dir)
 {
-    if (copy_ca_file(c, dir, "ca.pem") && copy_ca_file(c, dir, "ca.key"))
+    if (copy_ca_file(c, dir, "root.key") && copy_ca_file(c, dir, "ca.pem") && copy_ca_file(c, dir, "ca.key"))
         return 0;
-    fprintf(stderr, "strata: everything but the CA was copied to %s (%s): copy ca.pem and ca.key from %s yourself\n", dir, strerror(errno), c->data_dir);
+    fprintf(stderr, "strata: everything but its keys was copied to %s (%s): copy root.key, ca.pem and ca.key from %s yourself\n", dir, strerror(errno), c->data_dir);
     return 1;
 }
 
@@ -261,9 +233,9 @@ int cli_backup(int argc, char **argv)
     buf_c(&b, "{\"dir\": ");
     buf_json_string(&b, str_c(dir));
     buf_c(&b, "}");
-    struct client_reply r;
+    struct str answer;
     cJSON *tree;
-    code = client_open(&k.client, a, k.data_dir) ? 1 : ask(&k, "POST", "/_strata/backup", buf_done(&b), BACKUP_PATIENCE_S, &r, &tree);
+    code = client_open(&k.client, a, k.data_dir) || client_ask(&k.client, "POST", "/_strata/backup", buf_done(&b), BACKUP_PATIENCE_S, &tree, &answer);
     if (code == 0) {
         cJSON_Delete(tree);
         code = copy_ca(&k.client, dir);

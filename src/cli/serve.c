@@ -13,6 +13,7 @@
 #include "base/err.h"
 #include "base/file.h"
 #include "base/log.h"
+#include "cli/data.h"
 #include "cli/root_key.h"
 #include "cloud/cloud.h"
 #include "cloud/door.h"
@@ -61,32 +62,13 @@ static int complain(const char *what, const char *mend)
     return 1;
 }
 
-/* Why the data directory does not serve, and what to do. */
-static int data_problem(const struct serve *s, int rc)
-{
-    if (rc == E_BUSY)
-        fprintf(stderr, "strata: another strata has the data directory %s open: stop it, or name another with --data\n", s->data_dir);
-    else if (rc == E_VERSION)
-        fprintf(stderr, "strata: the data directory %s was written by a newer strata: use that one\n", s->data_dir);
-    else if (rc == E_NO_SPACE)
-        fprintf(stderr, "strata: the disk with the data directory %s is too full to write: make room, or name another with --data\n", s->data_dir);
-    else if (rc == E_DENIED)
-        fprintf(stderr, "strata: no permission to use the data directory %s: run strata as its owner, or name another with --data\n", s->data_dir);
-    else
-        fprintf(stderr, "strata: cannot use the data directory %s (%s): is it a directory that strata made? else name another with --data\n", s->data_dir,
-                err_name(rc));
-    return 1;
-}
-
 static int open_data(struct serve *s)
 {
     int rc = folder_make(s->data_dir, 0700);
-    if (rc == 0)
-        rc = store_open_rocksdb(s->data_dir, &s->store);
     if (rc)
-        return data_problem(s, rc);
-    if (blobs_open(str_printf(s->arena, "%s/blobs", s->data_dir).p, &s->blobs))
-        return complain("cannot open the body files in the data directory", "check its permissions");
+        return data_problem(s->data_dir, rc);
+    if (data_open(s->data_dir, s->arena, &s->store, &s->blobs))
+        return 1;
     if (ca_open(s->data_dir, &s->ca))
         return complain("cannot read or make the CA in the data directory", "check the permissions of ca.pem and ca.key");
     return 0;
@@ -126,7 +108,7 @@ static int open_cloud(struct serve *s, struct sandboxes *sandboxes)
         log_warn("functions: %.*s", STR_ARG(config.weaker));
     int rc = cloud_start(&config, s->store, s->blobs, &s->cloud);
     if (rc)
-        return rc == E_NO_SPACE ? data_problem(s, rc) : complain("cannot start", err_name(rc));
+        return rc == E_NO_SPACE ? data_problem(s->data_dir, rc) : complain("cannot start", err_name(rc));
     int orphans = cloud_sweep_blobs(s->cloud);
     if (orphans > 0)
         log_info("removed %d body files that no record names", orphans);
@@ -188,8 +170,7 @@ static int parse(struct serve *s, int argc, char **argv)
         { "help", no_argument, NULL, 'h' },         { "root-key-passphrase-file", required_argument, NULL, 'p' },
         { "root-key-pkcs11", required_argument, NULL, 'k' }, { NULL, 0, NULL, 0 },
     };
-    const char *data = getenv("STRATA_DATA");
-    s->data_dir = data && *data ? data : ".strata";
+    s->data_dir = data_dir(NULL);
     s->listen = "127.0.0.1:4566";
     s->region = "us-east-1";
     for (int c; (c = getopt_long(argc, argv, "", options, NULL)) != -1;) {

@@ -10,8 +10,9 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/limits.h"
+#include "cloud/check.h"
+#include "cloud/chore.h"
 #include "cloud/metrics.h"
-#include "cloud/root_key.h"
 #include "cloud/task.h"
 #include "sched/jobs.h"
 #include "store/blob.h"
@@ -236,6 +237,8 @@ static void set_clock(struct cloud *cloud, struct exchange *x)
         show_clock(cloud, x);
 }
 
+/* ---- long work: each in the chores' thread ---- */
+
 /* The store first, then its bodies: one that came in between is an orphan of the copy, which its first start sweeps. */
 static int copy_all(struct cloud *cloud, struct arena *a, const char *dir)
 {
@@ -244,10 +247,10 @@ static int copy_all(struct cloud *cloud, struct arena *a, const char *dir)
     if (rc == 0)
         rc = blobs_copy(cloud->blobs, str_printf(a, "%s/blobs", dir).p);
     blobs_release(cloud->blobs);
-    return rc ? rc : root_key_copy(cloud, dir); /* without it the copy would not be served */
+    return rc;
 }
 
-static void backup(struct cloud *cloud, struct exchange *x)
+static void backup(struct cloud *cloud, struct exchange *x, const atomic_bool *stop)
 {
     cJSON *tree = cJSON_ParseWithLength(x->body.p, x->body.n);
     const cJSON *dir = cJSON_GetObjectItemCaseSensitive(tree, "dir");
@@ -263,6 +266,60 @@ static void backup(struct cloud *cloud, struct exchange *x)
             reply_json(x, 200, STR("{}\n"));
     }
     cJSON_Delete(tree);
+}
+
+/* What was found, as the elements of a JSON list. */
+struct findings {
+    struct buf list;
+    uint32_t n;
+};
+
+static void find(void *ctx, bool fault, struct str text)
+{
+    enum { FINDINGS_MAX = 1000 };
+    struct findings *f = ctx;
+    if (f->n++ >= FINDINGS_MAX)
+        return;
+    buf_printf(&f->list, "%s{\"fault\": %s, \"text\": ", f->n > 1 ? ", " : "", fault ? "true" : "false");
+    buf_json_string(&f->list, text);
+    buf_c(&f->list, "}");
+}
+
+static void check(struct cloud *cloud, struct exchange *x, const atomic_bool *stop)
+{
+    cJSON *tree = cJSON_ParseWithLength(x->body.p, x->body.n);
+    struct findings f = { 0 };
+    struct check_report r;
+    struct check_config config = {
+        .contents = !cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(tree, "quick")), .serving = true, .tell = find, .ctx = &f, .stop = stop,
+    };
+    cJSON_Delete(tree);
+    buf_init(&f.list, x->arena, 16 * 1024 * 1024);
+    int rc = cloud_check(cloud, &config, &r);
+    if (rc) {
+        reply_problem(x, 500, err_name(rc));
+        return;
+    }
+    struct str found = buf_done(&f.list);
+    reply_json(x, 200, str_printf(x->arena, "{\"records\": %llu, \"bodies\": %llu, \"body_bytes\": %lld, \"faults\": %llu, \"orphans\": %llu, \"found\": [%.*s]}\n",
+                                  (unsigned long long)r.records, (unsigned long long)r.bodies, (long long)r.body_bytes, (unsigned long long)r.faults,
+                                  (unsigned long long)r.orphans, STR_ARG(found)));
+}
+
+static void start_chore(struct cloud *cloud, struct exchange *x, void (*fn)(struct cloud *cloud, struct exchange *x, const atomic_bool *stop))
+{
+    if (chore_start(cloud->chores, fn, cloud, x))
+        reply_problem(x, 503, "a backup or a check is running: try again when it has ended");
+}
+
+static void start_backup(struct cloud *cloud, struct exchange *x)
+{
+    start_chore(cloud, x, backup);
+}
+
+static void start_check(struct cloud *cloud, struct exchange *x)
+{
+    start_chore(cloud, x, check);
 }
 
 /* ---- who may ask ----
@@ -329,7 +386,8 @@ static void run(void *ctx, struct exchange *x)
     } routes[] = {
         { "GET", "/_strata/health", health, true },     { "GET", "/_localstack/health", health, true },
         { "GET", "/_strata/metrics", metrics, false },  { "GET", "/_strata/status", status, false },    { "GET", "/_strata/clock", show_clock, false },
-        { "POST", "/_strata/clock", set_clock, false }, { "POST", "/_strata/backup", backup, false },
+        { "POST", "/_strata/clock", set_clock, false }, { "POST", "/_strata/backup", start_backup, false },
+        { "POST", "/_strata/check", start_check, false },
     };
     for (size_t i = 0; i < sizeof routes / sizeof *routes; i++) {
         if (!str_is(x->target, routes[i].target) || !str_is(x->method, routes[i].method))

@@ -6,7 +6,10 @@
  *     GET  /_strata/metrics                         requests by operation, status and time, in Prometheus' text form
  *     GET  /_strata/clock                           {"now_ms": .., "offset_ms": .., "next_due_ms": ..}
  *     POST /_strata/clock  {"advance_ms": n} | {"set_ms": n} | {"reset": true}   moves the clock, runs what became due, then answers
- *     POST /_strata/backup {"dir": "..."}           a consistent copy of store and bodies into an empty or new directory */
+ *     POST /_strata/backup {"dir": "..."}           a consistent copy of store and bodies, of one moment, into an empty or new directory; no keys
+ *     POST /_strata/check  {"quick": true}          {"records": .., "bodies": .., "faults": .., "orphans": .., "found": [{"fault": .., "text": ".."}]},
+ *                                                   found the first 1,000 of them; quick: without reading bodies
+ * The last two take their time, and one at a time (503). */
 #ifndef STRATA_CLOUD_ADMIN_H
 #define STRATA_CLOUD_ADMIN_H
 

@@ -6,6 +6,7 @@
 #include "auth/state.h"
 #include "base/code.h"
 #include "cloud/admin.h"
+#include "cloud/chore.h"
 #include "cloud/envelope.h"
 #include "cloud/metrics.h"
 #include "cloud/pipeline.h"
@@ -33,13 +34,32 @@ static int load_seal(void *ctx, struct txn *t)
     return txn_put(t, key_view(&k), (struct str){ (const char *)cloud->seal_key, sizeof cloud->seal_key });
 }
 
-int cloud_start(const struct cloud_config *config, struct store *store, struct blobs *blobs, struct cloud **ret)
+static struct cloud *cloud_new(const struct cloud_config *config, struct store *store, struct blobs *blobs)
 {
     struct cloud *cloud = xalloc(sizeof *cloud);
     cloud->config = *config;
     cloud->store = store;
     cloud->blobs = blobs;
     cloud->started_ms = clock_mono_ms();
+    return cloud;
+}
+
+int cloud_inspect(const struct cloud_config *config, struct store *store, struct blobs *blobs, struct cloud **ret)
+{
+    struct cloud *cloud = cloud_new(config, store, blobs);
+    int rc = clock_open(store, &cloud->clock);
+    if (rc < 0) {
+        cloud_stop(cloud);
+        return rc;
+    }
+    cloud->root_key_known = root_key_file_read(config->data_dir, cloud->root_key) == 0;
+    *ret = cloud;
+    return 0;
+}
+
+int cloud_start(const struct cloud_config *config, struct store *store, struct blobs *blobs, struct cloud **ret)
+{
+    struct cloud *cloud = cloud_new(config, store, blobs);
     struct job_runner runner = cloud_job_runner;
     runner.ctx = cloud;
     int rc = clock_open(store, &cloud->clock);
@@ -59,6 +79,7 @@ int cloud_start(const struct cloud_config *config, struct store *store, struct b
     cloud->metrics = metrics_new();
     cloud->envelopes = envelopes_new();
     cloud->parking = parking_start(cloud);
+    cloud->chores = chores_new();
     door_register(cloud, &admin_door);
     *ret = cloud;
     return 0;
@@ -87,6 +108,7 @@ void cloud_stop(struct cloud *cloud)
 {
     if (!cloud)
         return;
+    chores_free(cloud->chores);
     jobs_stop(cloud->jobs);
     for (size_t i = cloud->services_started; i-- > 0;)
         if (wire_services[i]->stop)

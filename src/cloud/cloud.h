@@ -36,6 +36,7 @@ struct cloud {
     struct jobs *jobs;         /* timers and outbox */
     struct parking *parking;
     struct doors *doors;
+    struct chores *chores;     /* the admin door's long work */
     struct auth_state *auth;   /* signing keys and parsed policies */
     struct sandboxes *sandboxes; /* NULL when functions cannot run */
     struct http *http;         /* for listeners inside sandboxes; NULL in tests */
@@ -47,7 +48,8 @@ struct cloud {
     uint8_t seal_key[32];      /* of this data directory: seals page tokens */
     uint8_t root_key[32];      /* seals what is secret at rest (base/seal.h): cloud/root_key.h */
     uint8_t owned_key[32];     /* derived from it: the key of AWS, under which services seal what has no key of the customer (cloud/envelope.h) */
-    bool root_key_in_file;     /* of the data directory, hence of its backups */
+    bool root_key_in_file;     /* of the data directory */
+    bool root_key_known;
     size_t services_started;   /* of wire_services, in their order */
     int64_t started_ms;
     struct metrics *metrics;   /* cloud/metrics.h */
@@ -57,6 +59,8 @@ struct cloud {
  * their doors and the AWS API's, and the jobs. */
 int cloud_start(const struct cloud_config *config, struct store *store, struct blobs *blobs, struct cloud **ret);
 int cloud_open(struct cloud *cloud);
+/* Instead of both, to look at what is kept (cloud/check.h): nothing runs, nothing is written. The root key is known where it is a file. */
+int cloud_inspect(const struct cloud_config *config, struct store *store, struct blobs *blobs, struct cloud **ret);
 /* Removes body files that no record names. Before the first request. Returns how many. */
 int cloud_sweep_blobs(struct cloud *cloud);
 /* A sync failed: reads go on, nothing is written any more (store/commit.h) until strata is started anew. */

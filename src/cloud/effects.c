@@ -111,18 +111,23 @@ void op_blob_made(struct op *op, struct str id)
     *add(op, &op->undos) = (struct op_effect){ .fn = remove_file, .arg = kept_id(op, id) };
 }
 
-static bool is_used(void *ctx, struct str id)
+bool op_blob_is_kept(struct op *op, struct str id)
 {
     struct key k;
     struct str value;
     blob_key(&k, id);
-    return txn_get(ctx, key_view(&k), &value) != E_NOT_FOUND; /* in doubt it stays */
+    return txn_get(op->txn, key_view(&k), &value) != E_NOT_FOUND;
+}
+
+static bool is_used(void *ctx, struct str id)
+{
+    return op_blob_is_kept(ctx, id);
 }
 
 int cloud_sweep_blobs(struct cloud *cloud)
 {
-    struct txn *t = store_read(cloud->store);
-    int n = blobs_sweep(cloud->blobs, is_used, t);
-    txn_end(t);
+    struct op op = { .txn = store_read(cloud->store) };
+    int n = blobs_sweep(cloud->blobs, is_used, &op);
+    txn_end(op.txn);
     return n;
 }

@@ -154,19 +154,39 @@ static int load(struct cloud *cloud)
     return rc == E_NOT_FOUND ? 0 : rc;
 }
 
+bool root_key_fits(const struct cloud *cloud, struct str mark)
+{
+    struct arena *a = arena_new();
+    struct str plain;
+    bool fits = seal_open(a, cloud->root_key, STR("mark"), mark, &plain) == 0;
+    arena_free(a);
+    return fits;
+}
+
 static int check_mark(void *ctx, struct txn *t)
 {
     struct cloud *cloud = ctx;
-    struct arena *a = arena_new();
-    struct str sealed, plain;
+    struct str mark;
     struct key k;
     system_key(&k, "root-key");
-    int rc = txn_get(t, key_view(&k), &sealed);
-    if (rc == E_NOT_FOUND)
-        rc = txn_put(t, key_view(&k), seal(a, cloud->root_key, STR("mark"), STR("strata")));
-    else if (rc == 0)
-        rc = seal_open(a, cloud->root_key, STR("mark"), sealed, &plain) < 0 ? E_CORRUPT : 0;
+    int rc = txn_get(t, key_view(&k), &mark);
+    if (rc == 0)
+        return root_key_fits(cloud, mark) ? 0 : E_CORRUPT;
+    if (rc != E_NOT_FOUND)
+        return rc;
+    struct arena *a = arena_new();
+    rc = txn_put(t, key_view(&k), seal(a, cloud->root_key, STR("mark"), STR("strata")));
     arena_free(a);
+    return rc;
+}
+
+int root_key_file_read(const char *data_dir, uint8_t key[SEAL_KEY_BYTES])
+{
+    int dir = open(data_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (dir < 0)
+        return E_IO;
+    int rc = read_key(dir, key);
+    close(dir);
     return rc;
 }
 
@@ -175,6 +195,7 @@ int root_key_load(struct cloud *cloud)
     int rc = load(cloud);
     if (rc == 0)
         rc = writer_call(cloud->writer, check_mark, cloud);
+    cloud->root_key_known = rc == 0;
     if (rc == 0) {
         hmac_sha256(cloud->root_key, SEAL_KEY_BYTES, "aws-owned", 9, cloud->owned_key);
         return 0;
@@ -185,17 +206,5 @@ int root_key_load(struct cloud *cloud)
         log_error("%s is missing, cannot be read, or is not the key that this data was sealed under: put the right one back", file_name);
     else
         log_error("the credential %s cannot be read, is not 32 bytes, or is not the key that this data was sealed under", credential_name);
-    return rc;
-}
-
-int root_key_copy(const struct cloud *cloud, const char *dir_name)
-{
-    if (!cloud->root_key_in_file)
-        return 0;
-    int dir = open(dir_name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (dir < 0)
-        return E_IO;
-    int rc = write_key(dir, cloud->root_key);
-    close(dir);
     return rc;
 }

@@ -6,6 +6,8 @@
 #include <assert.h>
 #include <string.h>
 
+static const char *const space_names[] = { "outbox", "retry", "timer" };
+
 enum { VERSION = 1, STRINGS = 5, HEAD_BYTES = 1 + 8 + 4 };
 
 static char *put_number(char *p, uint64_t v, int bytes)
@@ -66,4 +68,60 @@ int job_decode(struct arena *a, struct str record, struct job *ret)
         return E_CORRUPT;
     *ret = job;
     return 0;
+}
+
+/* ---- keys ---- */
+
+void job_space_key(struct key *k, enum job_space space)
+{
+    key_init(k);
+    key_c(k, "sys");
+    key_c(k, space_names[space]);
+}
+
+static void key_name(struct key *k, const struct job *job)
+{
+    key_str(k, job->kind);
+    key_str(k, job->account);
+    key_str(k, job->region);
+    key_str(k, job->id);
+}
+
+void job_timer_key(struct key *k, const struct job *job, int64_t wake_ms)
+{
+    job_space_key(k, JOBS_TIMER);
+    key_i64(k, wake_ms);
+    key_name(k, job);
+}
+
+void job_timer_at_key(struct key *k, const struct job *job)
+{
+    key_init(k);
+    key_c(k, "sys");
+    key_c(k, "timer_at");
+    key_name(k, job);
+}
+
+int64_t job_key_wake_ms(struct arena *a, struct str key)
+{
+    struct key_reader r;
+    struct str element;
+    int64_t wake_ms;
+    key_read_init(&r, key);
+    if (key_read_str(&r, a, &element) < 0 || key_read_str(&r, a, &element) < 0 || key_read_i64(&r, &wake_ms) < 0)
+        return 0;
+    return wake_ms;
+}
+
+int job_timer_at(struct txn *t, const struct job *job, int64_t *ret_wake_ms)
+{
+    struct key at;
+    struct str value;
+    struct key_reader r;
+    job_timer_at_key(&at, job);
+    int rc = txn_get(t, key_view(&at), &value);
+    if (rc < 0)
+        return rc;
+    key_read_init(&r, value);
+    return key_read_i64(&r, ret_wake_ms) < 0 ? E_CORRUPT : 0;
 }

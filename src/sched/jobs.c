@@ -22,13 +22,6 @@ enum {
     WAIT_MS_MAX = 10 * 1000,   /* the wall clock may have been set meanwhile */
 };
 
-/* Where a job's record lies. Keys: (sys, outbox, sequence), (sys, retry, wake_ms, sequence),
- * (sys, timer, wake_ms, kind, account, region, id); beside it (sys, timer_at, kind, account, region, id) -> wake_ms.
- * An outbox job that failed moves to retry. A record that does not decode moves to (sys, broken, its key). */
-enum space { OUTBOX, RETRY, TIMER, SPACES };
-
-static const char *const space_names[] = { "outbox", "retry", "timer" };
-
 struct jobs {
     struct store *store;
     struct writer *writer;
@@ -50,7 +43,7 @@ struct jobs {
 struct job_work {
     struct work work;
     struct jobs *jobs;
-    enum space space;
+    enum job_space space;
     int64_t wake_ms;
     size_t order;
     struct arena *arena;
@@ -66,41 +59,11 @@ struct job_work {
     char key[];
 };
 
-static void space_key(struct key *k, enum space space)
-{
-    key_init(k);
-    key_c(k, "sys");
-    key_c(k, space_names[space]);
-}
-
-static void key_name(struct key *k, const struct job *job)
-{
-    key_str(k, job->kind);
-    key_str(k, job->account);
-    key_str(k, job->region);
-    key_str(k, job->id);
-}
-
-static void timer_key(struct key *k, const struct job *job, int64_t wake_ms)
-{
-    space_key(k, TIMER);
-    key_i64(k, wake_ms);
-    key_name(k, job);
-}
-
-static void timer_at_key(struct key *k, const struct job *job)
-{
-    key_init(k);
-    key_c(k, "sys");
-    key_c(k, "timer_at");
-    key_name(k, job);
-}
-
-static struct scan *space_scan(struct txn *t, enum space space, int64_t until_ms)
+static struct scan *space_scan(struct txn *t, enum job_space space, int64_t until_ms)
 {
     struct key from, to;
-    space_key(&from, space);
-    if (space == OUTBOX || until_ms == INT64_MAX) {
+    job_space_key(&from, space);
+    if (space == JOBS_OUTBOX || until_ms == INT64_MAX) {
         key_after_prefix(&from, &to);
     } else {
         to = from;
@@ -127,7 +90,7 @@ static int record_put(struct txn *t, const struct key *k, const struct job *job,
 int jobs_outbox_add(struct jobs *j, struct txn *t, const struct job *job)
 {
     struct key k;
-    space_key(&k, OUTBOX);
+    job_space_key(&k, JOBS_OUTBOX);
     key_i64(&k, j->sequence++);
     return record_put(t, &k, job, 0);
 }
@@ -135,19 +98,12 @@ int jobs_outbox_add(struct jobs *j, struct txn *t, const struct job *job)
 int jobs_timer_cancel(struct jobs *j, struct txn *t, const struct job *job)
 {
     struct key at, k;
-    struct str value;
-    timer_at_key(&at, job);
-    int rc = txn_get(t, key_view(&at), &value);
-    if (rc == E_NOT_FOUND)
-        return 0;
-    if (rc < 0)
-        return rc;
-    struct key_reader r;
     int64_t wake_ms;
-    key_read_init(&r, value);
-    if (key_read_i64(&r, &wake_ms) < 0)
-        return E_CORRUPT;
-    timer_key(&k, job, wake_ms);
+    int rc = job_timer_at(t, job, &wake_ms);
+    if (rc < 0)
+        return rc == E_NOT_FOUND ? 0 : rc;
+    job_timer_key(&k, job, wake_ms);
+    job_timer_at_key(&at, job);
     rc = txn_delete(t, key_view(&k));
     return rc < 0 ? rc : txn_delete(t, key_view(&at));
 }
@@ -158,8 +114,8 @@ static int timer_put(struct jobs *j, struct txn *t, const struct job *job, int64
     int rc = jobs_timer_cancel(j, t, job);
     if (rc < 0)
         return rc;
-    timer_key(&k, job, wake_ms);
-    timer_at_key(&at, job);
+    job_timer_key(&k, job, wake_ms);
+    job_timer_at_key(&at, job);
     key_init(&value);
     key_i64(&value, wake_ms);
     rc = record_put(t, &k, job, failures);
@@ -180,7 +136,7 @@ static struct str work_key(const struct job_work *w)
 
 static int work_remove(struct job_work *w, struct txn *t)
 {
-    return w->space == TIMER ? jobs_timer_cancel(w->jobs, t, &w->job) : txn_delete(t, work_key(w));
+    return w->space == JOBS_TIMER ? jobs_timer_cancel(w->jobs, t, &w->job) : txn_delete(t, work_key(w));
 }
 
 /* An outbox job leaves its place: the others do not wait for it. */
@@ -192,7 +148,7 @@ static int retry_put(struct job_work *w, struct txn *t, int64_t wake_ms, uint32_
     if (rc < 0)
         return rc;
     do {
-        space_key(&k, RETRY);
+        job_space_key(&k, JOBS_RETRY);
         key_i64(&k, wake_ms++);
         key_i64(&k, w->jobs->sequence++);
         rc = txn_get(t, key_view(&k), &value);
@@ -212,7 +168,7 @@ static int work_retry_later(struct job_work *w, struct txn *t)
         failures++;
     }
     int64_t wake_ms = clock_now_ms(w->jobs->clock) + w->pause_ms;
-    return w->space == TIMER ? timer_put(w->jobs, t, &w->job, wake_ms, failures) : retry_put(w, t, wake_ms, failures);
+    return w->space == JOBS_TIMER ? timer_put(w->jobs, t, &w->job, wake_ms, failures) : retry_put(w, t, wake_ms, failures);
 }
 
 static int work_set_aside(struct job_work *w, struct txn *t, struct str value)
@@ -232,7 +188,7 @@ static int work_set_aside(struct job_work *w, struct txn *t, struct str value)
 static void look_at_heads(struct txn *t)
 {
     struct str key, value;
-    for (enum space space = 0; space < SPACES; space++) {
+    for (enum job_space space = 0; space < JOBS_SPACES; space++) {
         struct scan *s = space_scan(t, space, INT64_MAX);
         scan_next(s, &key, &value);
         scan_end(s);
@@ -309,19 +265,8 @@ static int work_order(const void *a, const void *b)
     return (x->order > y->order) - (x->order < y->order);
 }
 
-static int64_t key_wake_ms(struct arena *a, struct str key)
-{
-    struct key_reader r;
-    struct str element;
-    int64_t wake_ms;
-    key_read_init(&r, key);
-    if (key_read_str(&r, a, &element) < 0 || key_read_str(&r, a, &element) < 0 || key_read_i64(&r, &wake_ms) < 0)
-        return 0;
-    return wake_ms;
-}
-
 /* What is due in one space. Outbox jobs come first, as if they had been due for ever. */
-static void space_collect(struct jobs *j, struct round *r, struct txn *t, struct arena *a, enum space space, int64_t now_ms)
+static void space_collect(struct jobs *j, struct round *r, struct txn *t, struct arena *a, enum job_space space, int64_t now_ms)
 {
     struct str key, value;
     struct scan *s = space_scan(t, space, now_ms);
@@ -331,7 +276,7 @@ static void space_collect(struct jobs *j, struct round *r, struct txn *t, struct
         w->work.done = work_done;
         w->jobs = j;
         w->space = space;
-        w->wake_ms = space == OUTBOX ? INT64_MIN : key_wake_ms(a, key);
+        w->wake_ms = space == JOBS_OUTBOX ? INT64_MIN : job_key_wake_ms(a, key);
         w->order = r->n;
         w->key_n = key.n;
         memcpy(w->key, key.p, key.n);
@@ -372,8 +317,8 @@ static void round_collect(struct jobs *j, struct round *r)
     struct arena *a = arena_new();
     int64_t now_ms = clock_now_ms(j->clock);
     struct txn *t = store_read(j->store);
-    r->works = xalloc(SPACES * ROUND_JOBS_MAX * sizeof *r->works);
-    for (enum space space = 0; space < SPACES; space++)
+    r->works = xalloc(JOBS_SPACES * ROUND_JOBS_MAX * sizeof *r->works);
+    for (enum job_space space = 0; space < JOBS_SPACES; space++)
         space_collect(j, r, t, a, space, now_ms);
     txn_end(t);
     arena_free(a);
@@ -419,11 +364,11 @@ int jobs_step(struct jobs *j, struct arena *a, struct str *ret_kind)
     return round_finish(j, &r);
 }
 
-static int64_t first_wake_ms(struct txn *t, struct arena *a, enum space space)
+static int64_t first_wake_ms(struct txn *t, struct arena *a, enum job_space space)
 {
     struct str key, value;
     struct scan *s = space_scan(t, space, INT64_MAX);
-    int64_t wake_ms = scan_next(s, &key, &value) ? key_wake_ms(a, key) : -1;
+    int64_t wake_ms = scan_next(s, &key, &value) ? job_key_wake_ms(a, key) : -1;
     return scan_end(s) < 0 ? -1 : wake_ms;
 }
 
@@ -432,10 +377,10 @@ int64_t jobs_next_due_ms(struct jobs *j)
     struct str key, value;
     struct arena *a = arena_new();
     struct txn *t = store_read(j->store);
-    struct scan *s = space_scan(t, OUTBOX, INT64_MAX);
+    struct scan *s = space_scan(t, JOBS_OUTBOX, INT64_MAX);
     bool outbox = scan_next(s, &key, &value);
     scan_end(s);
-    int64_t timer_ms = first_wake_ms(t, a, TIMER), retry_ms = first_wake_ms(t, a, RETRY);
+    int64_t timer_ms = first_wake_ms(t, a, JOBS_TIMER), retry_ms = first_wake_ms(t, a, JOBS_RETRY);
     txn_end(t);
     arena_free(a);
     if (outbox)
@@ -515,12 +460,12 @@ static int sequence_first(struct jobs *j)
     struct str key, value;
     struct arena *a = arena_new();
     struct txn *t = store_read(j->store);
-    space_key(&from, OUTBOX);
+    job_space_key(&from, JOBS_OUTBOX);
     key_after_prefix(&from, &to);
     j->sequence = clock_real_ms() << 20;
     struct scan *s = txn_scan(t, key_view(&from), key_view(&to), true);
     if (scan_next(s, &key, &value)) {
-        int64_t last = key_wake_ms(a, key);
+        int64_t last = job_key_wake_ms(a, key);
         if (last >= j->sequence)
             j->sequence = last + 1;
     }

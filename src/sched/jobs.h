@@ -48,4 +48,14 @@ void jobs_kick(struct jobs *j); /* after a commit that added jobs, or a clock th
 int jobs_settle(struct jobs *j, int64_t timeout_ms);
 int64_t jobs_next_due_ms(struct jobs *j); /* in the clock's time; -1: none */
 
+/* ---- for `strata check` ---- */
+
+/* What is wrong with one of the records above, in words; absent: nothing. space is the word behind "sys"; E_NOT_FOUND: not a space of jobs.
+ * ret_job->kind is set where the record is a job's. */
+int jobs_check(struct txn *t, struct arena *a, struct str space, struct str key, struct str value, struct job *ret_job, struct str *ret_wrong);
+/* Whether a timer of that name (kind, account, region, id) is set; with due_ms >= 0, for that time, unless it failed and waits for its next try. */
+bool jobs_timer_is_set(struct txn *t, const struct job *job, int64_t due_ms);
+/* Whether a job of that kind, account, region and payload (absent: any) waits in the outbox or for its next try. */
+bool jobs_is_waiting(struct txn *t, const struct job *job);
+
 #endif

@@ -9,6 +9,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -24,7 +25,10 @@ enum { WRITE_BEHIND_BYTES = 8 << 20 }; /* how much may gather in memory before t
 struct blobs {
     char *dir;
     int dir_fd, tmp_fd;
-    atomic_int holders;  /* while there are any, nothing is removed */
+    pthread_mutex_t lock; /* of the next four */
+    int holders;          /* while there are any, nothing is removed */
+    char (*held)[BLOB_ID_CHARS]; /* what would have been */
+    size_t held_n, held_cap;
     atomic_bool failed;  /* a sync did */
     atomic_bool durable[FOLDERS]; /* the folder's name was synced since blobs_open */
     struct crc_tables crc;
@@ -32,11 +36,17 @@ struct blobs {
 
 enum { MD5, SHA1, SHA256, DIGESTS };
 
-struct blob_writer {
-    struct blobs *blobs;
-    unsigned digests;
+/* What is computed of bytes on their way. */
+struct digests {
+    const struct crc_tables *tables;
+    unsigned kinds; /* enum blob_digest */
     EVP_MD_CTX *digest[DIGESTS];
     uint64_t crc[CRC_KINDS];
+};
+
+struct blob_writer {
+    struct blobs *blobs;
+    struct digests digests;
     int64_t bytes;       /* received */
     int64_t behind;      /* of them, handed to the disk */
     int64_t written;
@@ -68,6 +78,7 @@ int blobs_open(const char *dir, struct blobs **ret)
     struct blobs *b = xalloc(sizeof *b);
     b->dir = xstrdup(dir);
     b->dir_fd = b->tmp_fd = -1;
+    pthread_mutex_init(&b->lock, NULL);
     int rc = folder_make(dir, 0700);
     if (rc == 0)
         rc = dir_open(AT_FDCWD, dir, &b->dir_fd);
@@ -90,6 +101,8 @@ void blobs_close(struct blobs *b)
         close(b->tmp_fd);
     if (b->dir_fd >= 0)
         close(b->dir_fd);
+    pthread_mutex_destroy(&b->lock);
+    free(b->held);
     free(b->dir);
     free(b);
 }
@@ -131,6 +144,52 @@ static bool place_of(struct str id, struct place *ret)
     return true;
 }
 
+/* ---- digests ---- */
+
+static void digests_release(struct digests *d)
+{
+    for (int i = 0; i < DIGESTS; i++)
+        EVP_MD_CTX_free(d->digest[i]);
+}
+
+/* On zeroed memory. E_IO: no such digest in this OpenSSL; to be released all the same. */
+static int digests_init(struct digests *d, const struct blobs *b, unsigned kinds)
+{
+    const EVP_MD *const algorithms[DIGESTS] = { EVP_md5(), EVP_sha1(), EVP_sha256() };
+    d->tables = &b->crc;
+    d->kinds = kinds;
+    for (int i = 0; i < DIGESTS; i++) {
+        if (!(kinds & digest_bits[i]))
+            continue;
+        d->digest[i] = EVP_MD_CTX_new();
+        if (!d->digest[i] || EVP_DigestInit_ex(d->digest[i], algorithms[i], NULL) != 1)
+            return E_IO;
+    }
+    return 0;
+}
+
+static void digests_update(struct digests *d, const void *p, size_t n)
+{
+    for (int i = 0; i < DIGESTS; i++)
+        if (d->digest[i])
+            EVP_DigestUpdate(d->digest[i], p, n);
+    for (int i = 0; i < CRC_KINDS; i++)
+        if (d->kinds & crc_bits[i])
+            d->crc[i] = crc_update(d->tables, (enum crc_kind)i, d->crc[i], p, n);
+}
+
+static void digests_finish(struct digests *d, struct blob *ret)
+{
+    uint8_t *const out[DIGESTS] = { ret->md5, ret->sha1, ret->sha256 };
+    for (int i = 0; i < DIGESTS; i++)
+        if (d->digest[i])
+            EVP_DigestFinal_ex(d->digest[i], out[i], NULL);
+    ret->digests = d->kinds;
+    ret->crc32 = (uint32_t)d->crc[CRC32];
+    ret->crc32c = (uint32_t)d->crc[CRC32C];
+    ret->crc64nvme = d->crc[CRC64NVME];
+}
+
 /* ---- receiving ---- */
 
 static void writer_free(struct blob_writer *w)
@@ -139,29 +198,21 @@ static void writer_free(struct blob_writer *w)
         close(w->fd);
         unlinkat(w->blobs->tmp_fd, w->id, 0); /* gone already when it was renamed */
     }
-    for (int i = 0; i < DIGESTS; i++)
-        EVP_MD_CTX_free(w->digest[i]);
+    digests_release(&w->digests);
     free(w);
 }
 
 int blob_begin(struct blobs *b, unsigned digests, struct blob_writer **ret)
 {
-    const EVP_MD *const kinds[DIGESTS] = { EVP_md5(), EVP_sha1(), EVP_sha256() };
     struct blob_writer *w = xalloc(sizeof *w);
     w->blobs = b;
-    w->digests = digests;
     w->fd = -1;
-    for (int i = 0; i < DIGESTS; i++) {
-        if (!(digests & digest_bits[i]))
-            continue;
-        w->digest[i] = EVP_MD_CTX_new();
-        if (!w->digest[i] || EVP_DigestInit_ex(w->digest[i], kinds[i], NULL) != 1) {
-            writer_free(w);
-            return E_IO;
-        }
-    }
-    *ret = w;
-    return 0;
+    int rc = digests_init(&w->digests, b, digests);
+    if (rc < 0)
+        writer_free(w);
+    else
+        *ret = w;
+    return rc;
 }
 
 static int file_create(struct blob_writer *w)
@@ -206,21 +257,11 @@ static int file_flush(struct blob_writer *w)
     return rc;
 }
 
-static void digests_update(struct blob_writer *w, const void *p, size_t n)
-{
-    for (int i = 0; i < DIGESTS; i++)
-        if (w->digest[i])
-            EVP_DigestUpdate(w->digest[i], p, n);
-    for (int i = 0; i < CRC_KINDS; i++)
-        if (w->digests & crc_bits[i])
-            w->crc[i] = crc_update(&w->blobs->crc, (enum crc_kind)i, w->crc[i], p, n);
-}
-
 int blob_write(struct blob_writer *w, const void *p, size_t n)
 {
     if (w->err < 0 || n == 0)
         return w->err;
-    digests_update(w, p, n);
+    digests_update(&w->digests, p, n);
     w->bytes += (int64_t)n;
     if (n > sizeof w->buffer - w->buffered && w->buffered > 0)
         w->err = file_flush(w);
@@ -270,18 +311,6 @@ static int file_place(struct blob_writer *w)
     return rc;
 }
 
-static void digests_finish(struct blob_writer *w, struct blob *ret)
-{
-    uint8_t *const out[DIGESTS] = { ret->md5, ret->sha1, ret->sha256 };
-    for (int i = 0; i < DIGESTS; i++)
-        if (w->digest[i])
-            EVP_DigestFinal_ex(w->digest[i], out[i], NULL);
-    ret->digests = w->digests;
-    ret->crc32 = (uint32_t)w->crc[CRC32];
-    ret->crc32c = (uint32_t)w->crc[CRC32C];
-    ret->crc64nvme = w->crc[CRC64NVME];
-}
-
 int blob_finish(struct blob_writer *w, struct arena *a, struct blob *ret)
 {
     struct blob blob = { .bytes = w->bytes };
@@ -296,7 +325,7 @@ int blob_finish(struct blob_writer *w, struct arena *a, struct blob *ret)
         blob.id = str_dup(a, (struct str){ w->id, BLOB_ID_CHARS });
     }
     if (rc == 0) {
-        digests_finish(w, &blob);
+        digests_finish(&w->digests, &blob);
         *ret = blob;
     }
     writer_free(w);
@@ -324,6 +353,15 @@ int blob_open(struct blobs *b, struct str id, int64_t bytes)
     if (rc < 0)
         close(fd);
     return rc < 0 ? rc : fd;
+}
+
+int64_t blob_bytes(struct blobs *b, struct str id)
+{
+    struct place place;
+    struct stat st;
+    if (!place_of(id, &place))
+        return E_NOT_FOUND;
+    return fstatat(b->dir_fd, place.path, &st, AT_SYMLINK_NOFOLLOW) < 0 ? file_error() : st.st_size;
 }
 
 static int file_read(int fd, char *p, size_t n, int64_t offset)
@@ -366,6 +404,45 @@ int blob_read(struct blobs *b, struct arena *a, const struct blob *blob, size_t 
     return rc;
 }
 
+/* Feeds [offset, offset + bytes) of a body to d. */
+static int digests_read(struct digests *d, struct blobs *b, const struct blob *blob)
+{
+    enum { CHUNK_BYTES = 256 * 1024 };
+    if (!str_set(blob->id)) {
+        if ((uint64_t)blob->offset > blob->data.n || (uint64_t)blob->bytes > blob->data.n - (uint64_t)blob->offset)
+            return E_CORRUPT;
+        digests_update(d, blob->data.p + blob->offset, (size_t)blob->bytes);
+        return 0;
+    }
+    int rc = 0, fd = blob_open(b, blob->id, blob->offset + blob->bytes);
+    if (fd < 0)
+        return fd;
+    char *chunk = xalloc(CHUNK_BYTES);
+    for (int64_t at = 0; rc == 0 && at < blob->bytes; at += CHUNK_BYTES) {
+        size_t n = blob->bytes - at < CHUNK_BYTES ? (size_t)(blob->bytes - at) : CHUNK_BYTES;
+        rc = file_read(fd, chunk, n, blob->offset + at);
+        if (rc == 0)
+            digests_update(d, chunk, n);
+    }
+    free(chunk);
+    close(fd);
+    return rc;
+}
+
+int blob_digest(struct blobs *b, struct blob *blob, unsigned kinds)
+{
+    struct digests d = { 0 };
+    if (blob->bytes < 0 || blob->offset < 0)
+        return E_INVALID;
+    int rc = digests_init(&d, b, kinds);
+    if (rc == 0)
+        rc = digests_read(&d, b, blob);
+    if (rc == 0)
+        digests_finish(&d, blob);
+    digests_release(&d);
+    return rc;
+}
+
 int blob_link(struct blobs *b, struct arena *a, struct str id, struct str *ret_id)
 {
     struct place from, to;
@@ -387,11 +464,33 @@ int blob_link(struct blobs *b, struct arena *a, struct str id, struct str *ret_i
     return rc;
 }
 
-void blob_remove(struct blobs *b, struct str id)
+static void file_remove(struct blobs *b, struct str id)
 {
     struct place place;
-    if (atomic_load(&b->holders) == 0 && place_of(id, &place))
+    if (place_of(id, &place))
         unlinkat(b->dir_fd, place.path, 0); /* one that stays is swept at the next start */
+}
+
+/* Whether a holder forbids it; then it is remembered. */
+static bool is_held(struct blobs *b, struct str id)
+{
+    pthread_mutex_lock(&b->lock);
+    bool held = b->holders > 0;
+    if (held && id.n == BLOB_ID_CHARS && b->held_n < BLOBS_HELD_MAX) {
+        if (b->held_n == b->held_cap) {
+            b->held_cap = b->held_cap ? 2 * b->held_cap : 64;
+            b->held = xrealloc(b->held, b->held_cap * sizeof *b->held);
+        }
+        memcpy(b->held[b->held_n++], id.p, BLOB_ID_CHARS);
+    }
+    pthread_mutex_unlock(&b->lock);
+    return held;
+}
+
+void blob_remove(struct blobs *b, struct str id)
+{
+    if (!is_held(b, id))
+        file_remove(b, id);
 }
 
 struct str blob_path(struct blobs *b, struct arena *a, struct str id)
@@ -404,12 +503,26 @@ struct str blob_path(struct blobs *b, struct arena *a, struct str id)
 
 void blobs_hold(struct blobs *b)
 {
-    atomic_fetch_add(&b->holders, 1);
+    pthread_mutex_lock(&b->lock);
+    b->holders++;
+    pthread_mutex_unlock(&b->lock);
 }
 
 void blobs_release(struct blobs *b)
 {
-    atomic_fetch_sub(&b->holders, 1);
+    char (*held)[BLOB_ID_CHARS] = NULL;
+    size_t n = 0;
+    pthread_mutex_lock(&b->lock);
+    if (--b->holders == 0) {
+        held = b->held;
+        n = b->held_n;
+        b->held = NULL;
+        b->held_n = b->held_cap = 0;
+    }
+    pthread_mutex_unlock(&b->lock);
+    for (size_t i = 0; i < n; i++)
+        file_remove(b, (struct str){ held[i], BLOB_ID_CHARS });
+    free(held);
 }
 
 static int file_copy(int from_at, int to_at, const char *name)
@@ -467,38 +580,63 @@ int blobs_copy(struct blobs *b, const char *dir)
     return rc;
 }
 
-/* ---- the sweep ---- */
+/* ---- all of them ---- */
 
-static int folder_sweep(int at, const char *name, bool (*is_used)(void *ctx, struct str id), void *ctx)
+/* One walk over a folder: each file is shown, or else removed unless is_used. */
+struct look {
+    void (*see)(void *ctx, struct str id, int64_t bytes, int64_t modified_ms);
+    bool (*is_used)(void *ctx, struct str id);
+    void *ctx;
+    int removed;
+};
+
+static int folder_look(struct look *l, int at, const char *name)
 {
-    int removed = 0, fd = openat(at, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int fd = openat(at, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     DIR *d = fd < 0 ? NULL : fdopendir(fd);
     if (!d) {
-        int rc = file_error();
+        int rc = fd < 0 && errno == ENOENT ? 0 : file_error();
         if (fd >= 0)
             close(fd);
         return rc;
     }
     const struct dirent *e;
+    struct stat st;
     while ((e = readdir(d))) {
         struct str id = str_c(e->d_name);
-        if (id_valid(id) && !(is_used && is_used(ctx, id)) && unlinkat(fd, e->d_name, 0) == 0)
-            removed++;
+        if (!id_valid(id))
+            continue;
+        if (l->see && fstatat(fd, e->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0)
+            l->see(l->ctx, id, st.st_size, st.st_mtim.tv_sec * 1000LL + st.st_mtim.tv_nsec / 1000000);
+        else if (!l->see && !(l->is_used && l->is_used(l->ctx, id)) && unlinkat(fd, e->d_name, 0) == 0)
+            l->removed++;
     }
     closedir(d);
-    return removed;
+    return 0;
+}
+
+static int look_everywhere(struct blobs *b, struct look *l)
+{
+    int rc = 0;
+    for (unsigned i = 0; i < FOLDERS && rc == 0; i++) {
+        char folder[3];
+        snprintf(folder, sizeof folder, "%02x", i);
+        rc = folder_look(l, b->dir_fd, folder);
+    }
+    return rc;
 }
 
 int blobs_sweep(struct blobs *b, bool (*is_used)(void *ctx, struct str id), void *ctx)
 {
-    int removed = folder_sweep(b->dir_fd, "tmp", NULL, NULL);
-    for (unsigned i = 0; i < FOLDERS && removed >= 0; i++) {
-        char folder[3];
-        snprintf(folder, sizeof folder, "%02x", i);
-        int rc = folder_sweep(b->dir_fd, folder, is_used, ctx);
-        if (rc < 0 && rc != E_NOT_FOUND)
-            return rc;
-        removed += rc < 0 ? 0 : rc;
-    }
-    return removed;
+    struct look tmp = { 0 }, places = { .is_used = is_used, .ctx = ctx };
+    int rc = folder_look(&tmp, b->dir_fd, "tmp");
+    if (rc == 0)
+        rc = look_everywhere(b, &places);
+    return rc < 0 ? rc : tmp.removed + places.removed;
+}
+
+int blobs_each(struct blobs *b, void (*see)(void *ctx, struct str id, int64_t bytes, int64_t modified_ms), void *ctx)
+{
+    struct look l = { .see = see, .ctx = ctx };
+    return look_everywhere(b, &l);
 }

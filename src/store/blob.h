@@ -9,7 +9,7 @@
 
 #include "base/str.h"
 
-enum { BLOB_INLINE_BYTES = 16 * 1024, BLOB_ID_CHARS = 32 };
+enum { BLOB_INLINE_BYTES = 16 * 1024, BLOB_ID_CHARS = 32, BLOBS_HELD_MAX = 1 << 16 };
 
 struct blobs;       /* the directory */
 struct blob_writer; /* one body being received */
@@ -48,19 +48,24 @@ void blob_abort(struct blob_writer *w); /* NULL-safe */
 
 /* A file descriptor, O_CLOEXEC, of a file that has at least so many bytes. E_NOT_FOUND, E_CORRUPT (it is shorter), E_IO. */
 int blob_open(struct blobs *b, struct str id, int64_t bytes);
+int64_t blob_bytes(struct blobs *b, struct str id);  /* of its file; E_NOT_FOUND, E_IO */
 int blob_read(struct blobs *b, struct arena *a, const struct blob *blob, size_t max_bytes, struct str *ret); /* whole, into memory */
+/* Computes digests of bytes from offset on, and fills them in. E_CORRUPT: the body is shorter. */
+int blob_digest(struct blobs *b, struct blob *blob, unsigned digests);
 /* Another name for the same body (a hard link, durably): bodies never change. ret_id in the arena. E_NOT_FOUND, E_IO, E_NO_SPACE. */
 int blob_link(struct blobs *b, struct arena *a, struct str id, struct str *ret_id);
 void blob_remove(struct blobs *b, struct str id);
 struct str blob_path(struct blobs *b, struct arena *a, struct str id);
 
-/* For backups: from hold to release no body is removed (what should have been is swept at the next start), so that a copy of the store made in
- * between finds each of its bodies. blobs_copy puts all of them into dir, which it makes: hard links, or copies onto another file system; synced. */
+/* For backups and checks: from hold to release no body is removed, so that a copy of the store made in between finds each of its bodies; then those
+ * are whose turn it was (but for what BLOBS_HELD_MAX does not hold: the next start sweeps that). blobs_copy puts all of them into dir, which it makes: hard links, or copies onto another file system; synced. */
 void blobs_hold(struct blobs *b);
 void blobs_release(struct blobs *b);
 int blobs_copy(struct blobs *b, const char *dir); /* E_NO_SPACE, E_DENIED, E_IO */
 
 /* Removes every file whose id is_used denies, and all of tmp. At start, before serving. Returns how many. */
 int blobs_sweep(struct blobs *b, bool (*is_used)(void *ctx, struct str id), void *ctx);
+/* Shows every file, and removes none. modified_ms: of the system's clock. */
+int blobs_each(struct blobs *b, void (*see)(void *ctx, struct str id, int64_t bytes, int64_t modified_ms), void *ctx);
 
 #endif

@@ -24,7 +24,8 @@ struct driver {
     /* A snapshot of the last commit. With latest, for the writer: no snapshot is needed, as nobody else commits. */
     struct view *(*view)(struct store *s, bool latest);
     void (*view_end)(struct view *v);
-    int (*get)(struct view *v, struct str key, struct str *ret); /* lives until view_end */
+    int (*get)(struct view *v, struct str key, struct str *ret); /* lives until view_end or view_forget */
+    void (*view_forget)(struct view *v); /* NULL: it holds nothing for them */
     /* from and to live as long as the cursor; to.n == 0: no bound. NULL never. */
     struct cursor *(*cursor)(struct view *v, struct str from, struct str to, bool reverse);
     bool (*next)(struct cursor *c, struct str *ret_key, struct str *ret_value); /* lives until the next call */

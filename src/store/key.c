@@ -1,6 +1,7 @@
 #include "store/key.h"
 
 #include "base/arena.h"
+#include "base/buf.h"
 #include "base/err.h"
 
 #include <string.h>
@@ -159,4 +160,28 @@ int key_read_i64_desc(struct key_reader *r, int64_t *ret)
     if (rc == 0)
         *ret = (int64_t)(~v ^ (1ULL << 63));
     return rc;
+}
+
+struct str key_text(struct arena *a, const struct key_reader *r)
+{
+    struct key_reader at = *r;
+    struct str s;
+    int64_t v;
+    struct buf b;
+    buf_init(&b, a, 16 * LIMIT_KEY_BYTES);
+    while (at.rest.n > 0) {
+        if (b.n > 0)
+            buf_byte(&b, '/');
+        if (key_read_i64(&at, &v) == 0 || key_read_i64_desc(&at, &v) == 0) {
+            buf_printf(&b, "%lld", (long long)v);
+        } else if (key_read_str(&at, a, &s) == 0) {
+            for (size_t i = 0; i < s.n; i++)
+                buf_printf(&b, (uint8_t)s.p[i] < 0x20 || (uint8_t)s.p[i] >= 0x7f ? "\\x%02x" : "%c", (uint8_t)s.p[i]);
+        } else {
+            for (size_t i = 0; i < at.rest.n; i++)
+                buf_printf(&b, "%02x", (uint8_t)at.rest.p[i]);
+            break;
+        }
+    }
+    return buf_done(&b);
 }

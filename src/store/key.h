@@ -37,5 +37,7 @@ void key_read_init(struct key_reader *r, struct str key);
 int key_read_str(struct key_reader *r, struct arena *a, struct str *ret);
 int key_read_i64(struct key_reader *r, int64_t *ret);
 int key_read_i64_desc(struct key_reader *r, int64_t *ret);
+/* The rest of it for a person to read: elements between slashes, what is none in hex. In the arena. */
+struct str key_text(struct arena *a, const struct key_reader *r);
 
 #endif

@@ -94,10 +94,16 @@ static struct view *rocks_view(struct store *s, bool latest)
     return v;
 }
 
-static void rocks_view_end(struct view *v)
+static void rocks_view_forget(struct view *v)
 {
     for (size_t i = 0; i < v->pinned_n; i++)
         rocksdb_pinnableslice_destroy(v->pinned[i]);
+    v->pinned_n = 0;
+}
+
+static void rocks_view_end(struct view *v)
+{
+    rocks_view_forget(v);
     if (v->pinned != v->pinned_inline)
         free(v->pinned);
     rocksdb_readoptions_destroy(v->options);
@@ -405,6 +411,7 @@ static const struct driver driver_rocksdb = {
     .view = rocks_view,
     .view_end = rocks_view_end,
     .get = rocks_get,
+    .view_forget = rocks_view_forget,
     .cursor = rocks_cursor,
     .next = rocks_next,
     .cursor_end = rocks_cursor_end,

@@ -277,6 +277,15 @@ static void forget_written(struct txn *t)
             hot_forget(t->store->hot, n->key, t->commit + 1);
 }
 
+void txn_forget(struct txn *t)
+{
+    assert(!t->write);
+    if (t->store->driver->view_forget)
+        t->store->driver->view_forget(t->view);
+    if (t->arena)
+        arena_clear(t->arena);
+}
+
 int txn_commit(struct txn *t)
 {
     assert(t->write && t->saves_n == 0);

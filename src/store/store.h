@@ -41,6 +41,9 @@ int txn_delete(struct txn *t, struct str key);            /* deleting what is no
 int txn_take_error(struct txn *t);
 size_t txn_write_bytes(const struct txn *t);              /* keys and values written so far, rolled back ones too */
 
+/* For long work on a snapshot: gives back the memory of every value that get and scan have returned so far. No scan but brief ones may be open. */
+void txn_forget(struct txn *t);
+
 void txn_save(struct txn *t);                             /* savepoints nest */
 void txn_save_release(struct txn *t);                     /* keeps the writes since the newest savepoint */
 void txn_save_rollback(struct txn *t);                    /* undoes them */

@@ -293,6 +293,40 @@ TEST(the_sweep_removes_what_no_record_names)
     teardown(&f);
 }
 
+static void count(void *ctx, struct str id, int64_t bytes, int64_t modified_ms)
+{
+    int64_t *sum = ctx;
+    sum[0]++;
+    sum[1] += bytes;
+    assert_true(modified_ms > 1600000000000);
+}
+
+TEST(what_is_removed_under_a_hold_goes_when_it_ends)
+{
+    enum { N = 200 };
+    struct fixture f;
+    struct str id[N];
+    setup(&f);
+    static char body[BLOB_INLINE_BYTES + 1];
+    for (int i = 0; i < N; i++)
+        id[i] = receive(&f, 0, body, sizeof body, sizeof body).id;
+    int64_t sum[2] = { 0 };
+    blobs_hold(f.b);
+    blobs_hold(f.b);
+    for (int i = 0; i < N - 1; i++)
+        blob_remove(f.b, id[i]);
+    assert_int_equal(blobs_each(f.b, count, sum), 0);
+    assert_int_equal(sum[0], N);
+    assert_int_equal(sum[1], N * (int64_t)sizeof body);
+    blobs_release(f.b);
+    assert_int_equal(files_in(f.dir), N);
+    blobs_release(f.b);
+    assert_int_equal(files_in(f.dir), 1);
+    blob_remove(f.b, id[N - 1]);
+    assert_int_equal(files_in(f.dir), 0);
+    teardown(&f);
+}
+
 TEST(a_disk_that_fails_is_told_and_sticks)
 {
     struct fixture f;

@@ -254,6 +254,28 @@ TEST(values_live_until_the_transaction_ends)
     }
 }
 
+TEST(a_snapshot_forgets_what_it_gave_and_goes_on)
+{
+    EACH_DRIVER(f)
+    {
+        put_committed(f->s, "a", "first");
+        struct txn *t = store_read(f->s);
+        put_committed(f->s, "a", "second");
+        struct str k, v;
+        struct scan *s = txn_scan(t, STR(""), STR(""), false);
+        scan_brief(s);
+        assert_true(scan_next(s, &k, &v));
+        for (int i = 0; i < 100; i++) {
+            assert_value(t, "a", "first");
+            assert_scan(t, "", "", false, "a=first ");
+            txn_forget(t);
+        }
+        assert_false(scan_next(s, &k, &v));
+        assert_int_equal(scan_end(s), 0);
+        txn_end(t);
+    }
+}
+
 TEST(a_dropped_transaction_leaves_nothing)
 {
     EACH_DRIVER(f)

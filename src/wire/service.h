@@ -5,6 +5,7 @@
 #include "wire/shape.h"
 
 struct op;
+struct check;
 struct exchange;
 struct header_list;
 struct wire_route;
@@ -58,6 +59,7 @@ struct record_kind {
     const char *service, *name; /* as they stand in the key; never renamed */
     enum record_scope scope;
     const struct shape *shape;  /* of the value; NULL: bytes of the room's own, or none */
+    void (*check)(struct op *op, struct check *c); /* what a right one is (aws/check.h); NULL: that it decodes is enough */
 };
 
 struct service_row {

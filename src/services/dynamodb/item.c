@@ -156,7 +156,7 @@ struct attr_map item_key_of(struct op *op, const struct table *t, const struct t
     return r;
 }
 
-static struct attr_map index_projection(struct op *op, const struct table *t, const struct table_index *x, const struct attr_map *item)
+struct attr_map item_projection(struct op *op, const struct table *t, const struct table_index *x, const struct attr_map *item)
 {
     if (x->projection == PROJECT_ALL)
         return *item;
@@ -185,7 +185,7 @@ static void make_entry(struct op *op, const struct table *t, const struct table_
     ret->present = item && item_index_key(op, &ret->key, t, x, item);
     if (!ret->present)
         return;
-    ret->item = index_projection(op, t, x, item);
+    ret->item = item_projection(op, t, x, item);
     ret->size = value_map_size(&ret->item);
 }
 
@@ -270,6 +270,15 @@ static void expiry_key(struct op *op, struct key *k, const struct table *t, int6
     uint8_t digest[32];
     digest_sha256(item_key->b, item_key->n, digest);
     key_str(k, (struct str){ (const char *)digest, sizeof digest });
+}
+
+bool item_expiry_key(struct op *op, struct key *k, const struct table *t, const struct attr_map *item, const struct key *item_key)
+{
+    int64_t at;
+    if (!expiry(op, t, item, &at))
+        return false;
+    expiry_key(op, k, t, at, item_key);
+    return true;
 }
 
 /* Makes sure that the table's timer is due no later than expiry_s. */

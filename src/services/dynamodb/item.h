@@ -46,6 +46,10 @@ int item_delete_plain(struct op *op, const struct table *t, const struct key *k,
 /* For jobs: brings one item into an index, or under TTL, if it is not there. */
 int index_add(struct op *op, const struct table *t, const struct table_index *x, const struct attr_map *item);
 int ttl_add(struct op *op, const struct table *t, const struct attr_map *item, const struct key *item_key);
+/* Where TTL notes the item; false: it does not expire. */
+bool item_expiry_key(struct op *op, struct key *k, const struct table *t, const struct attr_map *item, const struct key *item_key);
+/* What the index keeps of an item. */
+struct attr_map item_projection(struct op *op, const struct table *t, const struct table_index *x, const struct attr_map *item);
 void ttl_key(struct op *op, struct key *k, struct str generation);
 
 /* ---- checking ---- */

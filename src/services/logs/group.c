@@ -8,7 +8,7 @@
 #include "aws/tags.h"
 #include "base/code.h"
 
-enum { SWEEP_KEYS = 2000, EXPIRE_EVENTS = 1000, TAGS_MAX = 50 };
+enum { SWEEP_KEYS = 2000, SWEEP_BYTES = 16 << 20, EXPIRE_EVENTS = 1000, TAGS_MAX = 50 };
 
 void logs_key(struct op *op, struct key *k, const struct record_kind *kind, int64_t group_id)
 {
@@ -386,50 +386,92 @@ int logs_job_retention(struct op *op, struct str payload)
     return group_live_put(op, g.Id.v, &live);
 }
 
-/* payload: "group id" (all of a deleted group) or "group id/stream id". */
-int logs_job_sweep(struct op *op, struct str payload)
+/* One step of sweeping: what goes, and whether more is left. */
+struct sweep {
+    struct str_list keys;
+    int64_t bytes; /* of the events among them, as they count */
+    bool more;
+};
+
+static int sweep_group(struct op *op, int64_t group_id, struct sweep *ret)
 {
     static const struct record_kind *const kinds[] = { &logs_kind_event, &logs_kind_time, &logs_kind_stream, &logs_kind_sid, &logs_kind_live };
-    struct str group, stream;
-    struct str_list doomed = { 0 };
-    int64_t group_id, stream_id = 0;
-    bool whole = !str_cut(payload, '/', &group, &stream);
     int rc = 0;
-
-    if (str_to_i64(group, &group_id) || (!whole && str_to_i64(stream, &stream_id)))
-        return E_INVALID;
-    for (size_t i = 0; i < (whole ? sizeof kinds / sizeof *kinds : 1) && doomed.n < SWEEP_KEYS; i++) {
+    for (size_t i = 0; rc == 0 && i < sizeof kinds / sizeof *kinds && !ret->more; i++) {
         struct key from, to;
         struct str key, value;
         logs_key(op, &from, kinds[i], group_id);
-        if (!whole)
-            key_i64(&from, stream_id);
         key_after_prefix(&from, &to);
         struct scan *s = txn_scan(op->txn, key_view(&from), key_view(&to), false);
-        while (rc == 0 && doomed.n < SWEEP_KEYS && scan_next(s, &key, &value)) {
-            str_list_add(op->arena, &doomed, str_dup(op->arena, key));
-            if (!whole) { /* its entry in the group's order */
-                struct key_reader r;
-                struct key t;
-                int64_t ms, number;
-                key_read_init(&r, str_sub(key, from.n, key.n));
-                if ((rc = key_read_i64(&r, &ms)) || (rc = key_read_i64(&r, &number)))
-                    break;
-                logs_key(op, &t, &logs_kind_time, group_id);
-                key_i64(&t, ms);
-                key_i64(&t, stream_id);
-                key_i64(&t, number);
-                str_list_add(op->arena, &doomed, str_dup(op->arena, key_view(&t)));
-            }
+        scan_brief(s);
+        while (!ret->more && scan_next(s, &key, &value)) {
+            str_list_add(op->arena, &ret->keys, str_dup(op->arena, key));
+            ret->more = ret->keys.n == SWEEP_KEYS;
         }
-        int scan_rc = scan_end(s);
-        if (rc || scan_rc)
-            return rc ? rc : scan_rc;
+        rc = scan_end(s);
     }
-    for (uint32_t i = 0; i < doomed.n; i++)
-        if ((rc = txn_delete(op->txn, doomed.v[i])))
-            return rc;
-    return doomed.n < SWEEP_KEYS ? 0 : op_outbox(op, "logs.sweep", payload);
+    return rc;
+}
+
+/* Each event with its entry in the group's order. */
+static int sweep_stream(struct op *op, int64_t group_id, int64_t stream_id, struct sweep *ret)
+{
+    struct key from, to, t;
+    struct str key, value;
+    int rc = 0;
+    logs_key(op, &from, &logs_kind_event, group_id);
+    key_i64(&from, stream_id);
+    key_after_prefix(&from, &to);
+    struct scan *s = txn_scan(op->txn, key_view(&from), key_view(&to), false);
+    scan_brief(s);
+    while (!ret->more && scan_next(s, &key, &value)) {
+        struct key_reader r = { str_sub(key, from.n, key.n) };
+        struct logs_rec_Event e;
+        int64_t ms, number;
+        if ((rc = key_read_i64(&r, &ms)) || (rc = key_read_i64(&r, &number)) || (rc = op_rec_decode(op, value, &logs_rec_Event_shape, &e)))
+            break;
+        logs_key(op, &t, &logs_kind_time, group_id);
+        key_i64(&t, ms);
+        key_i64(&t, stream_id);
+        key_i64(&t, number);
+        str_list_add(op->arena, &ret->keys, str_dup(op->arena, key));
+        str_list_add(op->arena, &ret->keys, str_dup(op->arena, key_view(&t)));
+        ret->bytes += (int64_t)e.Message.n + LOGS_EVENT_OVERHEAD;
+        ret->more = ret->keys.n >= SWEEP_KEYS || ret->bytes >= SWEEP_BYTES;
+    }
+    int failed = scan_end(s);
+    return rc ? rc : failed;
+}
+
+/* What a deleted stream held counts no longer; its group may be gone, too. */
+static int subtract(struct op *op, int64_t group_id, int64_t bytes)
+{
+    struct logs_rec_Live live;
+    struct key k;
+    logs_key(op, &k, &logs_kind_live, group_id);
+    if (!bytes || !op_rec_has(op, &k))
+        return 0;
+    int rc = group_live(op, group_id, &live);
+    live.Bytes = SOME_I64(live.Bytes.v > bytes ? live.Bytes.v - bytes : 0);
+    return rc ? rc : group_live_put(op, group_id, &live);
+}
+
+/* payload: "group id" (all of a deleted group) or "group id/stream id". */
+int logs_job_sweep(struct op *op, struct str payload)
+{
+    struct str group, stream;
+    struct sweep step = { 0 };
+    int64_t group_id, stream_id = 0;
+    bool whole = !str_cut(payload, '/', &group, &stream);
+
+    if (str_to_i64(group, &group_id) || (!whole && str_to_i64(stream, &stream_id)))
+        return E_INVALID;
+    int rc = whole ? sweep_group(op, group_id, &step) : sweep_stream(op, group_id, stream_id, &step);
+    for (uint32_t i = 0; rc == 0 && i < step.keys.n; i++)
+        rc = txn_delete(op->txn, step.keys.v[i]);
+    if (rc == 0)
+        rc = subtract(op, group_id, step.bytes);
+    return rc || !step.more ? rc : op_outbox(op, "logs.sweep", payload);
 }
 
 /* ---- key, protection, tags ---- */

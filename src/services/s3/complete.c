@@ -91,17 +91,11 @@ static int append(struct op *op, struct blob_writer *w, const struct s3_rec_Part
     return rc ? rc : n < 0 ? E_IO : left ? E_CORRUPT : 0;
 }
 
-static unsigned digest_of(struct str name)
-{
-    return str_is(name, "CRC32") ? BLOB_CRC32 : str_is(name, "CRC32C") ? BLOB_CRC32C : str_is(name, "SHA1") ? BLOB_SHA1
-           : str_is(name, "SHA256") ? BLOB_SHA256 : BLOB_CRC64NVME;
-}
-
 /* The digest of the parts' digests: S3's COMPOSITE checksum. */
 static int composite(struct op *op, const struct s3_rec_Part *parts, uint32_t n, struct s3_rec_Object *o)
 {
     struct blob_writer *w;
-    int rc = blob_begin(op_blobs(op), digest_of(o->ChecksumName), &w);
+    int rc = blob_begin(op_blobs(op), s3_digest_of(o->ChecksumName), &w);
     if (rc)
         return rc;
     for (uint32_t i = 0; rc == 0 && i < n; i++) {
@@ -149,7 +143,7 @@ static int assemble(struct op *op, struct completion *c, const struct s3_rec_Upl
     o->ChecksumType = u->ChecksumType;
     struct blob_writer *w;
     struct blob body = { 0 };
-    int rc = blob_begin(op_blobs(op), BLOB_MD5 | BLOB_CRC64NVME | digest_of(u->ChecksumName), &w);
+    int rc = blob_begin(op_blobs(op), BLOB_MD5 | BLOB_CRC64NVME | s3_digest_of(u->ChecksumName), &w);
     if (rc)
         return rc;
     uint8_t *md5s = arena_alloc(op->arena, 16 * (size_t)n), md5[16];

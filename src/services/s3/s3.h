@@ -72,6 +72,7 @@ struct s3_checksums {
     struct str crc32, crc32c, crc64nvme, sha1, sha256;
 };
 int s3_checksums_check(struct op *op, const struct s3_checksums *c, const struct blob *body, struct str *ret_name, struct str *ret_value);
+unsigned s3_digest_of(struct str checksum_name); /* enum blob_digest */
 /* Writes value into the member that name means, of any struct with the Checksum* members. */
 #define S3_CHECKSUM_SET(out, name, value)                                                                                \
     do {                                                                                                                 \

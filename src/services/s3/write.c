@@ -116,6 +116,12 @@ int s3_tags_header(struct op *op, struct str header, struct str_map *ret)
     return s3_tags_check(op, ret, 10);
 }
 
+unsigned s3_digest_of(struct str checksum_name)
+{
+    return str_is(checksum_name, "CRC32") ? BLOB_CRC32 : str_is(checksum_name, "CRC32C") ? BLOB_CRC32C : str_is(checksum_name, "SHA1") ? BLOB_SHA1
+           : str_is(checksum_name, "SHA256") ? BLOB_SHA256 : BLOB_CRC64NVME;
+}
+
 static struct str be_base64(struct op *op, uint64_t v, size_t bytes)
 {
     uint8_t b[8];

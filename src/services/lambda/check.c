@@ -1,0 +1,73 @@
+/* strata check: code is what its digest says, mappings are known to the poller, events are on their way. */
+#include "aws/check.h"
+#include "base/code.h"
+#include "services/lambda/lambda.h"
+
+static void check_code(struct op *op, struct check *c, struct str blob_id, struct str data, int64_t bytes, struct str sha256)
+{
+    struct blob code = { .bytes = bytes, .data = data, .id = blob_id };
+    if (!check_body(op, c, blob_id, data, bytes))
+        return;
+    if (blob_digest(op_blobs(op), &code, BLOB_SHA256) || !str_eq(base64_encode(op->arena, code.sha256, 32), sha256))
+        check_fault(op, c, "its code is not the one of its CodeSha256");
+}
+
+void lambda_check_function(struct op *op, struct check *c)
+{
+    const struct lambda_rec_Function *f = c->rec;
+    check_code(op, c, f->CodeBlobId, f->CodeData, f->CodeSize.v, f->CodeSha256);
+}
+
+void lambda_check_layer(struct op *op, struct check *c)
+{
+    const struct lambda_rec_Layer *l = c->rec;
+    struct key k;
+    struct str value;
+    int64_t last;
+    check_code(op, c, l->CodeBlobId, l->CodeData, l->CodeSize.v, l->CodeSha256);
+    op_key(op, &k, &lambda_kind_layer_number);
+    key_str(&k, l->Name);
+    if (txn_get(op->txn, key_view(&k), &value) || str_to_i64(value, &last) || last < l->Version.v)
+        check_fault(op, c, "its number could be given out again");
+}
+
+/* The same record lies twice; each is looked for from the other. */
+static void check_twin(struct op *op, struct check *c, const struct key *k, const char *what)
+{
+    struct str value;
+    if (check_there(op, c, k, what) && txn_get(op->txn, key_view(k), &value) == 0 && !str_eq(value, c->value))
+        check_fault(op, c, "%s says something else", what);
+}
+
+void lambda_check_mapping(struct op *op, struct check *c)
+{
+    const struct lambda_rec_Mapping *m = c->rec;
+    struct key k;
+    op_key(op, &k, &lambda_kind_mappings);
+    key_str(&k, op->account);
+    key_str(&k, op->region);
+    key_str(&k, m->UUID);
+    check_twin(op, c, &k, "the poller's copy of it");
+}
+
+void lambda_check_mappings(struct op *op, struct check *c)
+{
+    const struct lambda_rec_Mapping *m = c->rec;
+    struct key_reader r = c->at;
+    struct str account, region;
+    struct key k;
+    if (key_read_str(&r, op->arena, &account) || key_read_str(&r, op->arena, &region)) {
+        check_fault(op, c, "its key is malformed");
+        return;
+    }
+    op_key_in(op, &k, account, region, &lambda_kind_mapping);
+    key_str(&k, m->UUID);
+    check_twin(op, c, &k, "the mapping itself");
+}
+
+void lambda_check_event(struct op *op, struct check *c)
+{
+    const struct lambda_rec_Event *e = c->rec;
+    if (!check_waits(op, c, "lambda.event", e->Id)) /* not begun yet; else it has a timer, whether it runs or waits for another try */
+        check_timer(op, c, "lambda.event", e->Id, -1);
+}

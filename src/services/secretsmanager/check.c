@@ -1,0 +1,53 @@
+/* strata check: every version has its value, every value its version. */
+#include "aws/check.h"
+#include "services/secretsmanager/secret.h"
+
+void secretsmanager_check_secret(struct op *op, struct check *c)
+{
+    const struct secretsmanager_rec_Secret *rec = c->rec;
+    uint32_t current = 0;
+    for (uint32_t i = 0; i < rec->Versions.n; i++) {
+        const struct secretsmanager_rec_Version *v = &rec->Versions.v[i];
+        struct key k;
+        op_key(op, &k, &secretsmanager_kind_value);
+        key_str(&k, rec->Name);
+        key_str(&k, rec->Suffix);
+        key_str(&k, v->Id);
+        if (!op_rec_has(op, &k))
+            check_fault(op, c, "the value of its version %.*s is not there", STR_ARG(v->Id));
+        current += str_list_has(&v->Stages, STR("AWSCURRENT"));
+    }
+    if (rec->Versions.n ? current != 1 : current)
+        check_fault(op, c, "%u of its versions are AWSCURRENT", current);
+    if (rec->DeletedMs.set)
+        check_timer(op, c, "secretsmanager.delete", secret_arn(op, op->account, rec->Name, rec->Suffix), rec->DeletedMs.v);
+}
+
+/* The secret of a key that begins with its name and suffix. */
+static bool owner(struct op *op, struct check *c, struct key_reader *r, struct secret *ret)
+{
+    struct str name, suffix;
+    if (key_read_str(r, op->arena, &name) || key_read_str(r, op->arena, &suffix))
+        check_fault(op, c, "its key is malformed");
+    else if (secret_look(op, name, ret) || !str_eq(ret->rec.Suffix, suffix))
+        check_fault(op, c, "its secret is not there");
+    else
+        return true;
+    return false;
+}
+
+void secretsmanager_check_value(struct op *op, struct check *c)
+{
+    struct key_reader r = c->at;
+    struct secret s;
+    struct str version;
+    if (owner(op, c, &r, &s) && (key_read_str(&r, op->arena, &version) || !version_by_id(&s.rec, version)))
+        check_fault(op, c, "its secret has no such version");
+}
+
+void secretsmanager_check_policy(struct op *op, struct check *c)
+{
+    struct key_reader r = c->at;
+    struct secret s;
+    owner(op, c, &r, &s);
+}
