@@ -110,33 +110,44 @@ void buf_json_string(struct buf *b, struct str s)
     buf_byte(b, '"');
 }
 
-static bool xml_plain(unsigned char c)
+/* attribute: blanks are written as references, too, since a reader makes spaces of them. */
+static void xml_escaped(struct buf *b, struct str s, bool attribute)
 {
-    return c >= 0x20 && c != '&' && c != '<' && c != '>' && c != '"' && c != '\'';
-}
-
-void buf_xml_text(struct buf *b, struct str s)
-{
-    for (size_t i = 0; i < s.n; i++) {
-        size_t run = i;
-        while (i < s.n && xml_plain((unsigned char)s.p[i]))
-            i++;
-        buf_put(b, s.p + run, i - run);
-        if (i == s.n)
-            break;
+    size_t run = 0;
+    for (size_t i = 0; i < s.n;) {
         unsigned char c = (unsigned char)s.p[i];
+        size_t utf8 = c >= 0x80 ? utf8_length(s.p + i, s.n - i) : 0;
+        bool plain = c < 0x80 ? c >= 0x20 && !strchr("&<>\"'", c) : utf8 > 0;
+        if (plain || (!attribute && (c == '\t' || c == '\n'))) {
+            i += utf8 ? utf8 : 1;
+            continue;
+        }
+        buf_put(b, s.p + run, i - run);
         switch (c) {
         case '&': buf_c(b, "&amp;"); break;
         case '<': buf_c(b, "&lt;"); break;
         case '>': buf_c(b, "&gt;"); break;
         case '"': buf_c(b, "&quot;"); break;
         case '\'': buf_c(b, "&#39;"); break;
-        case '\t':
-        case '\n': buf_byte(b, (char)c); break;
         default:
-            buf_printf(b, "&#x%x;", c);
+            if (c >= 0x80)
+                buf_c(b, "\xEF\xBF\xBD");
+            else
+                buf_printf(b, "&#x%x;", c);
         }
+        run = ++i;
     }
+    buf_put(b, s.p + run, s.n - run);
+}
+
+void buf_xml_text(struct buf *b, struct str s)
+{
+    xml_escaped(b, s, false);
+}
+
+void buf_xml_attribute(struct buf *b, struct str s)
+{
+    xml_escaped(b, s, true);
 }
 
 struct str buf_done(struct buf *b)

@@ -11,7 +11,7 @@ void xml_write_namespace(struct buf *b, const char *ns, const char *prefix)
         buf_c(b, prefix);
     }
     buf_c(b, "=\"");
-    buf_xml_text(b, str_c(ns));
+    buf_xml_attribute(b, str_c(ns));
     buf_byte(b, '"');
 }
 
@@ -22,7 +22,7 @@ void xml_write_attributes(struct buf *b, const struct shape *s, const void *st)
         if (!m->xml_attribute || !slot_is_set(m->shape, slot_of(st, m), false))
             continue;
         buf_printf(b, " %s=\"", m->wire);
-        buf_xml_text(b, text_of_scalar(b->arena, m, m->shape, slot_of(st, m), TIME_ISO8601));
+        buf_xml_attribute(b, text_of_scalar(b->arena, m, m->shape, slot_of(st, m), TIME_ISO8601));
         buf_byte(b, '"');
     }
 }
