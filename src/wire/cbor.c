@@ -126,8 +126,11 @@ static void write_value(struct buf *b, bool record, const struct shape *s, const
     case SHAPE_LONG:
         write_int(b, ((const struct opt_i64 *)slot)->v);
         return;
-    case SHAPE_FLOAT:
-        write_float(b, (float)((const struct opt_f64 *)slot)->v);
+    case SHAPE_FLOAT: /* a record keeps what came, which other formats may have brought in full */
+        if (record)
+            write_double(b, ((const struct opt_f64 *)slot)->v);
+        else
+            write_float(b, (float)((const struct opt_f64 *)slot)->v);
         return;
     case SHAPE_DOUBLE:
         write_double(b, ((const struct opt_f64 *)slot)->v);

@@ -45,7 +45,7 @@ struct str text_of_time(struct arena *a, int64_t ms, enum time_format f);
 int time_of_text(struct str s, enum time_format f, int64_t *ret_ms); /* also other forms than f where they cannot be confused */
 struct str text_of_f64(struct arena *a, double d);                   /* shortest that reads back; NaN, Infinity, -Infinity */
 int f64_of_text(struct str s, double *ret);
-/* XML, query, headers, labels. Blobs are base64. Kinds beyond scalars: E_INVALID. */
+/* XML, query, headers, labels. Blobs are base64. Kinds beyond scalars, and RAW (no format but JSON has documents): E_INVALID. */
 int scalar_of_text(struct arena *a, const struct member *m, struct str text, enum time_format otherwise, void *slot, struct str *ret_why);
 struct str text_of_scalar(struct arena *a, const struct member *m, const struct shape *s, const void *slot, enum time_format otherwise);
 

@@ -165,11 +165,13 @@ void value_from_json(struct arena *a, const struct member *m, const struct shape
         *(struct opt_bool *)slot = SOME_BOOL(cJSON_IsTrue(v));
         return;
     case SHAPE_INT:
+        *(struct opt_i64 *)slot = SOME_I64(v->valueint);
+        return;
     case SHAPE_LONG:
-        *(struct opt_i64 *)slot = SOME_I64((int64_t)v->valuedouble);
+        *(struct opt_i64 *)slot = SOME_I64((int64_t)fmin(fmax(v->valuedouble, -0x1p63), 0x1p63 - 1024));
         return;
     case SHAPE_TIMESTAMP:
-        *(struct opt_i64 *)slot = SOME_I64(llround(v->valuedouble * 1000));
+        *(struct opt_i64 *)slot = SOME_I64(llround(fmin(fmax(v->valuedouble, -1e12), 1e12) * 1000));
         return;
     case SHAPE_FLOAT:
     case SHAPE_DOUBLE:
@@ -183,7 +185,8 @@ void value_from_json(struct arena *a, const struct member *m, const struct shape
     case SHAPE_MAP:
         ((struct any_list *)slot)->set = true;
         cJSON_ArrayForEach(e, v)
-            value_from_json(a, &s->members[1], s->members[1].shape, e, any_map_push(a, s, slot, str_c(e->string)), true);
+            if (e->string)
+                value_from_json(a, &s->members[1], s->members[1].shape, e, any_map_push(a, s, slot, str_c(e->string)), true);
         return;
     default:
         slot = slot_open(a, s, slot, inside);

@@ -90,7 +90,6 @@ int scalar_of_text(struct arena *a, const struct member *m, struct str text, enu
     int rc = 0;
     switch (s->kind) {
     case SHAPE_STRING:
-    case SHAPE_RAW:
         *(struct str *)slot = str_dup(a, opt_str(text, STR("")));
         return 0;
     case SHAPE_BLOB:
@@ -131,7 +130,7 @@ int scalar_of_text(struct arena *a, const struct member *m, struct str text, enu
         rc = E_INVALID;
     }
     if (rc) {
-        static const char *const names[] = { [SHAPE_BLOB] = "Base64", [SHAPE_BOOL] = "Boolean", [SHAPE_INT] = "Integer",
+        static const char *const names[] = { [SHAPE_BLOB] = "Base64", [SHAPE_RAW] = "JSON document", [SHAPE_BOOL] = "Boolean", [SHAPE_INT] = "Integer",
             [SHAPE_LONG] = "Long", [SHAPE_FLOAT] = "Float", [SHAPE_DOUBLE] = "Double", [SHAPE_TIMESTAMP] = "Timestamp",
             [SHAPE_STREAM] = "Stream", [SHAPE_STRUCT] = "Structure", [SHAPE_LIST] = "List", [SHAPE_MAP] = "Map" };
         return bad(a, ret_why, "The value '%.*s' of %s is not a valid %s", STR_ARG(str_sub(text, 0, 100)), m->wire, names[s->kind]);
