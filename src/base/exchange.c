@@ -1,5 +1,7 @@
 #include "base/exchange.h"
 
+#include <string.h>
+
 struct str exchange_header(const struct exchange *x, const char *name)
 {
     struct str wanted = str_c(name);
@@ -7,6 +9,14 @@ struct str exchange_header(const struct exchange *x, const char *name)
         if (str_eq_nocase(x->headers.v[i].name, wanted))
             return x->headers.v[i].value;
     return STR_NONE;
+}
+
+bool is_http_token(struct str s)
+{
+    for (size_t i = 0; i < s.n; i++)
+        if (s.p[i] <= ' ' || s.p[i] == 0x7f || strchr("()<>@,;:\\\"/[]?={}", s.p[i]))
+            return false;
+    return s.n > 0;
 }
 
 void answer_init(struct answer *a, int status)

@@ -63,8 +63,9 @@ struct exchange_ops {
 
 static inline void exchange_reply(struct exchange *x, const struct answer *answer) { x->ops->reply(x, answer); }
 struct str exchange_header(const struct exchange *x, const char *name); /* first of that name, absent when missing */
+bool is_http_token(struct str s); /* RFC 9110 5.6.2: what methods and header names are made of */
 void answer_init(struct answer *a, int status);
-void answer_header(struct arena *arena, struct answer *a, const char *name, struct str value);
+void answer_header(struct arena *arena, struct answer *a, const char *name, struct str value); /* name: a token */
 
 /* A door's two calls; see cloud/door.h for who is asked. */
 enum body_mode {

@@ -33,8 +33,9 @@ enum MHD_Result reply_queue(struct request *r)
     }
     if (!response)
         return MHD_NO;
-    for list_each(h, &a->headers) /* a value with a line break in it is refused by libmicrohttpd and so left out */
-        MHD_add_response_header(response, str_dup(r->x.arena, h->name).p, str_dup(r->x.arena, h->value).p);
+    for list_each(h, &a->headers) /* libmicrohttpd refuses a value with a line break, and would not survive what is absent: both are left out */
+        if (h->name.p && h->value.p)
+            MHD_add_response_header(response, str_dup(r->x.arena, h->name).p, str_dup(r->x.arena, h->value).p);
     if (a->close)
         MHD_add_response_header(response, "Connection", "close");
     r->queued = true;

@@ -12,6 +12,7 @@ void reply_message(struct exchange *x, int status, const char *message, struct a
     ret->body = str_printf(x->arena, "{\"message\":\"%s\"}", message);
 }
 
+/* What HTTP cannot carry is left out: names that are no names, line breaks, and what the server says by itself. */
 static void put_header(struct exchange *x, struct answer *a, const char *name, const cJSON *value)
 {
     struct str text = STR_NONE;
@@ -22,10 +23,10 @@ static void put_header(struct exchange *x, struct answer *a, const char *name, c
     else if (cJSON_IsBool(value))
         text = cJSON_IsTrue(value) ? STR("true") : STR("false");
     struct str n = str_c(name);
-    for (size_t i = 0; i < text.n; i++) /* no header out of a line break */
+    for (size_t i = 0; i < text.n; i++)
         if (text.p[i] == '\r' || text.p[i] == '\n')
             return;
-    if (!text.p || str_eq_nocase(n, STR("content-length")) || str_eq_nocase(n, STR("connection")) || str_eq_nocase(n, STR("transfer-encoding")))
+    if (!text.p || !is_http_token(n) || str_eq_nocase(n, STR("content-length")) || str_eq_nocase(n, STR("connection")) || str_eq_nocase(n, STR("transfer-encoding")))
         return;
     answer_header(x->arena, a, str_dup(x->arena, n).p, str_dup(x->arena, text));
 }
@@ -38,13 +39,20 @@ static bool has_header(const struct answer *a, const char *name)
     return false;
 }
 
+/* A member of the answer, if it is an object: the elements of an array have no names. */
+static const cJSON *object_of(const cJSON *tree, const char *name)
+{
+    const cJSON *member = cJSON_GetObjectItemCaseSensitive(tree, name);
+    return cJSON_IsObject(member) ? member : NULL;
+}
+
 static void put_headers(struct exchange *x, const cJSON *tree, struct answer *a)
 {
-    const cJSON *h, *one, *multi = cJSON_GetObjectItemCaseSensitive(tree, "multiValueHeaders");
+    const cJSON *h, *one, *multi = object_of(tree, "multiValueHeaders");
     cJSON_ArrayForEach(h, multi)
         cJSON_ArrayForEach(one, h)
             put_header(x, a, h->string, one);
-    cJSON_ArrayForEach(h, cJSON_GetObjectItemCaseSensitive(tree, "headers"))
+    cJSON_ArrayForEach(h, object_of(tree, "headers"))
         if (!cJSON_GetObjectItem(multi, h->string))
             put_header(x, a, h->string, h);
     cJSON_ArrayForEach(h, cJSON_GetObjectItemCaseSensitive(tree, "cookies"))
@@ -83,7 +91,7 @@ void reply_from(struct op *op, struct exchange *x, struct str version, struct st
         ok = ok && str_to_i64(str_c(status->valuestring), &code) == 0;
     else
         code = cJSON_IsNumber(status) ? status->valueint : 0;
-    ok = ok && code >= 100 && code <= 599;
+    ok = ok && code >= 200 && code <= 599; /* 1xx is no answer */
     if (ok) {
         answer_init(ret, (int)code);
         put_headers(x, tree, ret);
