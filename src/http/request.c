@@ -142,7 +142,11 @@ static enum MHD_Result take_header(void *cls, enum MHD_ValueKind kind, const cha
     h->value = value ? str_dup(x->arena, (struct str){ value, value_n }) : STR("");
     switch (name_n) {
     case 4:
-        if (!str_set(x->host) && str_eq_nocase(h->name, STR("Host")))
+        if (!str_eq_nocase(h->name, STR("Host")))
+            break;
+        if (str_set(x->host)) /* the URI's authority counts (RFC 9112 3.2.2): what is signed must be what is routed by */
+            h->value = x->host;
+        else
             x->host = h->value;
         break;
     case 6:

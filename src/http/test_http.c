@@ -103,7 +103,9 @@ static void run(void *ctx, struct exchange *x)
         answer_init(&a, 200);
         a.content_length = 123456;
         exchange_reply(x, &a);
-    } else if (str_is(x->target, "/sink"))
+    } else if (str_is(x->target, "/host"))
+        answer_text(x, 200, str_printf(x->arena, "header=%.*s", STR_ARG(exchange_header(x, "host"))));
+    else if (str_is(x->target, "/sink"))
         answer_text(x, 200, str_printf(x->arena, "sunk %zu", atomic_load(&s->sunk)));
     else
         answer_text(x, 200,
@@ -251,6 +253,7 @@ TEST(absolute_target_names_the_host)
     struct server s;
     server_start(&s);
     ask(&s, "GET http://sqs.amazonaws.com/q?a HTTP/1.1\r\nHost: other\r\n\r\n", "body=", "GET /q?a host=sqs.amazonaws.com");
+    ask(&s, "GET http://sqs.amazonaws.com/host HTTP/1.1\r\nHost: other\r\n\r\n", "header=sqs.amazonaws.com", "header=sqs.amazonaws.com"); /* which is what was signed */
     server_stop(&s);
 }
 
