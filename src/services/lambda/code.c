@@ -1,10 +1,7 @@
 /* Code and layers: zips that are checked when they come, kept as bodies, and unpacked once, by content, before they first run. */
 #include <fcntl.h>
-#include <string.h>
+#include <stdio.h>
 #include <unistd.h>
-
-#include <archive.h>
-#include <archive_entry.h>
 
 #include "base/code.h"
 #include "base/file.h"
@@ -12,47 +9,7 @@
 #include "cloud/cloud.h"
 #include "gen/s3.h"
 #include "services/lambda/lambda.h"
-
-/* Does a path stay inside the tree? libarchive refuses the same again when it unpacks. */
-static bool climbs(const char *path)
-{
-    if (!path || path[0] == '/' || strchr(path, '\\'))
-        return true;
-    for (struct str rest = str_c(path), part; rest.n;) {
-        str_cut(rest, '/', &part, &rest);
-        if (str_is(part, ".."))
-            return true;
-    }
-    return false;
-}
-
-/* Reads the directory of a zip: 0 and its unpacked size; E_INVALID; E_LIMIT. Sizes may lie: unpacking counts again. */
-static int measure(struct str zip, int64_t *ret_bytes)
-{
-    struct archive *a = archive_read_new();
-    struct archive_entry *entry;
-    int64_t bytes = 0;
-    int files = 0, rc = 0, got;
-    archive_read_support_format_zip(a);
-    if (archive_read_open_memory(a, zip.p, zip.n) != ARCHIVE_OK)
-        rc = E_INVALID;
-    while (rc == 0 && (got = archive_read_next_header(a, &entry)) != ARCHIVE_EOF) {
-        mode_t type = archive_entry_filetype(entry);
-        const char *path = archive_entry_pathname(entry);
-        if (got < ARCHIVE_WARN || climbs(path) || (type != AE_IFREG && type != AE_IFDIR && type != AE_IFLNK) || archive_entry_hardlink(entry))
-            rc = E_INVALID;
-        else if (type == AE_IFLNK && climbs(archive_entry_symlink(entry)))
-            rc = E_INVALID;
-        bytes += archive_entry_size_is_set(entry) ? archive_entry_size(entry) : 0;
-        if (++files > LAMBDA_FILES_MAX || bytes > LAMBDA_UNZIPPED_BYTES_MAX)
-            rc = E_LIMIT;
-    }
-    if (files == 0)
-        rc = E_INVALID;
-    archive_read_free(a);
-    *ret_bytes = bytes;
-    return rc;
-}
+#include "services/lambda/zip.h"
 
 static int from_s3(struct op *op, struct str bucket, struct str key, struct str version, struct str *ret_zip)
 {
@@ -83,7 +40,7 @@ int lambda_code_take(struct op *op, struct str zip, struct str bucket, struct st
     if (rc)
         return rc;
     *ret = (struct lambda_code){ .bytes = (int64_t)zip.n };
-    rc = measure(zip, &ret->unzipped_bytes);
+    rc = zip_measure(zip, &ret->unzipped_bytes);
     if (rc == E_LIMIT)
         return aws_fail(op, LAMBDA_InvalidParameterValueException, "Unzipped size must be smaller than %d bytes", LAMBDA_UNZIPPED_BYTES_MAX);
     if (rc)
@@ -118,50 +75,6 @@ int lambda_code_drop(struct op *op, struct str blob_id)
 
 /* ---- unpacking ---- */
 
-/* Writes one entry below dir, counting what it really unpacks to. */
-static int write_entry(struct archive *in, struct archive *out, struct archive_entry *entry, struct str dir, struct arena *a, int64_t *left)
-{
-    if (climbs(archive_entry_pathname(entry)))
-        return E_INVALID;
-    archive_entry_set_pathname(entry, str_printf(a, "%.*s/%s", STR_ARG(dir), archive_entry_pathname(entry)).p);
-    /* The function runs as another user: it must read everything, and write nothing. */
-    bool folder = archive_entry_filetype(entry) == AE_IFDIR;
-    archive_entry_set_perm(entry, folder || archive_entry_perm(entry) & 0111 ? 0755 : 0644);
-    archive_entry_set_uid(entry, geteuid());
-    archive_entry_set_gid(entry, getegid());
-    if (archive_write_header(out, entry) < ARCHIVE_WARN)
-        return E_IO;
-    const void *p;
-    size_t n;
-    la_int64_t offset;
-    int got;
-    while ((got = archive_read_data_block(in, &p, &n, &offset)) == ARCHIVE_OK) {
-        *left -= (int64_t)n;
-        if (*left < 0)
-            return E_LIMIT;
-        if (archive_write_data_block(out, p, n, offset) < ARCHIVE_OK)
-            return E_NO_SPACE;
-    }
-    return got == ARCHIVE_EOF ? 0 : E_INVALID;
-}
-
-static int unpack(struct str zip, struct str dir, struct arena *a, int64_t *left)
-{
-    struct archive *in = archive_read_new(), *out = archive_write_disk_new();
-    struct archive_entry *entry;
-    int rc = 0, got;
-    archive_read_support_format_zip(in);
-    archive_write_disk_set_options(out, ARCHIVE_EXTRACT_PERM | ARCHIVE_EXTRACT_SECURE_SYMLINKS | ARCHIVE_EXTRACT_SECURE_NODOTDOT);
-    if (archive_read_open_memory(in, zip.p, zip.n) != ARCHIVE_OK)
-        rc = E_INVALID;
-    while (rc == 0 && (got = archive_read_next_header(in, &entry)) != ARCHIVE_EOF)
-        rc = got < ARCHIVE_WARN ? E_INVALID : write_entry(in, out, entry, dir, a, left);
-    archive_read_free(in);
-    if (archive_write_free(out) != ARCHIVE_OK && rc == 0)
-        rc = E_IO;
-    return rc;
-}
-
 /* A tree that has its name has all its files, also after a power cut: one call is faster than a sync of each. */
 static int sync_all(const char *dir)
 {
@@ -195,7 +108,7 @@ int lambda_code_unpack(struct cloud *cloud, struct arena *a, const struct lambda
         struct blob b = { .bytes = codes[i].bytes, .data = codes[i].data, .id = codes[i].blob_id };
         rc = blob_read(cloud->blobs, a, &b, LAMBDA_UNZIPPED_BYTES_MAX, &zip);
         if (rc == 0)
-            rc = unpack(zip, fresh, a, &left);
+            rc = zip_unpack(zip, fresh, a, &left);
     }
     if (rc == 0)
         rc = sync_all(parent.p);
