@@ -4,6 +4,8 @@
 #include "base/code.h"
 #include "services/s3/s3.h"
 
+enum { BUCKETS_PAGE_MAX = 10000 };
+
 struct str s3_arn_bucket(struct op *op, struct str Bucket)
 {
     return str_printf(op->arena, "arn:%.*s:s3:::%.*s", STR_ARG(op->partition), STR_ARG(Bucket));
@@ -227,6 +229,9 @@ int s3_HeadBucket(struct op *op, const struct s3_HeadBucket_in *in, struct s3_He
 int s3_ListBuckets(struct op *op, const struct s3_ListBuckets_in *in, struct s3_ListBuckets_out *out)
 {
     struct key from, to;
+    int64_t max = opt_i64(in->MaxBuckets, BUCKETS_PAGE_MAX);
+    if (max < 1 || max > BUCKETS_PAGE_MAX)
+        return aws_fail(op, S3_InvalidArgument, "Argument max-buckets must be an integer between 1 and %d", BUCKETS_PAGE_MAX);
     op_key(op, &from, &s3_kind_bucket);
     key_after_prefix(&from, &to);
     if (in->ContinuationToken.p) {
@@ -236,7 +241,6 @@ int s3_ListBuckets(struct op *op, const struct s3_ListBuckets_in *in, struct s3_
         key_str(&from, after);
         key_raw(&from, (struct str){ "\0", 1 }); /* just behind it */
     }
-    int64_t max = opt_i64(in->MaxBuckets, 10000);
     struct scan *s = txn_scan(op->txn, key_view(&from), key_view(&to), false);
     struct str key, value;
     out->Buckets.set = true;
