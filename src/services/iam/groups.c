@@ -193,7 +193,7 @@ int iam_RemoveUserFromGroup(struct op *op, const struct iam_RemoveUserFromGroup_
 int iam_ListGroupsForUser(struct op *op, const struct iam_ListGroupsForUser_in *in, struct iam_ListGroupsForUser_out *out)
 {
     struct iam_rec_User user;
-    uint32_t from, to;
+    uint32_t from = 0, to = 0;
     int rc = iam_user_get(op, in->UserName, &user);
     if (rc == 0)
         rc = iam_slice(op, in->Marker, in->MaxItems, user.Groups.n, &from, &to, &out->IsTruncated, &out->Marker);

@@ -90,7 +90,7 @@ int iam_ListAccessKeys(struct op *op, const struct iam_ListAccessKeys_in *in, st
 {
     struct str_list keys = { 0 };
     struct str user;
-    uint32_t from, to;
+    uint32_t from = 0, to = 0;
     int rc = user_of(op, in->UserName, &user);
     if (rc == 0)
         rc = iam_keys_of(op, user, &keys);
