@@ -4,7 +4,7 @@ PY := .venv/bin/python3
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
 .DEFAULT_GOAL := all
-.PHONY: help all up down test check asan faults tsan sim crash bench coverage clean
+.PHONY: help all up down test check asan faults tsan sim crash fuzz bench coverage clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -65,6 +65,12 @@ crash: ## clients, kills and power cuts, and nothing acknowledged may be lost: N
 	@$(MAKE) --no-print-directory all
 	@$(PY) tests/fault/crash/crash.py --kills $(or $(N),500) --cuts $$(( ($(or $(N),500) + 19) / 20 )) $(if $(SEED),--seed $(SEED))
 
+fuzz: ## the fuzz targets under libFuzzer, T=60 seconds each; F=name for one (tools/fuzz keeps what they found)
+	@tools/setup fuzz
+	@[ -d $(BUILD)-fuzz ] || CC=clang meson setup $(BUILD)-fuzz -Dfuzz=true -Db_sanitize=address,undefined -Db_lundef=false >/dev/null
+	@ninja -C $(BUILD)-fuzz --quiet
+	@tools/fuzz $(BUILD)-fuzz $(or $(T),60) $(F)
+
 bench: ## speed, as ratios to nginx's static answer (QUICK=1, PEERS=1, ONLY=GetItem,PutItem)
 	@tools/setup bench
 	@$(MAKE) --no-print-directory all
@@ -73,4 +79,4 @@ bench: ## speed, as ratios to nginx's static answer (QUICK=1, PEERS=1, ONLY=GetI
 	@bench/run --build $(BUILD) $(if $(QUICK),--quick) $(if $(PEERS),--peers) $(if $(ONLY),--only $(ONLY))
 
 clean: ## remove what was built
-	rm -rf build build-asan build-tsan .venv
+	rm -rf build build-asan build-tsan build-fuzz .venv
