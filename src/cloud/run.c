@@ -124,6 +124,8 @@ static void job_done(void *ctx, void *state, int rc)
     struct op *op = state;
     if (op && rc == 0)
         effects_run(ctx, op->effects, true);
+    else if (op && rc == E_NO_SPACE)
+        effects_undo(op);
 }
 
 const struct job_runner cloud_job_runner = { .run = job_run, .done = job_done };

@@ -95,6 +95,9 @@ static void after_commit(struct work *w, int rc)
     if (rc == 0) { /* before finish, which releases the task's memory */
         t->in_doubt = false;
         effects_run(t->op.cloud, t->op.effects, true);
+    } else if (t->in_doubt && rc == E_NO_SPACE) { /* nothing was written, for certain: see store/commit.h */
+        t->in_doubt = false;
+        effects_undo(&t->op);
     }
     settle(t, rc);
 }
