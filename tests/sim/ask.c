@@ -64,10 +64,10 @@ static void reply(struct exchange *x, const struct answer *answer)
 {
     struct call *c = (struct call *)x;
     sim_expect(!c->answered, "exchange", "one answer", "a second one");
-    if (c->client_gone)
+    c->reply.to_ms = clock_now_ms(c->cloud->clock);
+    if (c->client_gone || x->body_failed) /* nobody is there to hear it */
         goto answered;
     c->reply.status = answer->status;
-    c->reply.to_ms = clock_now_ms(c->cloud->clock);
     for (uint32_t i = 0; i < answer->headers.n; i++)
         *list_push(c->answer_arena, &c->reply.headers) =
             (struct header){ str_dup(c->answer_arena, answer->headers.v[i].name), str_dup(c->answer_arena, answer->headers.v[i].value) };
@@ -110,7 +110,8 @@ static void *serve(void *arg)
         x->body = c->body;
     if (mode != BODY_NONE)
         x->door->handler.run(x->door->handler.ctx, x);
-    if (x->body_failed && !c->answered) { /* nobody is there to be answered */
+    if (x->body_failed && !c->answered) {
+        c->reply.to_ms = clock_now_ms(c->cloud->clock);
         c->answered = true;
         fiber_wake(c);
     }
@@ -221,6 +222,7 @@ static struct reply send(struct arena *a, const struct request *r, const char *w
     if (!reply_ok(&reply))
         reply.error = error_code(&reply);
     trace_end(step, reply.status, reply.body);
+    trace_ask(what, reply.status);
     return reply;
 }
 
@@ -275,6 +277,7 @@ struct reply ask_admin(struct arena *a, const char *path, const char *fmt, ...)
     va_start(ap, fmt);
     r.wire.body = quoted(a, fmt, ap);
     va_end(ap);
+    *list_push(a, &r.wire.headers) = (struct header){ STR("Content-Type"), STR("application/json") };
     return send(a, &r, path, r.wire.body);
 }
 

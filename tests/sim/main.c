@@ -16,7 +16,7 @@
 enum { TEST_SEEDS = 250, TEST_REPLAYS = 10, TEST_FORGETFUL = 20 };
 
 static const char usage[] =
-    "usage: sim [--seed N] [--seeds COUNT] [--steps N] [--only KIND,...] [--without BITS] [--calm BITS] [--verbose] [--shrink] [--test]\n"
+    "usage: sim [--seed N] [--seeds COUNT] [--steps N] [--only KIND,...] [--without BITS] [--calm BITS] [--verbose] [--shrink] [--counts] [--test]\n"
     "  --seed N      the first seed (1)\n"
     "  --seeds N     how many (1)\n"
     "  --steps N     actors begin nothing behind step N\n"
@@ -24,6 +24,7 @@ static const char usage[] =
     "  --without, --calm  actors that stay away, troubles that do not happen: what --shrink found\n"
     "  --verbose     every step, and strata's log\n"
     "  --shrink      looks for less that fails as well\n"
+    "  --counts      how often each operation was asked for, and how it ended\n"
     "  --test        what `make test` runs\n";
 
 static int remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw) { return remove(path); }
@@ -58,7 +59,21 @@ static int play(const struct scene *scene, bool quiet, struct scene_result *ret)
     return status != 0;
 }
 
-static unsigned play_many(struct scene scene, uint64_t seeds, bool quiet)
+static void add_counts(struct trace_counts *to, const struct trace_counts *from)
+{
+    for (const struct trace_count *c = from->v; c < from->v + COUNTS_MAX && c->name[0]; c++)
+        for (int end = 0; end < COUNT_ENDS; end++)
+            trace_counts_add(to, c->name, end, c->ends[end]);
+}
+
+static void print_counts(const struct trace_counts *counts)
+{
+    printf("%-32s %9s %9s %9s %9s\n", "", "2xx", "4xx", "5xx", "lost");
+    for (const struct trace_count *c = counts->v; c < counts->v + COUNTS_MAX && c->name[0]; c++)
+        printf("%-32s %9u %9u %9u %9u\n", c->name, c->ends[0], c->ends[1], c->ends[2], c->ends[3]);
+}
+
+static unsigned play_many(struct scene scene, uint64_t seeds, bool quiet, bool counts)
 {
     struct scene_result sum = { 0 }, r;
     struct timespec began, ended;
@@ -72,7 +87,10 @@ static unsigned play_many(struct scene scene, uint64_t seeds, bool quiet)
         sum.machine.commits += r.machine.commits;
         sum.machine.lost += r.machine.lost;
         sum.hash = rng_mix(sum.hash ^ r.hash);
+        add_counts(&sum.counts, &r.counts);
     }
+    if (counts)
+        print_counts(&sum.counts);
     timespec_get(&ended, TIME_UTC);
     printf("%llu seeds, %u failed: %u steps, %u commits, %u crashes, %u stops, %u requests lost; %.1f s; trace %016llx\n", (unsigned long long)seeds, failed,
            sum.steps, sum.machine.commits, sum.machine.crashes, sum.machine.stops, sum.machine.lost,
@@ -146,12 +164,12 @@ static bool replays(const char *program, uint64_t seed)
 static int test(const char *program)
 {
     struct scene scene = { .seed = 1 }, forgetful = { .seed = 1, .forgetful = true };
-    unsigned failed = tell("seeds_pass", play_many(scene, TEST_SEEDS, false) == 0);
+    unsigned failed = tell("seeds_pass", play_many(scene, TEST_SEEDS, false, false) == 0);
     bool same = true;
     for (uint64_t seed = 1; seed <= TEST_REPLAYS; seed++)
         same = replays(program, seed) && same;
     failed += tell("a_seed_replays_exactly", same);
-    failed += tell("a_store_that_forgets_commits_is_found_out", play_many(forgetful, TEST_FORGETFUL, true) > TEST_FORGETFUL / 2);
+    failed += tell("a_store_that_forgets_commits_is_found_out", play_many(forgetful, TEST_FORGETFUL, true, false) > TEST_FORGETFUL / 2);
     return failed != 0;
 }
 
@@ -170,11 +188,11 @@ int main(int argc, char **argv)
         { "seed", required_argument, NULL, 's' }, { "seeds", required_argument, NULL, 'n' },   { "steps", required_argument, NULL, 'k' },
         { "only", required_argument, NULL, 'o' }, { "without", required_argument, NULL, 'w' }, { "calm", required_argument, NULL, 'c' },
         { "verbose", no_argument, NULL, 'v' },    { "shrink", no_argument, NULL, 'r' },        { "test", no_argument, NULL, 't' },
-        { NULL, 0, NULL, 0 },
+        { "counts", no_argument, NULL, 'm' },     { NULL, 0, NULL, 0 },
     };
     struct scene scene = { .seed = 1 };
     uint64_t seeds = 1;
-    bool shrinks = false, tests = false;
+    bool shrinks = false, tests = false, counts = false;
     setvbuf(stdout, NULL, _IOFBF, 1 << 16);
     log_set_level(LOG_ERROR);
     for (int c; (c = getopt_long(argc, argv, "", options, NULL)) != -1;) {
@@ -190,11 +208,12 @@ int main(int argc, char **argv)
             log_set_level(LOG_WARN);
             break;
         case 'r': shrinks = true; break;
+        case 'm': counts = true; break;
         case 't': tests = true; break;
         default: fputs(usage, stderr); return 2;
         }
     }
     if (tests)
         return test(argv[0]);
-    return shrinks ? shrink(scene) : play_many(scene, seeds, false) != 0;
+    return shrinks ? shrink(scene) : play_many(scene, seeds, false, counts) != 0;
 }

@@ -4,7 +4,7 @@
 
 enum { ACTORS_MAX = 12, STEPS_EACH_MIN = 10, STEPS_EACH_MAX = 60, PLAY_MS_MAX = 2 * 3600 * 1000 };
 
-static const struct actor_kind *const kinds[] = { &actor_dynamodb, &actor_sqs, &actor_fifo };
+static const struct actor_kind *const kinds[] = { &actor_dynamodb, &actor_sqs, &actor_fifo, &actor_s3 };
 enum { KINDS = sizeof kinds / sizeof *kinds };
 
 static struct {
@@ -40,7 +40,8 @@ static void crash(void)
 static void move_clock(void)
 {
     struct arena *a = arena_new();
-    ask_admin(a, "/_strata/clock", "{'advance_ms':%u}", rng_below(&s.rng, 4) * 60000 + rng_below(&s.rng, 2000));
+    struct reply r = ask_admin(a, "/_strata/clock", "{'advance_ms':%u}", rng_below(&s.rng, 4) * 60000 + rng_below(&s.rng, 2000));
+    sim_expect(r.status != 400 && r.status != 415, "the clock", "that it can be moved", "%.*s", STR_ARG(r.body));
     arena_free(a);
 }
 
@@ -117,5 +118,5 @@ void scene_play(const struct scene *scene, const char *dir, int first_fd, struct
         fiber_spawn(FIBER_ACTOR, s.actors[i].name, act, &s.actors[i]);
     fiber_spawn(FIBER_ACTOR, "trouble", make_trouble, NULL);
     fibers_run();
-    *ret = (struct scene_result){ trace_hash(), trace_steps(), s.n, machine_stats };
+    *ret = (struct scene_result){ trace_hash(), trace_steps(), s.n, machine_stats, *trace_counts() };
 }

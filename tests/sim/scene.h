@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "machine.h"
+#include "trace.h"
 
 enum trouble { TROUBLE_CRASHES = 1, TROUBLE_STOPS = 2, TROUBLE_FULL_DISK = 4, TROUBLE_CLOCK = 8, TROUBLES = 15 };
 
@@ -23,6 +24,7 @@ struct scene_result {
     uint64_t hash;
     unsigned steps, actors;
     struct machine_stats machine;
+    struct trace_counts counts;
 };
 
 const char *scene_kind_name(unsigned i); /* NULL behind the last */

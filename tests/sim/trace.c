@@ -22,6 +22,7 @@ static struct {
     unsigned n, max;
     bool verbose;
     struct step last[STEPS_SHOWN];
+    struct trace_counts counts;
 } t;
 
 void trace_init(uint64_t seed, bool verbose, unsigned steps_max)
@@ -75,6 +76,24 @@ void trace_end(unsigned step, int status, struct str body)
     if (t.verbose)
         printf("%5u %10lld ms            -> %s\n", step, (long long)(fiber_now_ns() / 1000000), s->answered);
 }
+
+void trace_counts_add(struct trace_counts *to, const char *name, int end, unsigned times)
+{
+    for (struct trace_count *c = to->v; c < to->v + COUNTS_MAX; c++) {
+        if (c->name[0] && strncmp(c->name, name, sizeof c->name - 1) != 0)
+            continue;
+        snprintf(c->name, sizeof c->name, "%s", name);
+        c->ends[end] += times;
+        return;
+    }
+}
+
+void trace_ask(const char *operation, int status)
+{
+    trace_counts_add(&t.counts, operation, status == 0 ? 3 : status < 300 ? 0 : status < 500 ? 1 : 2, 1);
+}
+
+const struct trace_counts *trace_counts(void) { return &t.counts; }
 
 bool trace_over(void) { return t.max && t.n >= t.max; }
 unsigned trace_steps(void) { return t.n; }
