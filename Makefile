@@ -4,7 +4,7 @@ PY := .venv/bin/python3
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
 .DEFAULT_GOAL := all
-.PHONY: help all up down test check asan faults tsan sim crash fuzz bench coverage clean
+.PHONY: help all up down test fresh check asan faults tsan sim crash fuzz bench coverage clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -31,6 +31,9 @@ test: ## everything: checks, unit tests, whole-system tests
 	@tools/setup test
 	@$(MAKE) --no-print-directory all
 	@$(PY) tools/run-tests $(BUILD)
+
+fresh: ## as root: `make up` twice and `make test` in a Debian 12 that has make and git alone
+	@tools/fresh-machine
 
 check: ## layers, sizes, banned calls, headers, coverage page
 	@tools/tidy

@@ -594,11 +594,12 @@ def test_no_other_process(client, make):
     name = probe(make, '''
         def handler(event, context):
             pids = [int(p) for p in os.listdir('/proc') if p.isdigit()]
-            return [sorted(pids), [open(f'/proc/{p}/cmdline').read() for p in pids], attempt(lambda: os.kill(event, 0))]
+            others = [p for p in event if p not in pids]  # in a container the host's numbers may be as small as ours
+            return [sorted(pids), [open(f'/proc/{p}/cmdline').read() for p in pids], [attempt(lambda: os.kill(p, 0))[0] for p in others]]
     ''')
-    pids, commands, killed = ok(client, name, os.getpid())
+    pids, commands, killed = ok(client, name, [*range(1, 100), os.getpid(), os.getppid()])
     assert len(pids) <= 3 and all('strata serve' not in c.replace('\\0', ' ') for c in commands), (pids, commands)
-    assert killed[0] == 'failed'
+    assert set(killed) == {'failed'}
 
 
 def test_the_disk_is_small_and_the_rest_of_it_read_only(client, make):
