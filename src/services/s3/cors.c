@@ -138,6 +138,7 @@ static int decide(struct op *op, const struct exchange *x, struct str bucket, st
 static int preflight(struct op *op, void *ctx)
 {
     struct exchange *x = ctx, as_get = *x;
+    struct str id = str_dup(x->arena, op->request_id); /* the answer outlives op */
     struct wire_route route;
     struct answer answer;
     as_get.method = STR("GET"); /* which fits every path: it tells the bucket */
@@ -147,11 +148,11 @@ static int preflight(struct op *op, void *ctx)
     if (rc && rc != E_AWS)
         rc = aws_fail(op, AWS_InternalFailure, "An internal error occurred");
     if (rc == 0) {
-        answer_header(x->arena, &answer, "x-amz-request-id", str_dup(x->arena, op->request_id));
-        answer_header(x->arena, &answer, "x-amz-id-2", str_dup(x->arena, op->request_id));
+        answer_header(x->arena, &answer, "x-amz-request-id", id);
+        answer_header(x->arena, &answer, "x-amz-id-2", id);
     } else {
         struct wire_failure f = { .error = op->fail.error, .message = op->fail.message, .detail = op->fail.detail };
-        wire_encode_error(x->arena, PROTO_REST_XML, route.service, &f, op->request_id, false, &answer);
+        wire_encode_error(x->arena, PROTO_REST_XML, route.service, &f, id, false, &answer);
     }
     exchange_reply(x, &answer);
     return 0;
