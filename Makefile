@@ -49,7 +49,7 @@ asan: ## unit tests under AddressSanitizer and UndefinedBehaviorSanitizer
 
 faults: ## every store call and file call of every operation fails once; STRATA_FAULTS="s3 sqs": of those services
 	@$(MAKE) --no-print-directory all
-	@meson test -C $(BUILD) test_faults --verbose
+	@meson test -C $(BUILD) test_faults test_out_of_memory --verbose
 	@$(PY) -m pytest -q tests/fault/test_failing_disk.py
 
 tsan: ## unit tests under ThreadSanitizer

@@ -14,6 +14,7 @@
 #include "base/arena.h"
 #include "base/buf.h"
 #include "base/err.h"
+#include "cloud/check.h"
 #include "cloud/door.h"
 #include "store/blob.h"
 #include "store/key.h"
@@ -43,6 +44,15 @@ void world_open(struct world *w)
     start(w);
 }
 
+void world_open_at(struct world *w, const char *dir)
+{
+    snprintf(w->dir, sizeof w->dir, "%s", dir);
+    w->kept = true;
+    if (store_open_rocksdb(dir, &w->store))
+        abort();
+    start(w);
+}
+
 void world_restart(struct world *w)
 {
     cloud_stop(w->cloud);
@@ -55,12 +65,18 @@ static int remove_one(const char *path, const struct stat *st, int kind, struct 
     return remove(path);
 }
 
+void world_remove(const char *dir)
+{
+    nftw(dir, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+}
+
 void world_close(struct world *w)
 {
     cloud_stop(w->cloud);
     blobs_close(w->blobs);
     store_close(w->store);
-    nftw(w->dir, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+    if (!w->kept)
+        world_remove(w->dir);
 }
 
 /* ---- a request ---- */
@@ -285,6 +301,27 @@ size_t world_jobs(struct world *w)
         abort();
     txn_end(t);
     return n;
+}
+
+struct found {
+    struct arena *arena;
+    struct str lines;
+};
+
+static void note_fault(void *ctx, bool fault, struct str text)
+{
+    struct found *f = ctx;
+    if (fault)
+        f->lines = str_printf(f->arena, "%.*s%.*s\n", STR_ARG(f->lines), STR_ARG(text));
+}
+
+struct str world_check(struct world *w, struct arena *a)
+{
+    struct found found = { a, STR("") };
+    struct check_config config = { .contents = true, .tell = note_fault, .ctx = &found };
+    struct check_report report;
+    int rc = cloud_check(w->cloud, &config, &report);
+    return rc < 0 ? str_c(err_name(rc)) : found.lines;
 }
 
 struct put_back {
