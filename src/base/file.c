@@ -36,7 +36,7 @@ int folder_sync(const char *path)
     return rc;
 }
 
-static int parent_sync(const char *path)
+int parent_sync(const char *path)
 {
     char *parent = xstrdup(path), *slash = strrchr(parent, '/');
     if (slash)

@@ -13,6 +13,7 @@ int file_error(void); /* errno as one of the above */
 /* With its parents. One that is there may be younger than its parent's last sync: its name is synced all the same. */
 int folder_make(const char *path, mode_t mode);
 int folder_sync(const char *path);
+int parent_sync(const char *path); /* the folder that path is in */
 int folder_remove(const char *path); /* and all below it; one that is not there is fine. Not durably: a crash may leave any of it */
 
 /* The file in the open folder has this text and these permissions, whatever it had; a reader and a crash see all of it or what was there before.

@@ -1,9 +1,12 @@
 #include "base/seal.h"
 
 #include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <pthread.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <nettle/aes.h>
 #include <openssl/crypto.h>
@@ -173,4 +176,24 @@ int seal_chunk_open(const uint8_t key[SEAL_KEY_BYTES], uint64_t index, const voi
     uint8_t nonce[SEAL_NONCE_BYTES];
     chunk_nonce(index, nonce);
     return n < SEAL_TAG_BYTES ? E_INVALID : gcm_open(key, nonce, STR_NONE, sealed, n - SEAL_TAG_BYTES, out);
+}
+
+int seal_key_of_passphrase(const char *file, const uint8_t *salt, size_t salt_bytes, uint8_t ret[SEAL_KEY_BYTES])
+{
+    enum { LINE_BYTES_MAX = 1024, N = 1 << 17, R = 8, P = 1, MEMORY_BYTES_MAX = 256 << 20 };
+    char text[LINE_BYTES_MAX];
+    struct str line, rest;
+    int fd = open(file, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return errno == ENOENT ? E_NOT_FOUND : E_IO;
+    ssize_t n = read(fd, text, sizeof text);
+    int rc = n < 0 ? E_IO : 0;
+    close(fd);
+    str_cut((struct str){ text, n < 0 ? 0 : (size_t)n }, '\n', &line, &rest);
+    if (rc == 0 && line.n == 0)
+        rc = E_INVALID;
+    if (rc == 0 && !EVP_PBE_scrypt(line.p, line.n, salt, salt_bytes, N, R, P, MEMORY_BYTES_MAX, ret, SEAL_KEY_BYTES))
+        rc = E_IO;
+    seal_erase(text, sizeof text);
+    return rc;
 }

@@ -25,6 +25,9 @@ enum { SEAL_CHUNK_BYTES = 64 * 1024, SEAL_CHUNK_SEALED_BYTES = SEAL_CHUNK_BYTES 
 void seal_chunk(const uint8_t key[SEAL_KEY_BYTES], uint64_t index, const void *plain, size_t n, uint8_t *out); /* n + SEAL_TAG_BYTES; not in place */
 int seal_chunk_open(const uint8_t key[SEAL_KEY_BYTES], uint64_t index, const void *sealed, size_t n, uint8_t *out); /* n counts the tag. E_INVALID */
 
+/* The key that a passphrase stands for: scrypt (N 2^17, r 8, p 1: 128 MB, some 300 ms) of the first line of a file. E_INVALID: it is empty; E_NOT_FOUND, E_IO. */
+int seal_key_of_passphrase(const char *file, const uint8_t *salt, size_t salt_bytes, uint8_t ret[SEAL_KEY_BYTES]);
+
 void seal_erase(void *p, size_t n);                     /* not optimised away */
 void seal_erase_later(struct arena *a, struct str s);   /* when the arena is cleared or freed */
 

@@ -7,6 +7,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "cli/backup.h"
 #include "cli/check.h"
 #include "cli/deploy.h"
 #include "cli/exec.h"
@@ -33,7 +34,8 @@ static const struct command commands[] = {
     { "oidc", "issue tokens of an identity provider, for local and CI use", cli_oidc },
     { "status", "what runs and what it holds", cli_status },
     { "clock", "show or move strata's clock", cli_clock },
-    { "backup", "copy everything while strata runs", cli_backup },
+    { "backup", "write everything that is kept into one sealed file, while strata runs", cli_backup },
+    { "restore", "make a data directory of a backup", cli_restore },
     { "check", "look at everything that is kept, and tell what is wrong", cli_check },
     { "version", "print the version", cli_version },
     { "help", "this list; `help COMMAND` is the command's manual, `help --man` a man page", cli_help },

@@ -1,24 +1,17 @@
 #include "cli/running.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <getopt.h>
-#include <limits.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include <cjson/cJSON.h>
 
 #include "base/arena.h"
-#include "base/buf.h"
 #include "base/code.h"
-#include "base/err.h"
 #include "cli/client.h"
 #include "cli/duration.h"
 
-enum { CLOCK_PATIENCE_S = 600, BACKUP_PATIENCE_S = 3600, BODY_BYTES = 16384 };
+enum { CLOCK_PATIENCE_S = 600 };
 
 struct ask {
     struct client client;
@@ -179,69 +172,6 @@ int cli_clock(int argc, char **argv)
             print_clock(a, tree);
         cJSON_Delete(tree);
     }
-    arena_free(a);
-    return code;
-}
-
-/* ---- backup ---- */
-
-/* The CA is serve's, not the store's: without it, whoever trusts it now would not trust the copy. False when there is one and it could not be copied. */
-static bool copy_ca_file(const struct client *c, const char *dir, const char *name)
-{
-    char text[BODY_BYTES];
-    FILE *from = fopen(str_printf(c->arena, "%s/%s", c->data_dir, name).p, "re");
-    if (!from)
-        return true; /* a strata elsewhere: STRATA_ENDPOINT */
-    size_t n = fread(text, 1, sizeof text, from);
-    fclose(from);
-    int fd = open(str_printf(c->arena, "%s/%s", dir, name).p, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-    bool ok = fd >= 0 && write(fd, text, n) == (ssize_t)n && fsync(fd) == 0;
-    explicit_bzero(text, sizeof text);
-    if (fd >= 0)
-        close(fd);
-    return ok;
-}
-
-static int copy_ca(const struct client *c, const char *dir)
-{
-    if (copy_ca_file(c, dir, "root.key") && copy_ca_file(c, dir, "ca.pem") && copy_ca_file(c, dir, "ca.key"))
-        return 0;
-    fprintf(stderr, "strata: everything but its keys was copied to %s (%s): copy root.key, ca.pem and ca.key from %s yourself\n", dir, strerror(errno), c->data_dir);
-    return 1;
-}
-
-int cli_backup(int argc, char **argv)
-{
-    static const char usage[] = "usage: strata backup [--data DIR] DIRECTORY\n"
-                                "Copies everything, consistently and while strata runs, into DIRECTORY, which must be empty or not exist.\n"
-                                "To go on from it: strata serve --data DIRECTORY\n";
-    struct ask k = { 0 };
-    int code = parse(&k, argc, argv, usage);
-    if (code >= 0)
-        return code;
-    if (argc - optind != 1) {
-        fputs(usage, stderr);
-        return 2;
-    }
-    struct arena *a = arena_new();
-    char here[PATH_MAX];
-    const char *dir = argv[optind];
-    if (dir[0] != '/' && getcwd(here, sizeof here))
-        dir = str_printf(a, "%s/%s", here, dir).p;
-    struct buf b;
-    buf_init(&b, a, BODY_BYTES);
-    buf_c(&b, "{\"dir\": ");
-    buf_json_string(&b, str_c(dir));
-    buf_c(&b, "}");
-    struct str answer;
-    cJSON *tree;
-    code = client_open(&k.client, a, k.data_dir) || client_ask(&k.client, "POST", "/_strata/backup", buf_done(&b), BACKUP_PATIENCE_S, &tree, &answer);
-    if (code == 0) {
-        cJSON_Delete(tree);
-        code = copy_ca(&k.client, dir);
-    }
-    if (code == 0)
-        printf("copied to %s\n", dir);
     arena_free(a);
     return code;
 }

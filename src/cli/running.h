@@ -4,6 +4,5 @@
 
 int cli_status(int argc, char **argv);
 int cli_clock(int argc, char **argv);
-int cli_backup(int argc, char **argv);
 
 #endif

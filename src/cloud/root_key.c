@@ -7,8 +7,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <openssl/evp.h>
-
 #include "base/arena.h"
 #include "base/code.h"
 #include "base/file.h"
@@ -16,7 +14,7 @@
 #include "base/seal.h"
 
 static const char file_name[] = "root.key", credential_name[] = "strata.root-key";
-enum { SALT_BYTES = 16, PASSPHRASE_BYTES_MAX = 1024, SCRYPT_N = 1 << 17, SCRYPT_R = 8, SCRYPT_P = 1, SCRYPT_BYTES_MAX = 256 << 20 };
+enum { SALT_BYTES = 16 };
 
 static int read_key(int dir, uint8_t key[SEAL_KEY_BYTES])
 {
@@ -85,20 +83,9 @@ static int read_or_make_salt(void *ctx, struct txn *t)
 
 static int derive(struct cloud *cloud, const char *path, uint8_t key[SEAL_KEY_BYTES])
 {
-    char text[PASSPHRASE_BYTES_MAX];
     uint8_t salt[SALT_BYTES];
-    struct str line, rest;
-    size_t n = 0;
-    int rc = read_small(path, text, sizeof text, &n);
-    if (rc == 0)
-        rc = writer_call(cloud->writer, read_or_make_salt, salt);
-    str_cut((struct str){ text, n }, '\n', &line, &rest);
-    if (rc == 0 && line.n == 0)
-        rc = E_INVALID;
-    if (rc == 0 && !EVP_PBE_scrypt(line.p, line.n, salt, sizeof salt, SCRYPT_N, SCRYPT_R, SCRYPT_P, SCRYPT_BYTES_MAX, key, SEAL_KEY_BYTES))
-        rc = E_IO;
-    seal_erase(text, sizeof text);
-    return rc;
+    int rc = writer_call(cloud->writer, read_or_make_salt, salt);
+    return rc ? rc : seal_key_of_passphrase(path, salt, sizeof salt, key);
 }
 
 /* ---- a credential of the service manager ---- */

@@ -18,8 +18,6 @@
 
 #include <rocksdb/c.h>
 
-enum { FORMAT = 1 };
-
 /* Sized for a small program: 16 MB of cache and two 8 MB write buffers at the most, a log that replays in a few milliseconds. */
 enum {
     CACHE_BYTES = 16 << 20,
@@ -263,7 +261,7 @@ static int lock_take(const char *dir, int *ret_fd)
 static int format_write(const char *dir)
 {
     char text[32];
-    int n = snprintf(text, sizeof text, "strata %d\n", FORMAT);
+    int n = snprintf(text, sizeof text, "strata %d\n", STORE_FORMAT);
     int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (fd < 0)
         return file_error();
@@ -295,7 +293,7 @@ static int format_check(const char *dir, const char *db_path)
     rest = str_trim(str_sub(version, 7, version.n));
     if (str_to_i64(rest, &format) < 0 || format < 1)
         return E_CORRUPT;
-    return format > FORMAT ? E_VERSION : 0;
+    return format > STORE_FORMAT ? E_VERSION : 0;
 }
 
 /* ---- opening ---- */

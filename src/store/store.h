@@ -16,6 +16,9 @@ struct store;
 struct txn;
 struct scan;
 
+/* The version of what is written. Raise it when an older program could not read a new record; tests/formats keeps a sample of each. */
+enum { STORE_FORMAT = 1 };
+
 /* Errors: E_BUSY another strata has it open; E_VERSION the format is newer; E_IO, E_NO_SPACE. */
 int store_open_rocksdb(const char *dir, struct store **ret);
 int store_open_mem(struct store **ret);

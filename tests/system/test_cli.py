@@ -110,25 +110,6 @@ def test_logs_finds_a_group_by_part_of_its_name(strata):
         follower.stdout.close()
 
 
-def test_a_backup_serves_bodies_and_all(own_strata, tmp_path):
-    s3 = own_strata.client('s3')
-    s3.create_bucket(Bucket='kept')
-    body = os.urandom(300_000)
-    s3.put_object(Bucket='kept', Key='large', Body=body)
-    own_strata.client('secretsmanager').create_secret(Name='kept', SecretString='secret')
-    run(own_strata, 'backup', str(tmp_path / 'copy'))
-    s3.delete_object(Bucket='kept', Key='large')
-    again = own_strata.command('backup', str(tmp_path / 'copy'))
-    assert again.returncode == 1 and 'not empty' in again.stderr
-    copy = Strata(tmp_path / 'copy').start()
-    try:
-        assert copy.client('s3').get_object(Bucket='kept', Key='large')['Body'].read() == body
-        assert copy.client('secretsmanager').get_secret_value(SecretId='kept')['SecretString'] == 'secret'
-        assert (copy.data / 'ca.pem').read_text() == (own_strata.data / 'ca.pem').read_text()
-    finally:
-        assert copy.stop() == 0
-
-
 def another_loopback_name():
     """Only 127.*, ::1 and localhost are taken for loopback as such; another name for it is as good as a public address."""
     for name in ('ip6-localhost', socket.gethostname()):
@@ -160,7 +141,7 @@ def test_where_test_keys_do_not_work_the_root_profile_does(tmp_path):
         strata.kill()
 
 
-@pytest.mark.parametrize('arguments', [['status'], ['clock'], ['logs', 'x'], ['invoke', 'x'], ['backup', '/tmp/never'], ['exec', 'true'], ['env']])
+@pytest.mark.parametrize('arguments', [['status'], ['clock'], ['logs', 'x'], ['invoke', 'x'], ['exec', 'true'], ['env']])
 def test_without_a_running_strata_one_line_says_what_to_do(tmp_path, arguments):
     environment = {**os.environ, 'STRATA_DATA': str(tmp_path / 'nothing')}
     done = subprocess.run([PROGRAM, *arguments], env=environment, capture_output=True, text=True)
