@@ -102,7 +102,6 @@ static void deliver(struct lambda_host *h, struct environment *env, struct invoc
                            STR_ARG(random_hex(x->arena, 24)), STR_ARG(random_hex(x->arena, 16))));
     next_header(x, &a, "Lambda-Runtime-Client-Context", inv->client_context);
     a.body = str_dup(x->arena, inv->payload);
-    pthread_cond_signal(&h->changed); /* a new deadline */
     exchange_reply(x, &a);
 }
 
@@ -174,7 +173,12 @@ void environment_ready(struct lambda_host *h, struct environment *env, struct ex
 static void report(struct lambda_host *h, struct environment *env, const struct invocation *inv, double ms)
 {
     struct arena *a = inv->arena;
-    int64_t peak = env->box ? sandbox_memory_peak(env->box) : -1;
+    int64_t now_ms = clock_mono_ms();
+    if (env->box && (env->peak_bytes <= 0 || now_ms - env->peak_at_ms >= HOST_PEAK_MS)) {
+        env->peak_bytes = sandbox_memory_peak(env->box);
+        env->peak_at_ms = now_ms;
+    }
+    int64_t peak = env->peak_bytes;
     struct str init = env->init_ms ? str_printf(a, "Init Duration: %lld.00 ms\t", (long long)env->init_ms) : STR("");
     output_line(h, env, str_printf(a, "END RequestId: %.*s", STR_ARG(inv->id)));
     output_line(h, env,
@@ -194,7 +198,6 @@ void environment_finish(struct lambda_host *h, struct environment *env, struct s
     report(h, env, inv, (double)(clock_mono_ms() - inv->started_ms));
     struct lambda_result r = { .error = error, .payload = str_dup(inv->arena, payload),
                                .log_tail = str_dup(inv->arena, (struct str){ env->tail, env->tail_n }) };
-    output_flush(h, env);
     conclude(h, inv, &r);
 }
 
@@ -352,6 +355,8 @@ static bool tend(struct lambda_host *h, struct environment *env, int64_t now)
 {
     if (env->exited)
         return !env->in_starter;
+    if (env->lines.n && now - env->lines_since_ms >= HOST_LOG_MS)
+        output_flush(h, env);
     int64_t busy_until_ms = env->since_ms + env->pool->function.Timeout.v * 1000; /* answered or not */
     bool late = (env->state == ENV_BUSY && now >= busy_until_ms) ||
                 (env->state == ENV_STARTING && env->box && now - env->since_ms > HOST_INIT_MS);

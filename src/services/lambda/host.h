@@ -19,6 +19,8 @@ enum {
     HOST_FREEZE_AFTER_MS = 200,
     HOST_IDLE_MS = 10 * 60 * 1000,
     HOST_TICK_MS = 50,
+    HOST_LOG_MS = 50,                 /* how long lines gather before they go to CloudWatch Logs: a synced write for many invocations */
+    HOST_PEAK_MS = 100,               /* how old the memory peak in a REPORT may be: looking at the processes costs more than a short invocation */
     HOST_STOP_MS = 5 * 1000,          /* for the sandboxes to end when strata stops */
     HOST_TAIL_BYTES = 4096,           /* LogType=Tail */
 };
@@ -61,6 +63,7 @@ struct environment {
     bool frozen, timed_out, exited, initialized, in_starter;
     struct sandbox_exit exit;
     int64_t since_ms;           /* in this state; clock_mono_ms */
+    int64_t peak_bytes, peak_at_ms; /* of memory, when it was last looked at */
     int64_t init_ms;            /* how long INIT took; reported with the first invocation */
     int64_t credentials_until_ms; /* the clock's */
     struct str log_stream, init_error;
@@ -68,6 +71,8 @@ struct environment {
     struct arena *arena;        /* its own */
     struct arena *log_arena;    /* of the lines gathered so far */
     struct log_lines lines;
+    size_t lines_bytes;
+    int64_t lines_since_ms;     /* the first of them; clock_mono_ms */
     char partial[8192];         /* the unfinished last line */
     size_t partial_n;
     char tail[HOST_TAIL_BYTES]; /* ring of the current invocation's log */

@@ -12,7 +12,11 @@
 #include "gen/logs.h"
 #include "services/lambda/host.h"
 
-enum { BATCH_LINES = 1000, READ_BYTES = 16 * 1024 };
+enum {
+    BATCH_LINES = 1000,
+    BATCH_BYTES = 900 * 1000, /* PutLogEvents takes 1 MB, with 26 bytes for each event */
+    READ_BYTES = 16 * 1024,
+};
 
 static void remember(struct environment *env, struct str line)
 {
@@ -32,10 +36,13 @@ static void remember(struct environment *env, struct str line)
 void output_line(struct lambda_host *h, struct environment *env, struct str line)
 {
     remember(env, line);
+    if (env->lines.n == 0)
+        env->lines_since_ms = clock_mono_ms();
     struct log_line *l = list_push(env->log_arena, &env->lines);
     l->at_ms = clock_now_ms(h->cloud->clock);
     l->text = str_dup(env->log_arena, line);
-    if (env->lines.n >= BATCH_LINES)
+    env->lines_bytes += line.n + 26;
+    if (env->lines.n >= BATCH_LINES || env->lines_bytes >= BATCH_BYTES)
         output_flush(h, env);
 }
 
@@ -124,6 +131,7 @@ void output_flush(struct lambda_host *h, struct environment *env)
                          .stream = str_dup(a, env->log_stream), .function = str_dup(a, p->function.Name) };
     env->log_arena = arena_new();
     env->lines = (struct log_lines){ 0 };
+    env->lines_bytes = 0;
     if (cloud_run(h->cloud, b->account, b->region, write_batch, batch_done, b))
         arena_free(a);
 }
