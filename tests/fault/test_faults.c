@@ -286,7 +286,7 @@ static bool is_wanted(const struct service_row *service)
 
 TEST(whatever_store_call_fails_an_operation_is_whole_or_did_not_happen)
 {
-    static const struct trouble trouble = { "store call", 0, E_IO };
+    static const struct trouble broken = { "store call", 0, E_IO }, full = { "store call (no space)", 0, E_NO_SPACE };
     size_t n_kinds;
     bool *kinds = kinds_new(&n_kinds);
     unsigned failures = 0;
@@ -294,7 +294,7 @@ TEST(whatever_store_call_fails_an_operation_is_whole_or_did_not_happen)
     log_set_level(LOG_NOTHING);
     for (size_t i = 0; wire_services[i]; i++)
         if (is_wanted(wire_services[i]))
-            failures += loop_service(wire_services[i], &trouble, kinds, &calls);
+            failures += loop_service(wire_services[i], &broken, kinds, &calls) + loop_service(wire_services[i], &full, kinds, &calls);
     for (size_t i = 0; i < n_kinds && !getenv("STRATA_FAULTS"); i++) {
         if (kinds[i])
             continue;
