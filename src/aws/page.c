@@ -8,7 +8,7 @@
 enum { SEAL_BYTES = 8 };
 
 /* Without the seal a made-up token could start a scan in another account's keys. */
-static void seal(struct op *op, struct str key, uint8_t out[32])
+static void checksum(struct op *op, struct str key, uint8_t out[32])
 {
     struct buf b;
     buf_init(&b, op->arena, LIMIT_KEY_BYTES + 1024);
@@ -24,7 +24,7 @@ struct str page_token(struct op *op, struct str next_key)
     if (!next_key.p)
         return STR_NONE;
     uint8_t mac[32];
-    seal(op, next_key, mac);
+    checksum(op, next_key, mac);
     char *raw = arena_alloc(op->arena, SEAL_BYTES + next_key.n);
     memcpy(raw, mac, SEAL_BYTES);
     memcpy(raw + SEAL_BYTES, next_key.p, next_key.n);
@@ -38,7 +38,7 @@ int page_key(struct op *op, struct str token, struct str *ret_key)
         return E_INVALID;
     struct str key = { raw.p + SEAL_BYTES, raw.n - SEAL_BYTES };
     uint8_t mac[32];
-    seal(op, key, mac);
+    checksum(op, key, mac);
     if (!str_eq_consttime((struct str){ (const char *)mac, SEAL_BYTES }, (struct str){ raw.p, SEAL_BYTES }))
         return E_INVALID;
     *ret_key = key;

@@ -1,6 +1,7 @@
 #include "base/exchange.h"
 
 #include <string.h>
+#include <unistd.h>
 
 struct str exchange_header(const struct exchange *x, const char *name)
 {
@@ -22,6 +23,16 @@ bool is_http_token(struct str s)
 void answer_init(struct answer *a, int status)
 {
     *a = (struct answer){ .status = status, .fd = -1, .content_length = -1 };
+}
+
+void answer_drop(struct answer *a)
+{
+    if (a->fd >= 0)
+        close(a->fd);
+    if (a->source.read)
+        a->source.close(a->source.ctx);
+    a->fd = -1;
+    a->source.read = NULL;
 }
 
 void answer_header(struct arena *arena, struct answer *a, const char *name, struct str value)

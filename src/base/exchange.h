@@ -23,13 +23,22 @@ struct body_sink {
     void *ctx;
 };
 
-/* The answer. Either body (copied or living in the exchange's arena) or fd + range. */
+/* Where a streamed answer comes from, from its first byte to its last. */
+struct body_source {
+    int64_t (*read)(void *ctx, char *p, size_t max); /* how many bytes came, at least one; <0: none, and the connection is cut. NULL: no source */
+    void (*close)(void *ctx);
+    void *ctx;
+    int64_t bytes;
+};
+
+/* The answer. Either body (copied or living in the exchange's arena), or fd + range, or source. */
 struct answer {
     int status;
     struct header_list headers; /* Content-Length, Date, Connection are http's own */
     struct str body;
     int fd;                     /* -1, or a file to send: fd_bytes from fd_offset; http closes it */
     int64_t fd_offset, fd_bytes;
+    struct body_source source;  /* http closes it */
     int64_t content_length;     /* -1, or what to say for HEAD, whose body is not sent */
     bool close;                 /* close the connection behind it */
 };
@@ -65,6 +74,7 @@ static inline void exchange_reply(struct exchange *x, const struct answer *answe
 struct str exchange_header(const struct exchange *x, const char *name); /* first of that name, absent when missing */
 bool is_http_token(struct str s); /* RFC 9110 5.6.2: what methods and header names are made of */
 void answer_init(struct answer *a, int status);
+void answer_drop(struct answer *a); /* closes what it streams from: for one that is not sent */
 void answer_header(struct arena *arena, struct answer *a, const char *name, struct str value); /* name: a token */
 
 /* A door's two calls; see cloud/door.h for who is asked. */

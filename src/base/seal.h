@@ -21,7 +21,7 @@ int seal_wide_open(struct arena *a, const uint8_t key[SEAL_KEY_BYTES], struct st
 
 /* Chunk number `index` (SEAL_CHUNK_BYTES of plaintext; the last one less) with its tag behind it. That there are as many chunks as there should be is
  * for the caller to know: by the length of the text. */
-enum { SEAL_CHUNK_BYTES = 64 * 1024, SEAL_CHUNK_SEALED_BYTES = SEAL_CHUNK_BYTES + SEAL_TAG_BYTES };
+enum { SEAL_CHUNK_BYTES = 32 * 1024, SEAL_CHUNK_SEALED_BYTES = SEAL_CHUNK_BYTES + SEAL_TAG_BYTES };
 void seal_chunk(const uint8_t key[SEAL_KEY_BYTES], uint64_t index, const void *plain, size_t n, uint8_t *out); /* n + SEAL_TAG_BYTES; not in place */
 int seal_chunk_open(const uint8_t key[SEAL_KEY_BYTES], uint64_t index, const void *sealed, size_t n, uint8_t *out); /* n counts the tag. E_INVALID */
 

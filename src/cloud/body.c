@@ -61,7 +61,7 @@ int body_receive(struct op *op, struct exchange *x, const struct sigv4 *sig, str
     struct body *b = arena_one(op->arena, struct body);
     b->blobs = op_blobs(op);
     b->sig = sig;
-    int rc = blob_begin(b->blobs, digests_for(op, x, sig), &b->writer);
+    int rc = blob_begin(b->blobs, digests_for(op, x, sig), true, &b->writer);
     if (rc)
         return rc;
     if (sig->payload >= PAYLOAD_CHUNKED_SIGNED)

@@ -53,6 +53,7 @@ int cloud_inspect(const struct cloud_config *config, struct store *store, struct
         return rc;
     }
     cloud->root_key_known = root_key_file_read(config->data_dir, cloud->root_key) == 0;
+    root_key_derive(cloud);
     *ret = cloud;
     return 0;
 }

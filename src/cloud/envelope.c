@@ -56,7 +56,8 @@ void envelopes_free(struct envelopes *e)
     free(e);
 }
 
-static struct str owner(struct op *op, const struct envelope *e) { return opt_str(e->account, op->account); }
+static struct str account_of(struct op *op, const struct envelope *e) { return opt_str(e->account, op->account); }
+static struct str region_of(struct op *op, const struct envelope *e) { return opt_str(e->region, op->region); }
 
 static void add_part(struct buf *b, struct str part)
 {
@@ -69,7 +70,7 @@ static void add_part(struct buf *b, struct str part)
 static struct str name_of(struct op *op, const struct envelope *e, const struct principal *as, struct str wrapped)
 {
     struct buf b;
-    const struct str parts[] = { as->arn, as->access_key_id, as->source_arn, owner(op, e), op->region, e->key_id, wrapped };
+    const struct str parts[] = { as->arn, as->access_key_id, as->source_arn, account_of(op, e), region_of(op, e), e->key_id, wrapped };
     buf_init(&b, op->arena, NAME_BYTES_MAX);
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
         add_part(&b, parts[i]);
@@ -138,7 +139,7 @@ static int ask_new(struct op *op, const struct envelope *e, const struct princip
 {
     struct kms_GenerateDataKey_in in = { .KeyId = e->key_id, .KeySpec = STR("AES_256"), .EncryptionContext = e->context };
     struct kms_GenerateDataKey_out out = { 0 };
-    int rc = cloud_call_in(op, owner(op, e), op->region, "kms", "GenerateDataKey", as, &in, &out, failure);
+    int rc = cloud_call_in(op, account_of(op, e), region_of(op, e), "kms", "GenerateDataKey", as, &in, &out, failure);
     if (rc < 0)
         return rc;
     memcpy(k->key, out.Plaintext.p, sizeof k->key);
@@ -152,7 +153,7 @@ static int ask_open(struct op *op, const struct envelope *e, const struct princi
 {
     struct kms_Decrypt_in in = { .CiphertextBlob = wrapped, .EncryptionContext = e->context };
     struct kms_Decrypt_out out = { 0 };
-    int rc = cloud_call_in(op, owner(op, e), op->region, "kms", "Decrypt", as, &in, &out, failure);
+    int rc = cloud_call_in(op, account_of(op, e), region_of(op, e), "kms", "Decrypt", as, &in, &out, failure);
     if (rc < 0)
         return rc;
     if (out.Plaintext.n != sizeof k->key)

@@ -12,8 +12,8 @@
 #include "base/seal.h"
 
 struct envelope {
-    struct str account;         /* the owner of what is sealed; absent: op's */
-    struct str key_id;          /* any name of a KMS key of that account and op's region; absent: the AWS-owned one */
+    struct str account, region; /* of the key, where its name does not say; absent: op's */
+    struct str key_id;          /* any name of a KMS key; absent: the AWS-owned one */
     struct str_map context;     /* the encryption context that AWS has for this */
     const struct principal *as; /* who asks KMS; NULL: op's caller */
     int64_t reuse_ms;           /* of the clock; 0: KMS is asked each time */

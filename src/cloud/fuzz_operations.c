@@ -127,7 +127,7 @@ static void give_body(struct op *op, void *in, struct str text)
         return;
     base64_decode(op->arena, text, &text);
     *stream = arena_one(op->arena, struct blob);
-    assert(blob_begin(cloud->blobs, BLOB_MD5 | BLOB_SHA1 | BLOB_SHA256 | BLOB_CRC32 | BLOB_CRC32C | BLOB_CRC64NVME, &w) == 0);
+    assert(blob_begin(cloud->blobs, BLOB_MD5 | BLOB_SHA1 | BLOB_SHA256 | BLOB_CRC32 | BLOB_CRC32C | BLOB_CRC64NVME, true, &w) == 0);
     assert(blob_write(w, text.p, text.n) == 0 && blob_finish(w, op->arena, *stream) == 0);
 }
 

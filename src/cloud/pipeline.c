@@ -154,6 +154,8 @@ static int attach_stream(struct request *r)
     }
     if (str_is(r->x->method, "HEAD"))
         return 0;
+    if (b->sealed)
+        return blob_source(op->cloud->blobs, b, &r->answer.source);
     int fd = blob_open(op->cloud->blobs, b->id, b->offset + b->bytes);
     if (fd < 0)
         return fd;
@@ -250,8 +252,7 @@ static void reply_error(struct request *r, int rc)
 {
     struct op *op = &r->task.op;
     word_failure(op, rc);
-    if (r->answer.fd >= 0) /* it came so far, and was not committed */
-        close(r->answer.fd);
+    answer_drop(&r->answer); /* it came so far, and was not committed */
     if (rc != E_AWS)
         log_warn("%.*s %s %.*s: %s: %.*s", STR_ARG(op->request_id), op->row ? op->row->name : "?", STR_ARG(r->x->target), err_name(rc),
                  STR_ARG(op->fail.message));

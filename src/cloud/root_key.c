@@ -177,16 +177,17 @@ int root_key_file_read(const char *data_dir, uint8_t key[SEAL_KEY_BYTES])
     return rc;
 }
 
+void root_key_derive(struct cloud *cloud) { hmac_sha256(cloud->root_key, SEAL_KEY_BYTES, "aws-owned", 9, cloud->owned_key); }
+
 int root_key_load(struct cloud *cloud)
 {
     int rc = load(cloud);
     if (rc == 0)
         rc = writer_call(cloud->writer, check_mark, cloud);
     cloud->root_key_known = rc == 0;
-    if (rc == 0) {
-        hmac_sha256(cloud->root_key, SEAL_KEY_BYTES, "aws-owned", 9, cloud->owned_key);
+    root_key_derive(cloud);
+    if (rc == 0)
         return 0;
-    }
     if (cloud->config.root_key_passphrase_file)
         log_error("the passphrase in %s cannot be read, or is not the one that this data was sealed under", cloud->config.root_key_passphrase_file);
     else if (cloud->root_key_in_file)

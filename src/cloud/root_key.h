@@ -14,6 +14,7 @@
 /* Fills cloud->root_key and owned_key, in memory alone when there is no data directory. E_CORRUPT, E_NOT_FOUND: the data was sealed under a key that its source does
  * not hold, or that is gone: such data is not served, and no new key is made that would hide the loss. The writer must run. */
 int root_key_load(struct cloud *cloud);
+void root_key_derive(struct cloud *cloud); /* owned_key from root_key */
 bool root_key_fits(const struct cloud *cloud, struct str mark); /* mark: the value of (sys, root-key). Was it sealed under the key? */
 int root_key_file_read(const char *data_dir, uint8_t key[32]);   /* the third source alone; nothing is made. E_NOT_FOUND, E_CORRUPT, E_IO */
 

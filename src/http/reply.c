@@ -1,13 +1,41 @@
 #include "http/internal.h"
 
-#include <unistd.h>
+#include <stdlib.h>
 
 static char empty[] = "";
+enum { SOURCE_BYTES = 32 * 1024 }; /* a piece; in memory for each answer that is being streamed */
 
 /* Only the size is told: the body of an answer to HEAD is never asked for. */
 static ssize_t no_body(void *cls, uint64_t pos, char *buf, size_t max)
 {
     return MHD_CONTENT_READER_END_WITH_ERROR;
+}
+
+/* libmicrohttpd asks in order, and keeps the source until it has done with the answer. */
+static ssize_t read_source(void *cls, uint64_t pos, char *buf, size_t max)
+{
+    const struct body_source *s = cls;
+    int64_t n = s->read(s->ctx, buf, max);
+    return n > 0 ? (ssize_t)n : MHD_CONTENT_READER_END_WITH_ERROR;
+}
+
+static void free_source(void *cls)
+{
+    struct body_source *s = cls;
+    s->close(s->ctx);
+    free(s);
+}
+
+static struct MHD_Response *stream_response(struct answer *a)
+{
+    struct body_source *s = xalloc(sizeof *s);
+    *s = a->source;
+    struct MHD_Response *response = MHD_create_response_from_callback((uint64_t)s->bytes, SOURCE_BYTES, read_source, s, free_source);
+    if (response)
+        a->source.read = NULL; /* it closes it */
+    else
+        free(s);
+    return response;
 }
 
 static struct MHD_Response *make_response(struct request *r, struct answer *a)
@@ -20,6 +48,8 @@ static struct MHD_Response *make_response(struct request *r, struct answer *a)
             a->fd = -1; /* it closes it */
         return response;
     }
+    if (a->source.read && a->source.bytes > 0)
+        return stream_response(a);
     return MHD_create_response_from_buffer(a->body.n, a->body.n ? (void *)a->body.p : empty, MHD_RESPMEM_PERSISTENT);
 }
 
@@ -27,10 +57,7 @@ enum MHD_Result reply_queue(struct request *r)
 {
     struct answer *a = &r->answer;
     struct MHD_Response *response = make_response(r, a);
-    if (a->fd >= 0) {
-        close(a->fd);
-        a->fd = -1;
-    }
+    answer_drop(a);
     if (!response)
         return MHD_NO;
     for list_each(h, &a->headers) /* libmicrohttpd refuses a value with a line break, and would not survive what is absent: both are left out */

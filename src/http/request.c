@@ -32,8 +32,8 @@ void arena_give(struct http *h, struct arena *a)
 
 static void request_free(struct request *r)
 {
-    if (!r->queued && r->answer.fd >= 0)
-        close(r->answer.fd);
+    if (!r->queued)
+        answer_drop(&r->answer);
     struct http *h = r->http;
     struct conn *c = r->conn;
     if (!r->x.listener_tag)
@@ -49,8 +49,8 @@ static void on_reply(struct exchange *x, const struct answer *answer)
 {
     struct request *r = (struct request *)x;
     if (r->x.body_failed) { /* nobody is there to read it, or it was answered already */
-        if (answer->fd >= 0)
-            close(answer->fd);
+        struct answer unread = *answer;
+        answer_drop(&unread);
         return;
     }
     r->answer = *answer;

@@ -53,8 +53,17 @@ struct blob_writer {
     int fd;              /* -1 as long as everything is in buffer */
     int err;             /* the first that was met; nothing is written after it */
     char id[BLOB_ID_CHARS + 1];
+    bool sealed;
+    uint8_t key[SEAL_KEY_BYTES];
+    struct chunk *chunk; /* of a sealed file: what has come of the next one */
     size_t buffered;
     char buffer[BLOB_INLINE_BYTES];
+};
+
+struct chunk {
+    uint64_t index;
+    size_t n;
+    uint8_t plain[SEAL_CHUNK_BYTES], sealed[SEAL_CHUNK_SEALED_BYTES];
 };
 
 static const unsigned digest_bits[DIGESTS] = { BLOB_MD5, BLOB_SHA1, BLOB_SHA256 };
@@ -199,13 +208,18 @@ static void writer_free(struct blob_writer *w)
         unlinkat(w->blobs->tmp_fd, w->id, 0); /* gone already when it was renamed */
     }
     digests_release(&w->digests);
+    if (w->chunk)
+        seal_erase(w->chunk->plain, sizeof w->chunk->plain);
+    free(w->chunk);
+    seal_erase(w->key, sizeof w->key);
     free(w);
 }
 
-int blob_begin(struct blobs *b, unsigned digests, struct blob_writer **ret)
+int blob_begin(struct blobs *b, unsigned digests, bool sealed, struct blob_writer **ret)
 {
     struct blob_writer *w = xalloc(sizeof *w);
     w->blobs = b;
+    w->sealed = sealed;
     w->fd = -1;
     int rc = digests_init(&w->digests, b, digests);
     if (rc < 0)
@@ -250,9 +264,40 @@ static int file_write(struct blob_writer *w, const char *p, size_t n)
     return 0;
 }
 
+static int chunk_flush(struct blob_writer *w)
+{
+    struct chunk *c = w->chunk;
+    seal_chunk(w->key, c->index++, c->plain, c->n, c->sealed);
+    size_t bytes = c->n + SEAL_TAG_BYTES;
+    c->n = 0;
+    return file_write(w, (const char *)c->sealed, bytes);
+}
+
+static int file_put(struct blob_writer *w, const char *p, size_t n)
+{
+    if (!w->sealed)
+        return file_write(w, p, n);
+    if (!w->chunk) {
+        w->chunk = xalloc(sizeof *w->chunk);
+        w->chunk->index = w->chunk->n = 0;
+        random_bytes(w->key, sizeof w->key);
+    }
+    int rc = 0;
+    while (n > 0 && rc == 0) {
+        size_t part = SEAL_CHUNK_BYTES - w->chunk->n < n ? SEAL_CHUNK_BYTES - w->chunk->n : n;
+        memcpy(w->chunk->plain + w->chunk->n, p, part);
+        w->chunk->n += part;
+        p += part;
+        n -= part;
+        if (w->chunk->n == SEAL_CHUNK_BYTES)
+            rc = chunk_flush(w);
+    }
+    return rc;
+}
+
 static int file_flush(struct blob_writer *w)
 {
-    int rc = file_write(w, w->buffer, w->buffered);
+    int rc = file_put(w, w->buffer, w->buffered);
     w->buffered = 0;
     return rc;
 }
@@ -266,7 +311,7 @@ int blob_write(struct blob_writer *w, const void *p, size_t n)
     if (n > sizeof w->buffer - w->buffered && w->buffered > 0)
         w->err = file_flush(w);
     if (w->err == 0 && n > sizeof w->buffer) {
-        w->err = file_write(w, p, n);
+        w->err = file_put(w, p, n);
     } else if (w->err == 0) {
         memcpy(w->buffer + w->buffered, p, n);
         w->buffered += n;
@@ -315,11 +360,14 @@ int blob_finish(struct blob_writer *w, struct arena *a, struct blob *ret)
 {
     struct blob blob = { .bytes = w->bytes };
     int rc = w->err;
-    if (rc == 0 && w->fd < 0) {
+    bool inline_ = w->fd < 0 && !w->chunk;
+    if (rc == 0 && inline_) {
         blob.data = str_dup(a, (struct str){ w->buffer, w->buffered });
     } else {
         if (rc == 0)
             rc = file_flush(w);
+        if (rc == 0 && w->chunk && w->chunk->n > 0)
+            rc = chunk_flush(w);
         if (rc == 0)
             rc = file_place(w);
         blob.id = str_dup(a, (struct str){ w->id, BLOB_ID_CHARS });
@@ -327,6 +375,9 @@ int blob_finish(struct blob_writer *w, struct arena *a, struct blob *ret)
     if (rc == 0) {
         digests_finish(&w->digests, &blob);
         *ret = blob;
+        ret->sealed = w->chunk != NULL;
+        if (ret->sealed)
+            memcpy(ret->key, w->key, sizeof ret->key);
     }
     writer_free(w);
     return rc;
@@ -364,46 +415,6 @@ int64_t blob_bytes(struct blobs *b, struct str id)
     return fstatat(b->dir_fd, place.path, &st, AT_SYMLINK_NOFOLLOW) < 0 ? file_error() : st.st_size;
 }
 
-static int file_read(int fd, char *p, size_t n, int64_t offset)
-{
-    while (n > 0) {
-        ssize_t got = pread(fd, p, n, offset);
-        if (got < 0 && errno == EINTR)
-            continue;
-        if (got < 0)
-            return file_error();
-        if (got == 0)
-            return E_CORRUPT; /* shorter than its record says */
-        p += got;
-        n -= (size_t)got;
-        offset += got;
-    }
-    return 0;
-}
-
-int blob_read(struct blobs *b, struct arena *a, const struct blob *blob, size_t max_bytes, struct str *ret)
-{
-    if (blob->bytes < 0 || blob->offset < 0)
-        return E_INVALID;
-    if ((uint64_t)blob->bytes > max_bytes)
-        return E_LIMIT;
-    if (!str_set(blob->id)) {
-        if ((uint64_t)blob->offset > blob->data.n || (uint64_t)blob->bytes > blob->data.n - (uint64_t)blob->offset)
-            return E_CORRUPT;
-        *ret = str_dup(a, (struct str){ blob->data.p ? blob->data.p + blob->offset : "", (size_t)blob->bytes });
-        return 0;
-    }
-    int fd = blob_open(b, blob->id, blob->offset + blob->bytes);
-    if (fd < 0)
-        return fd;
-    char *p = arena_alloc(a, (size_t)blob->bytes + 1);
-    int rc = file_read(fd, p, (size_t)blob->bytes, blob->offset);
-    close(fd);
-    if (rc == 0)
-        *ret = (struct str){ p, (size_t)blob->bytes };
-    return rc;
-}
-
 /* Feeds [offset, offset + bytes) of a body to d. */
 static int digests_read(struct digests *d, struct blobs *b, const struct blob *blob)
 {
@@ -414,19 +425,17 @@ static int digests_read(struct digests *d, struct blobs *b, const struct blob *b
         digests_update(d, blob->data.p + blob->offset, (size_t)blob->bytes);
         return 0;
     }
-    int rc = 0, fd = blob_open(b, blob->id, blob->offset + blob->bytes);
-    if (fd < 0)
-        return fd;
+    struct blob_reader *r;
+    int rc = blob_reader_open(b, blob, &r);
+    if (rc < 0)
+        return rc;
     char *chunk = xalloc(CHUNK_BYTES);
-    for (int64_t at = 0; rc == 0 && at < blob->bytes; at += CHUNK_BYTES) {
-        size_t n = blob->bytes - at < CHUNK_BYTES ? (size_t)(blob->bytes - at) : CHUNK_BYTES;
-        rc = file_read(fd, chunk, n, blob->offset + at);
-        if (rc == 0)
-            digests_update(d, chunk, n);
-    }
+    int64_t n;
+    while ((n = blob_reader_read(r, chunk, CHUNK_BYTES)) > 0)
+        digests_update(d, chunk, (size_t)n);
     free(chunk);
-    close(fd);
-    return rc;
+    blob_reader_close(r);
+    return (int)n;
 }
 
 int blob_digest(struct blobs *b, struct blob *blob, unsigned kinds)

@@ -7,6 +7,7 @@
 #ifndef STRATA_STORE_BLOB_H
 #define STRATA_STORE_BLOB_H
 
+#include "base/seal.h"
 #include "base/str.h"
 
 enum { BLOB_INLINE_BYTES = 16 * 1024, BLOB_ID_CHARS = 32, BLOBS_HELD_MAX = 1 << 16 };
@@ -33,6 +34,8 @@ struct blob {
     uint8_t md5[16], sha1[20], sha256[32];
     uint32_t crc32, crc32c;
     uint64_t crc64nvme;
+    bool sealed;      /* the file holds ciphertext (base/seal.h: chunks), by a key of its own, which its record must keep: nobody else has it */
+    uint8_t key[SEAL_KEY_BYTES];
 };
 
 int blobs_open(const char *dir, struct blobs **ret);
@@ -40,18 +43,31 @@ void blobs_close(struct blobs *b);
 /* A sync failed: what the disk holds is not known any more ("fsyncgate", commit.h), so no body is taken until the directory is opened anew. */
 bool blobs_failed(const struct blobs *b);
 
-int blob_begin(struct blobs *b, unsigned digests, struct blob_writer **ret);
+/* sealed: should it become a file, that is sealed; data that stays inline is for whoever keeps it to seal. */
+int blob_begin(struct blobs *b, unsigned digests, bool sealed, struct blob_writer **ret);
 int blob_write(struct blob_writer *w, const void *p, size_t n); /* E_NO_SPACE, E_IO */
 /* Synced and in its final place. data is in the arena. Frees w, also when it fails. */
 int blob_finish(struct blob_writer *w, struct arena *a, struct blob *ret);
 void blob_abort(struct blob_writer *w); /* NULL-safe */
 
-/* A file descriptor, O_CLOEXEC, of a file that has at least so many bytes. E_NOT_FOUND, E_CORRUPT (it is shorter), E_IO. */
+/* A file descriptor, O_CLOEXEC, of a file that has at least so many bytes. E_NOT_FOUND, E_CORRUPT (it is shorter), E_IO. For what is not sealed. */
 int blob_open(struct blobs *b, struct str id, int64_t bytes);
+/* How long the file is of a body of so many bytes. */
+static inline int64_t blob_file_bytes(int64_t bytes, bool sealed)
+{
+    return bytes + (sealed ? (bytes + SEAL_CHUNK_BYTES - 1) / SEAL_CHUNK_BYTES * SEAL_TAG_BYTES : 0);
+}
 int64_t blob_bytes(struct blobs *b, struct str id);  /* of its file; E_NOT_FOUND, E_IO */
 int blob_read(struct blobs *b, struct arena *a, const struct blob *blob, size_t max_bytes, struct str *ret); /* whole, into memory */
 /* Computes digests of bytes from offset on, and fills them in. E_CORRUPT: the body is shorter. */
 int blob_digest(struct blobs *b, struct blob *blob, unsigned digests);
+/* A range of a file, opened where it is sealed, piece by piece. E_CORRUPT: not what was written. */
+struct blob_reader;
+int blob_reader_open(struct blobs *b, const struct blob *blob, struct blob_reader **ret);
+int64_t blob_reader_read(struct blob_reader *r, void *p, size_t max); /* the next bytes; 0 at the end; <0 */
+void blob_reader_close(struct blob_reader *r);
+struct body_source;
+int blob_source(struct blobs *b, const struct blob *blob, struct body_source *ret); /* the same for an answer */
 /* Another name for the same body (a hard link, durably): bodies never change. ret_id in the arena. E_NOT_FOUND, E_IO, E_NO_SPACE. */
 int blob_link(struct blobs *b, struct arena *a, struct str id, struct str *ret_id);
 void blob_remove(struct blobs *b, struct str id);

@@ -18,10 +18,12 @@ struct fixture {
     char dir[64];
     struct blobs *b;
     struct arena *a;
+    bool sealed; /* what receive makes */
 };
 
 static void setup(struct fixture *f)
 {
+    f->sealed = false;
     snprintf(f->dir, sizeof f->dir, "/tmp/strata_blob_XXXXXX");
     assert_non_null(mkdtemp(f->dir));
     assert_int_equal(blobs_open(f->dir, &f->b), 0);
@@ -44,7 +46,7 @@ static struct blob receive(struct fixture *f, unsigned digests, const char *p, s
 {
     struct blob_writer *w;
     struct blob blob;
-    assert_int_equal(blob_begin(f->b, digests, &w), 0);
+    assert_int_equal(blob_begin(f->b, digests, f->sealed, &w), 0);
     for (size_t i = 0; i < n; i += piece)
         assert_int_equal(blob_write(w, p + i, n - i < piece ? n - i : piece), 0);
     assert_int_equal(blob_finish(w, f->a, &blob), 0);
@@ -252,7 +254,7 @@ TEST(an_abandoned_body_leaves_no_file)
     setup(&f);
     static char body[BLOB_INLINE_BYTES * 3];
     struct blob_writer *w;
-    assert_int_equal(blob_begin(f.b, ALL, &w), 0);
+    assert_int_equal(blob_begin(f.b, ALL, false, &w), 0);
     assert_int_equal(blob_write(w, body, 10), 0);
     assert_int_equal(files_in(f.dir), 0);
     assert_int_equal(blob_write(w, body, sizeof body), 0);
@@ -277,7 +279,7 @@ TEST(the_sweep_removes_what_no_record_names)
     for (int i = 0; i < 3; i++)
         receive(&f, 0, body, sizeof body, sizeof body);
     struct blob_writer *w;
-    assert_int_equal(blob_begin(f.b, 0, &w), 0);
+    assert_int_equal(blob_begin(f.b, 0, false, &w), 0);
     assert_int_equal(blob_write(w, body, sizeof body), 0);
     char stranger[96];
     snprintf(stranger, sizeof stranger, "%s/README", f.dir);
@@ -337,7 +339,7 @@ TEST(a_disk_that_fails_is_told_and_sticks)
     char tmp[96];
     snprintf(tmp, sizeof tmp, "%s/tmp", f.dir);
     assert_int_equal(rmdir(tmp), 0);
-    assert_int_equal(blob_begin(f.b, 0, &w), 0);
+    assert_int_equal(blob_begin(f.b, 0, false, &w), 0);
     assert_true(blob_write(w, body, sizeof body) < 0);
     assert_true(blob_write(w, body, 1) < 0);
     assert_true(blob_finish(w, f.a, &blob) < 0);
@@ -345,5 +347,89 @@ TEST(a_disk_that_fails_is_told_and_sticks)
     struct blobs *none;
     assert_true(blobs_open("/dev/null/blobs", &none) < 0);
     blobs_close(NULL);
+    teardown(&f);
+}
+
+/* ---- sealed files ---- */
+
+static char *text_of(struct fixture *f, size_t n)
+{
+    char *p = arena_alloc(f->a, n + 1);
+    for (size_t i = 0; i < n; i++)
+        p[i] = (char)(i * 7 + i / 251);
+    return p;
+}
+
+/* Reads the range through a reader with a buffer of so many bytes. */
+static int read_range(struct fixture *f, struct blob b, int64_t from, int64_t count, size_t buffer, char *ret)
+{
+    struct blob_reader *r;
+    b.offset = from;
+    b.bytes = count;
+    int rc = blob_reader_open(f->b, &b, &r);
+    if (rc < 0)
+        return rc;
+    int64_t n, done = 0;
+    while ((n = blob_reader_read(r, ret + done, buffer)) > 0)
+        done += n;
+    blob_reader_close(r);
+    return n < 0 ? (int)n : done == count ? 0 : E_INVALID;
+}
+
+TEST(every_range_of_a_sealed_body_is_what_was_written)
+{
+    static const size_t sizes[] = { BLOB_INLINE_BYTES + 1, SEAL_CHUNK_BYTES - 1, SEAL_CHUNK_BYTES, SEAL_CHUNK_BYTES + 1, 3 * SEAL_CHUNK_BYTES + 77 };
+    struct fixture f;
+    setup(&f);
+    f.sealed = true;
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+        size_t n = sizes[i];
+        char *text = text_of(&f, n), *got = arena_alloc(f.a, n + 1);
+        struct blob b = receive(&f, BLOB_SHA256, text, n, 5000);
+        uint8_t sha[32];
+        digest_sha256(text, n, sha);
+        assert_true(b.sealed && b.id.p);
+        assert_memory_equal(b.sha256, sha, 32);
+        const int64_t starts[] = { 0, 1, SEAL_CHUNK_BYTES - 1, SEAL_CHUNK_BYTES, 2 * SEAL_CHUNK_BYTES + 5 };
+        for (size_t k = 0; k < 5 && starts[k] < (int64_t)n; k++) {
+            const int64_t counts[] = { 1, 100, (int64_t)n - starts[k] };
+            for (size_t c = 0; c < 3; c++) {
+                int64_t count = counts[c] < (int64_t)n - starts[k] ? counts[c] : (int64_t)n - starts[k];
+                assert_int_equal(read_range(&f, b, starts[k], count, c ? 3000 : 1 << 20, got), 0);
+                assert_memory_equal(got, text + starts[k], (size_t)count);
+            }
+        }
+    }
+    teardown(&f);
+}
+
+TEST(a_sealed_body_is_not_on_the_disk_and_a_changed_file_does_not_open)
+{
+    struct fixture f;
+    setup(&f);
+    f.sealed = true;
+    size_t n = 2 * SEAL_CHUNK_BYTES + 100;
+    char *text = text_of(&f, n), *got = arena_alloc(f.a, n + 1);
+    struct blob b = receive(&f, 0, text, n, n), other = receive(&f, 0, text, n, n);
+    const char *path = blob_path(f.b, f.a, b.id).p;
+    FILE *file = fopen(path, "r+");
+    char *raw = arena_alloc(f.a, n + 1000);
+    size_t raw_n = fread(raw, 1, n + 1000, file);
+    assert_int_equal(raw_n, n + 3 * SEAL_TAG_BYTES);
+    assert_null(memmem(raw, raw_n, text + 100, 64));
+    struct blob swapped = b;
+    memcpy(swapped.key, other.key, sizeof swapped.key);
+    assert_int_equal(read_range(&f, swapped, 0, (int64_t)n, n, got), E_CORRUPT);
+    fseek(file, SEAL_CHUNK_SEALED_BYTES + 5, SEEK_SET);
+    fputc(raw[SEAL_CHUNK_SEALED_BYTES + 5] ^ 1, file);
+    fflush(file);
+    assert_int_equal(read_range(&f, b, 0, SEAL_CHUNK_BYTES, n, got), 0);
+    assert_int_equal(read_range(&f, b, 0, SEAL_CHUNK_BYTES + 1, n, got), E_CORRUPT);
+    assert_int_equal(ftruncate(fileno(file), SEAL_CHUNK_SEALED_BYTES), 0);
+    assert_int_equal(read_range(&f, b, 0, SEAL_CHUNK_BYTES, n, got), 0);
+    assert_int_equal(read_range(&f, b, 0, (int64_t)n, n, got), E_CORRUPT);
+    fclose(file);
+    struct blob inlined = receive(&f, 0, text, BLOB_INLINE_BYTES, 100);
+    assert_true(!inlined.sealed && inlined.data.n == BLOB_INLINE_BYTES); /* for whoever keeps it to seal */
     teardown(&f);
 }

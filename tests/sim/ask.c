@@ -60,19 +60,36 @@ static void read_file(struct call *c, const struct answer *answer)
     c->reply.body = (struct str){ p, (size_t)n };
 }
 
+static void read_source(struct call *c, const struct answer *answer)
+{
+    const struct body_source *s = &answer->source;
+    char *p = arena_alloc(c->answer_arena, (size_t)s->bytes + 1);
+    int64_t n = 0, done = 0;
+    while (done < s->bytes && (n = s->read(s->ctx, p + done, (size_t)(s->bytes - done))) > 0)
+        done += n;
+    s->close(s->ctx);
+    sim_expect(done == s->bytes, "body", "the whole file", "%lld bytes of %lld", (long long)done, (long long)s->bytes);
+    c->reply.body = (struct str){ p, (size_t)done };
+}
+
 static void reply(struct exchange *x, const struct answer *answer)
 {
     struct call *c = (struct call *)x;
     sim_expect(!c->answered, "exchange", "one answer", "a second one");
     c->reply.to_ms = clock_now_ms(c->cloud->clock);
-    if (c->client_gone || x->body_failed) /* nobody is there to hear it */
+    if (c->client_gone || x->body_failed) { /* nobody is there to hear it */
+        struct answer unread = *answer;
+        answer_drop(&unread);
         goto answered;
+    }
     c->reply.status = answer->status;
     for (uint32_t i = 0; i < answer->headers.n; i++)
         *list_push(c->answer_arena, &c->reply.headers) =
             (struct header){ str_dup(c->answer_arena, answer->headers.v[i].name), str_dup(c->answer_arena, answer->headers.v[i].value) };
     if (answer->fd >= 0)
         read_file(c, answer);
+    else if (answer->source.read)
+        read_source(c, answer);
     else
         c->reply.body = str_dup(c->answer_arena, opt_str(answer->body, STR("")));
 answered:

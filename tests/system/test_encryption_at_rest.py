@@ -1,6 +1,7 @@
 """What other services keep is sealed under keys of KMS: nothing of it is on the disk in clear, the key's policy decides, and a key that is disabled
 closes everything under it until it is enabled again."""
 
+import base64
 import json
 import uuid
 
@@ -138,3 +139,161 @@ def test_a_service_that_sends_needs_the_key_too(strata, kms, key):
     events.put_events(Entries=[{'Source': name, 'DetailType': 't', 'Detail': '{}'}])
     got = sqs.receive_message(QueueUrl=url, WaitTimeSeconds=20)['Messages']
     assert json.loads(got[0]['Body'])['source'] == name
+
+
+# ---- S3 ----
+
+SIZES = (0, 5, 16 * 1024, 16 * 1024 + 1, 200_000)
+
+
+def bucket(strata, **encryption):
+    s3, name = strata.client('s3'), f'b-{uuid.uuid4().hex}'
+    s3.create_bucket(Bucket=name)
+    if encryption:
+        s3.put_bucket_encryption(Bucket=name, ServerSideEncryptionConfiguration={'Rules': [
+            {'ApplyServerSideEncryptionByDefault': encryption}]})
+    return s3, name
+
+
+def text_of(size):
+    return bytes((i * 7 + i // 251) % 251 for i in range(size))
+
+
+def body(s3, name, key, **more):
+    return s3.get_object(Bucket=name, Key=key, **more)['Body'].read()
+
+
+@pytest.mark.parametrize('how', ['AES256', 'aws:kms', 'mine'])
+def test_objects_of_every_size_and_range(strata, key, how):
+    s3, name = bucket(strata)
+    asked = {'ServerSideEncryption': 'aws:kms', 'SSEKMSKeyId': key['KeyId']} if how == 'mine' else {'ServerSideEncryption': how}
+    for size in SIZES:
+        text = text_of(size)
+        put = s3.put_object(Bucket=name, Key='k', Body=text, **asked)
+        got = s3.get_object(Bucket=name, Key='k')
+        assert got['Body'].read() == text and got['ServerSideEncryption'] == put['ServerSideEncryption'] == asked['ServerSideEncryption']
+        assert got.get('SSEKMSKeyId') == put.get('SSEKMSKeyId')
+        if how == 'mine':
+            assert put['SSEKMSKeyId'] == key['Arn']
+        for first, last in ((0, 0), (3, 4), (32767, 32768), (40_000, 199_999), (100_000, 100_100)):
+            if last < size:
+                assert body(s3, name, 'k', Range=f'bytes={first}-{last}') == text[first:last + 1]
+        assert s3.head_object(Bucket=name, Key='k')['ContentLength'] == size
+
+
+def test_objects_are_not_on_the_disk(own_strata):
+    secret = ('in-an-object-' + uuid.uuid4().hex).encode()
+    key = own_strata.client('kms').create_key()['KeyMetadata']['KeyId']
+    for more in ({}, {'ServerSideEncryption': 'aws:kms', 'SSEKMSKeyId': key}):
+        s3, name = bucket(own_strata)
+        s3.put_object(Bucket=name, Key='small', Body=secret, **more)
+        s3.put_object(Bucket=name, Key='large', Body=secret * 5000, **more)
+        upload = s3.create_multipart_upload(Bucket=name, Key='parts', **more)['UploadId']
+        s3.upload_part(Bucket=name, Key='parts', UploadId=upload, PartNumber=1, Body=secret * 5000)
+        s3.copy_object(Bucket=name, Key='copy', CopySource={'Bucket': name, 'Key': 'large'}, **more)
+        assert body(s3, name, 'small') == secret and body(s3, name, 'copy') == secret * 5000
+        assert not lies_in_clear(own_strata, secret), more
+
+
+def test_multipart_uploads_under_a_key(strata, kms, key):
+    s3, name = bucket(strata)
+    text = text_of(5 * 1024 * 1024)
+    made = s3.create_multipart_upload(Bucket=name, Key='m', ServerSideEncryption='aws:kms', SSEKMSKeyId=key['KeyId'])
+    assert made['SSEKMSKeyId'] == key['Arn']
+    upload = {'Bucket': name, 'Key': 'm', 'UploadId': made['UploadId']}
+    kms.disable_key(KeyId=key['KeyId'])
+    fails('KMS.DisabledException', s3.upload_part, PartNumber=1, Body=text, **upload)
+    kms.enable_key(KeyId=key['KeyId'])
+    parts = [{'PartNumber': n, 'ETag': s3.upload_part(PartNumber=n, Body=part, **upload)['ETag']} for n, part in ((1, text), (2, b'end'))]
+    done = s3.complete_multipart_upload(MultipartUpload={'Parts': parts}, **upload)
+    assert (done['ServerSideEncryption'], done['SSEKMSKeyId']) == ('aws:kms', key['Arn'])
+    assert body(s3, name, 'm') == text + b'end' and body(s3, name, 'm', PartNumber=2) == b'end'
+    kms.disable_key(KeyId=key['KeyId'])
+    fails('KMS.DisabledException', s3.get_object, Bucket=name, Key='m')
+
+
+def test_a_bucket_under_a_disabled_key(strata, kms, key):
+    s3, name = bucket(strata, SSEAlgorithm='aws:kms', KMSMasterKeyID=key['Arn'])
+    for size in (10, 100_000):
+        s3.put_object(Bucket=name, Key=f'k{size}', Body=text_of(size))
+    kms.disable_key(KeyId=key['KeyId'])
+    for size in (10, 100_000):
+        fails('KMS.DisabledException', s3.get_object, f'{key["Arn"]} is disabled.', Bucket=name, Key=f'k{size}')
+        fails('KMS.DisabledException', s3.put_object, Bucket=name, Key='new', Body=text_of(size))
+        fails('KMS.DisabledException', s3.copy_object, Bucket=name, Key='copy', CopySource={'Bucket': name, 'Key': f'k{size}'})
+    assert s3.head_object(Bucket=name, Key='k10')['SSEKMSKeyId'] == key['Arn']
+    assert [o['Key'] for o in s3.list_objects_v2(Bucket=name)['Contents']] == ['k10', 'k100000']
+    s3.put_object(Bucket=name, Key='other', Body=b'x', ServerSideEncryption='AES256')
+    assert body(s3, name, 'other') == b'x'
+    kms.schedule_key_deletion(KeyId=key['KeyId'], PendingWindowInDays=7)
+    fails('KMS.KMSInvalidStateException', s3.get_object, f'{key["Arn"]} is pending deletion.', Bucket=name, Key='k10')
+    kms.cancel_key_deletion(KeyId=key['KeyId'])
+    kms.enable_key(KeyId=key['KeyId'])
+    for size in (10, 100_000):
+        assert body(s3, name, f'k{size}') == text_of(size)
+
+
+def test_keys_that_are_not_there(strata):
+    s3, name = bucket(strata)
+    sealed = {'Bucket': name, 'Key': 'k', 'Body': b'x', 'ServerSideEncryption': 'aws:kms'}
+    missing = '134f2428-cec1-4b25-a1ae-9048164dba47'
+    fails('KMS.NotFoundException', s3.put_object, "Invalid keyId 'fake-key-id'", SSEKMSKeyId='fake-key-id', **sealed)
+    fails('KMS.NotFoundException', s3.put_object, f"Key 'arn:aws:kms:us-east-1:{ACCOUNT}:key/{missing}' does not exist", SSEKMSKeyId=missing, **sealed)
+    elsewhere = strata.client('kms', region='eu-west-1').create_key()['KeyMetadata']['Arn']
+    fails('KMS.NotFoundException', s3.put_object, 'Invalid arn eu-west-1', SSEKMSKeyId=elsewhere, **sealed)
+
+
+def test_who_reads_and_writes_objects_needs_the_key(strata, kms, key):
+    _, name = bucket(strata)
+    client, iam, user = strata.user('s3')
+    sealed = {'Bucket': name, 'Key': 'k', 'Body': b'x', 'ServerSideEncryption': 'aws:kms', 'SSEKMSKeyId': key['Arn']}
+    allow(iam, user, ('s3:*', {}))
+    fails('AccessDenied', client.put_object, 'kms:GenerateDataKey', key['Arn'], **sealed)
+    arn = {'Condition': {'StringEquals': {'kms:EncryptionContext:aws:s3:arn': f'arn:aws:s3:::{name}/k', 'kms:ViaService': 's3.us-east-1.amazonaws.com'}}}
+    allow(iam, user, ('s3:*', {}), ('kms:GenerateDataKey', arn))
+    client.put_object(**sealed)
+    fails('AccessDenied', client.put_object, **{**sealed, 'Key': 'other'})
+    fails('AccessDenied', client.get_object, 'kms:Decrypt', Bucket=name, Key='k')
+    allow(iam, user, ('s3:*', {}), ('kms:Decrypt', arn))
+    assert body(client, name, 'k') == b'x'
+
+
+def test_the_clients_own_context(strata, key):
+    s3, name = bucket(strata)
+    context = base64.b64encode(json.dumps({'team': 'blue'}).encode()).decode()
+    sealed = {'Bucket': name, 'Key': 'k', 'Body': b'x', 'ServerSideEncryption': 'aws:kms', 'SSEKMSKeyId': key['Arn']}
+    s3.put_object(SSEKMSEncryptionContext=context, **sealed)
+    fails('InvalidArgument', s3.put_object, 'x-amz-server-side-encryption-context', SSEKMSEncryptionContext='!', **sealed)
+    client, iam, user = strata.user('s3')
+    for team, may in (('red', False), ('blue', True)):
+        allow(iam, user, ('s3:*', {}), ('kms:Decrypt', {'Condition': {'StringEquals': {'kms:EncryptionContext:team': team}}}))
+        if may:
+            assert body(client, name, 'k') == b'x'
+        else:
+            fails('AccessDenied', client.get_object, Bucket=name, Key='k')
+
+
+def test_a_bucket_key_serves_many_objects(strata, kms, key):
+    s3, name = bucket(strata)
+    s3.put_bucket_encryption(Bucket=name, ServerSideEncryptionConfiguration={'Rules': [
+        {'ApplyServerSideEncryptionByDefault': {'SSEAlgorithm': 'aws:kms', 'KMSMasterKeyID': key['Arn']}, 'BucketKeyEnabled': True}]})
+    client, iam, user = strata.user('s3')
+    allow(iam, user, ('s3:*', {}), (['kms:GenerateDataKey', 'kms:Decrypt'], {
+        'Condition': {'StringEquals': {'kms:EncryptionContext:aws:s3:arn': f'arn:aws:s3:::{name}'}}}))
+    for n in range(3):
+        assert client.put_object(Bucket=name, Key=f'k{n}', Body=b'x')['BucketKeyEnabled'] is True
+        assert body(client, name, f'k{n}') == b'x'
+    kms.disable_key(KeyId=key['KeyId'])
+    fails('KMS.DisabledException', client.get_object, Bucket=name, Key='k0')
+
+
+def test_copies_change_their_key(strata, kms, key):
+    s3, name = bucket(strata)
+    other = kms.create_key()['KeyMetadata']
+    s3.put_object(Bucket=name, Key='a', Body=text_of(50_000), ServerSideEncryption='aws:kms', SSEKMSKeyId=key['Arn'])
+    copied = s3.copy_object(Bucket=name, Key='b', CopySource={'Bucket': name, 'Key': 'a'}, ServerSideEncryption='aws:kms', SSEKMSKeyId=other['KeyId'])
+    assert copied['SSEKMSKeyId'] == other['Arn']
+    plain = s3.copy_object(Bucket=name, Key='c', CopySource={'Bucket': name, 'Key': 'a'})
+    assert plain['ServerSideEncryption'] == 'AES256' and 'SSEKMSKeyId' not in plain
+    kms.disable_key(KeyId=key['KeyId'])
+    assert body(s3, name, 'b') == body(s3, name, 'c') == text_of(50_000)

@@ -584,14 +584,15 @@ def test_part_put_again(s3, bucket):
 
 # ---- configurations of a bucket ----
 
-def test_encryption_configuration(s3, bucket):
+def test_encryption_configuration(strata, s3, bucket):
     rules = lambda: s3.get_bucket_encryption(Bucket=bucket)['ServerSideEncryptionConfiguration']['Rules']
     assert rules()[0]['ApplyServerSideEncryptionByDefault'] == {'SSEAlgorithm': 'AES256'} and rules()[0]['BucketKeyEnabled'] is False
-    mine = [{'ApplyServerSideEncryptionByDefault': {'SSEAlgorithm': 'aws:kms', 'KMSMasterKeyID': 'alias/k'}, 'BucketKeyEnabled': True}]
+    key = strata.client('kms').create_key()['KeyMetadata']
+    mine = [{'ApplyServerSideEncryptionByDefault': {'SSEAlgorithm': 'aws:kms', 'KMSMasterKeyID': key['KeyId']}, 'BucketKeyEnabled': True}]
     s3.put_bucket_encryption(Bucket=bucket, ServerSideEncryptionConfiguration={'Rules': mine})
     assert {k: rules()[0][k] for k in mine[0]} == mine[0]
     put = s3.put_object(Bucket=bucket, Key='e', Body=b'')
-    assert (put['ServerSideEncryption'], put['SSEKMSKeyId'], put['BucketKeyEnabled']) == ('aws:kms', 'alias/k', True)
+    assert (put['ServerSideEncryption'], put['SSEKMSKeyId'], put['BucketKeyEnabled']) == ('aws:kms', key['Arn'], True)
     s3.delete_bucket_encryption(Bucket=bucket)
     assert rules()[0]['ApplyServerSideEncryptionByDefault'] == {'SSEAlgorithm': 'AES256'}
 

@@ -124,6 +124,20 @@ static struct str read_file(struct arena *a, const struct answer *answer)
     return (struct str){ p, n < 0 ? 0 : (size_t)n };
 }
 
+/* A source that fails cuts the connection: the client gets no whole answer. */
+static void read_source(struct arena *a, const struct answer *answer, struct reply *r)
+{
+    const struct body_source *s = &answer->source;
+    char *p = arena_alloc(a, (size_t)s->bytes + 1);
+    int64_t n = 0, done = 0;
+    while (done < s->bytes && (n = s->read(s->ctx, p + done, (size_t)(s->bytes - done))) > 0)
+        done += n;
+    s->close(s->ctx);
+    r->body = (struct str){ p, (size_t)done };
+    if (done < s->bytes)
+        r->status = WORLD_CUT;
+}
+
 static struct reply keep_reply(struct arena *a, const struct answer *answer)
 {
     struct reply r = { .status = answer->status, .body = opt_str(str_dup(a, answer->body), STR("")) };
@@ -131,6 +145,8 @@ static struct reply keep_reply(struct arena *a, const struct answer *answer)
         *list_push(a, &r.headers) = (struct header){ str_dup(a, h->name), str_dup(a, h->value) };
     if (answer->fd >= 0)
         r.body = read_file(a, answer);
+    if (answer->source.read)
+        read_source(a, answer, &r);
     return r;
 }
 

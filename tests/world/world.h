@@ -14,8 +14,9 @@ struct world {
     struct cloud *cloud;
 };
 
+enum { WORLD_CUT = 599 };
 struct reply {
-    int status;
+    int status; /* WORLD_CUT: the connection was cut within the answer */
     struct header_list headers;
     struct str body;
 };

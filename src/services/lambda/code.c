@@ -47,7 +47,7 @@ int lambda_code_take(struct op *op, struct str zip, struct str bucket, struct st
         return aws_fail(op, LAMBDA_InvalidParameterValueException, "Could not unzip uploaded file. Please check your file, then try to upload again.");
     struct blob_writer *w;
     struct blob b = { 0 };
-    rc = blob_begin(op_blobs(op), BLOB_SHA256, &w);
+    rc = blob_begin(op_blobs(op), BLOB_SHA256, false, &w);
     if (rc)
         return rc;
     rc = blob_write(w, zip.p, zip.n);

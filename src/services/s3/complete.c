@@ -8,6 +8,7 @@
 #include "cloud/call.h"
 #include "cloud/cloud.h"
 #include "services/s3/multipart.h"
+#include "services/s3/seal.h"
 
 enum { COPY_BYTES = 256 * 1024, WAIT_MS = 24 * 3600 * 1000 }; /* the write always answers: the wait is never cut short */
 
@@ -72,30 +73,34 @@ static int collect(struct op *op, const struct s3_CompleteMultipartUpload_in *in
     return 0;
 }
 
-static int append(struct op *op, struct blob_writer *w, const struct s3_rec_Part *p)
+static int append_file(struct op *op, struct blob_writer *w, const struct blob *body)
 {
-    if (!p->BlobId.p)
-        return blob_write(w, p->Data.p, p->Data.n);
-    int fd = blob_open(op_blobs(op), p->BlobId, p->Size.v);
-    if (fd < 0)
-        return fd;
+    struct blob_reader *r;
+    int rc = blob_reader_open(op_blobs(op), body, &r);
+    if (rc < 0)
+        return rc;
     char *chunk = arena_alloc(op->arena, COPY_BYTES);
-    int rc = 0;
-    int64_t left = p->Size.v;
-    ssize_t n;
-    while (rc == 0 && (n = read(fd, chunk, COPY_BYTES)) > 0) {
+    int64_t n = 0;
+    while (rc == 0 && (n = blob_reader_read(r, chunk, COPY_BYTES)) > 0)
         rc = blob_write(w, chunk, (size_t)n);
-        left -= n;
-    }
-    close(fd);
-    return rc ? rc : n < 0 ? E_IO : left ? E_CORRUPT : 0;
+    blob_reader_close(r);
+    return rc < 0 ? rc : (int)n;
+}
+
+static int append(struct op *op, struct blob_writer *w, const struct data_key *k, const struct s3_rec_Part *p)
+{
+    struct blob body;
+    int rc = s3_part_open(op, k, p, &body);
+    if (rc < 0)
+        return rc;
+    return body.id.p ? append_file(op, w, &body) : blob_write(w, body.data.p, body.data.n);
 }
 
 /* The digest of the parts' digests: S3's COMPOSITE checksum. */
 static int composite(struct op *op, const struct s3_rec_Part *parts, uint32_t n, struct s3_rec_Object *o)
 {
     struct blob_writer *w;
-    int rc = blob_begin(op_blobs(op), s3_digest_of(o->ChecksumName), &w);
+    int rc = blob_begin(op_blobs(op), s3_digest_of(o->ChecksumName), false, &w);
     if (rc)
         return rc;
     for (uint32_t i = 0; rc == 0 && i < n; i++) {
@@ -135,15 +140,19 @@ static void said_of_whole(const struct s3_CompleteMultipartUpload_in *in, struct
 }
 
 /* Joins the parts into one body and fills c->object. */
-static int assemble(struct op *op, struct completion *c, const struct s3_rec_Upload *u, const struct s3_rec_Part *parts, uint32_t n)
+static int assemble(struct op *op, struct completion *c, const struct s3_rec_Bucket *b, const struct s3_rec_Upload *u, const struct s3_rec_Part *parts,
+                    uint32_t n)
 {
     struct s3_rec_Object *o = &c->object;
     *o = *u->Object;
     o->ChecksumName = u->ChecksumName;
     o->ChecksumType = u->ChecksumType;
+    const struct data_key *key;
     struct blob_writer *w;
     struct blob body = { 0 };
-    int rc = blob_begin(op_blobs(op), BLOB_MD5 | BLOB_CRC64NVME | s3_digest_of(u->ChecksumName), &w);
+    int rc = s3_upload_key_open(op, b, u, &key);
+    if (!rc)
+        rc = blob_begin(op_blobs(op), BLOB_MD5 | BLOB_CRC64NVME | s3_digest_of(u->ChecksumName), true, &w);
     if (rc)
         return rc;
     uint8_t *md5s = arena_alloc(op->arena, 16 * (size_t)n), md5[16];
@@ -153,7 +162,7 @@ static int assemble(struct op *op, struct completion *c, const struct s3_rec_Upl
         if (rc == 0)
             memcpy(md5s + 16 * i, raw.p, 16);
         if (rc == 0)
-            rc = append(op, w, &parts[i]);
+            rc = append(op, w, key, &parts[i]);
         *list_push(op->arena, &o->Parts) = parts[i].Size;
     }
     if (rc) {
@@ -166,8 +175,7 @@ static int assemble(struct op *op, struct completion *c, const struct s3_rec_Upl
     digest_md5(md5s, 16 * (size_t)n, md5);
     o->ETag = str_printf(op->arena, "%.*s-%u", STR_ARG(hex_encode(op->arena, md5, 16)), n);
     o->Size = SOME_I64(body.bytes);
-    o->Data = body.id.p ? STR_NONE : opt_str(body.data, STR(""));
-    o->BlobId = body.id;
+    s3_body_seal_with(op, b, c->in->Key, key, &body, o);
     struct s3_checksums whole = { .algorithm = u->ChecksumName };
     if (c->in->MpuObjectSize.set && c->in->MpuObjectSize.v != body.bytes)
         return aws_fail(op, S3_InvalidRequest, "The provided 'x-amz-mp-object-size' header does not match what was computed.");
@@ -259,7 +267,7 @@ int s3_CompleteMultipartUpload(struct op *op, const struct s3_CompleteMultipartU
         return rc;
     c = arena_one(op->arena, struct completion);
     *c = (struct completion){ .in = in, .arena = op->arena, .wake_key = str_printf(op->arena, "s3/complete/%.*s", STR_ARG(op->request_id)) };
-    rc = assemble(op, c, &u, parts, in->MultipartUpload->Parts.n);
+    rc = assemble(op, c, &b, &u, parts, in->MultipartUpload->Parts.n);
     op->state = c;
     if (!rc)
         rc = cloud_run(op->cloud, op->account, op->region, commit, committed, c);

@@ -1,6 +1,6 @@
 #include "auth/auth.h"
 #include "base/code.h"
-#include "services/s3/s3.h"
+#include "services/s3/seal.h"
 
 /* "/bucket/key?versionId=x", percent-encoded, the first slash optional. */
 static int parse_source(struct op *op, struct str text, struct str *ret_bucket, struct str *ret_key, struct str *ret_version)
@@ -64,6 +64,7 @@ int s3_CopyObject(struct op *op, const struct s3_CopyObject_in *in, struct s3_Co
     struct str source_bucket, source_key, source_version;
     struct s3_rec_Bucket from = { 0 }, to = { 0 };
     struct s3_rec_Object o = { 0 };
+    struct blob body = { 0 };
     int rc = parse_source(op, in->CopySource, &source_bucket, &source_key, &source_version);
     if (!rc)
         rc = check(op, in);
@@ -100,12 +101,16 @@ int s3_CopyObject(struct op *op, const struct s3_CopyObject_in *in, struct s3_Co
         rc = in->Tagging.p ? s3_tags_header(op, in->Tagging, &o.Tags) : 0;
     }
     if (!rc)
-        rc = s3_encryption(op, &to, in->ServerSideEncryption, in->SSEKMSKeyId, in->BucketKeyEnabled, &o);
-    if (!rc && o.BlobId.p) { /* bodies never change: another name for the same file */
-        rc = blob_link(op_blobs(op), op->arena, o.BlobId, &o.BlobId);
+        rc = s3_body_open(op, &from, source_key, &o, &body);
+    if (!rc)
+        rc = s3_encryption(op, &to, in->ServerSideEncryption, in->SSEKMSKeyId, in->SSEKMSEncryptionContext, in->BucketKeyEnabled, &o);
+    if (!rc && body.id.p) { /* bodies never change: another name for the same file */
+        rc = blob_link(op_blobs(op), op->arena, body.id, &body.id);
         if (!rc)
-            op_blob_made(op, o.BlobId);
+            op_blob_made(op, body.id);
     }
+    if (!rc)
+        rc = s3_body_seal(op, &to, in->Key, &body, &o);
     if (!rc)
         rc = s3_object_add(op, &to, in->Key, &o);
     if (rc)

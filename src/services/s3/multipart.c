@@ -1,6 +1,7 @@
 /* Multipart uploads: records of the upload and its parts. complete.c joins them. */
 #include "base/code.h"
 #include "services/s3/multipart.h"
+#include "services/s3/seal.h"
 
 void s3_key_upload(struct op *op, struct key *k, struct str bucket, struct str key, struct str id)
 {
@@ -82,7 +83,7 @@ int s3_CreateMultipartUpload(struct op *op, const struct s3_CreateMultipartUploa
     if (!rc)
         rc = s3_bucket_get(op, in->Bucket, in->ExpectedBucketOwner, &b);
     if (!rc)
-        rc = s3_encryption(op, &b, in->ServerSideEncryption, in->SSEKMSKeyId, in->BucketKeyEnabled, o);
+        rc = s3_encryption(op, &b, in->ServerSideEncryption, in->SSEKMSKeyId, in->SSEKMSEncryptionContext, in->BucketKeyEnabled, o);
     if (!rc && in->Tagging.p)
         rc = s3_tags_header(op, in->Tagging, &o->Tags);
     if (rc)
@@ -101,6 +102,9 @@ int s3_CreateMultipartUpload(struct op *op, const struct s3_CreateMultipartUploa
                                .InitiatedMs = SOME_I64(op_now_ms(op) / 1000 * 1000), .Object = o,
                                .ChecksumName = opt_str(in->ChecksumAlgorithm, STR("CRC64NVME")),
                                .ChecksumType = opt_str(in->ChecksumType, crc64 ? STR("FULL_OBJECT") : STR("COMPOSITE")) };
+    rc = s3_upload_key_new(op, &b, &u);
+    if (rc)
+        return rc;
     struct key k;
     s3_key_upload(op, &k, in->Bucket, in->Key, u.UploadId);
     out->Bucket = in->Bucket;
@@ -120,6 +124,7 @@ int s3_UploadPart(struct op *op, const struct s3_UploadPart_in *in, struct s3_Up
     struct s3_rec_Bucket b = { 0 };
     struct s3_rec_Upload u = { 0 };
     struct s3_rec_Part part = { 0 }, old = { 0 };
+    const struct data_key *data_key;
     int64_t number = opt_i64(in->PartNumber, 0);
     if (number < 1 || number > S3_PART_MAX)
         return aws_fail(op, S3_InvalidArgument, "Part number must be an integer between 1 and 10000, inclusive");
@@ -131,14 +136,15 @@ int s3_UploadPart(struct op *op, const struct s3_UploadPart_in *in, struct s3_Up
                                  .sha256 = in->ChecksumSHA256 };
     if (!rc)
         rc = s3_checksums_check(op, &sums, in->Body, &part.ChecksumName, &part.Checksum);
+    if (!rc)
+        rc = s3_upload_key_open(op, &b, &u, &data_key);
     if (rc)
         return rc;
     part.Number = SOME_I64(number);
     part.Size = SOME_I64(in->Body->bytes);
     part.ETag = hex_encode(op->arena, in->Body->md5, 16);
     part.ModifiedMs = SOME_I64(op_now_ms(op) / 1000 * 1000);
-    part.Data = in->Body->id.p ? STR_NONE : opt_str(in->Body->data, STR(""));
-    part.BlobId = in->Body->id;
+    s3_part_seal(op, data_key, in->Body, &part);
     struct key k;
     s3_key_parts(op, &k, in->UploadId);
     key_i64(&k, number);

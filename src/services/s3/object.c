@@ -2,7 +2,7 @@
 
 #include "auth/auth.h"
 #include "base/code.h"
-#include "services/s3/s3.h"
+#include "services/s3/seal.h"
 
 int s3_authorize_GetObject(struct op *op, const struct s3_GetObject_in *in, struct authz *a)
 {
@@ -42,8 +42,6 @@ static void fill(struct op *op, const struct s3_PutObject_in *in, struct s3_rec_
     o->ModifiedMs = SOME_I64(op_now_ms(op) / 1000 * 1000); /* S3 keeps whole seconds */
     o->Size = SOME_I64(body->bytes);
     o->ETag = hex_encode(op->arena, body->md5, 16);
-    o->Data = body->id.p ? STR_NONE : opt_str(body->data, STR(""));
-    o->BlobId = body->id;
     o->ContentType = opt_str(in->ContentType, STR("binary/octet-stream"));
     o->CacheControl = in->CacheControl;
     o->ContentDisposition = in->ContentDisposition;
@@ -85,7 +83,7 @@ int s3_PutObject(struct op *op, const struct s3_PutObject_in *in, struct s3_PutO
     if (!rc)
         rc = s3_write_conditions(op, in->Bucket, in->Key, in->IfMatch, in->IfNoneMatch);
     if (!rc)
-        rc = s3_encryption(op, &b, in->ServerSideEncryption, in->SSEKMSKeyId, in->BucketKeyEnabled, &o);
+        rc = s3_encryption(op, &b, in->ServerSideEncryption, in->SSEKMSKeyId, in->SSEKMSEncryptionContext, in->BucketKeyEnabled, &o);
     if (!rc)
         rc = s3_checksums_check(op, &sums, full.Body, &o.ChecksumName, &o.Checksum);
     if (!rc && in->Tagging.p)
@@ -95,7 +93,9 @@ int s3_PutObject(struct op *op, const struct s3_PutObject_in *in, struct s3_PutO
     full.ContentEncoding = real_encoding(in->ContentEncoding);
     fill(op, &full, &o);
     o.ChecksumType = STR("FULL_OBJECT");
-    rc = s3_object_add(op, &b, in->Key, &o);
+    rc = s3_body_seal(op, &b, in->Key, full.Body, &o);
+    if (!rc)
+        rc = s3_object_add(op, &b, in->Key, &o);
     if (rc)
         return rc;
     out->ETag = s3_quoted(op, o.ETag);
@@ -245,7 +245,7 @@ static void describe(struct op *op, const struct s3_GetObject_in *in, const stru
         out->PartsCount = SOME_I64(o->Parts.n);
 }
 
-static int read_object(struct op *op, const struct s3_GetObject_in *in, struct s3_GetObject_out *out)
+static int read_object(struct op *op, const struct s3_GetObject_in *in, bool with_body, struct s3_GetObject_out *out)
 {
     struct s3_rec_Bucket b = { 0 };
     struct s3_rec_Object o = { 0 };
@@ -276,15 +276,18 @@ static int read_object(struct op *op, const struct s3_GetObject_in *in, struct s
         S3_CHECKSUM_SET(out, o.ChecksumName, o.Checksum);
         out->ChecksumType = o.ChecksumType;
     }
-    struct blob *body = arena_one(op->arena, struct blob);
-    *body = (struct blob){ .bytes = range.count, .offset = range.first, .data = o.Data, .id = o.BlobId };
-    out->Body = body;
-    return 0;
+    if (!with_body)
+        return 0;
+    out->Body = arena_one(op->arena, struct blob);
+    rc = s3_body_open(op, &b, in->Key, &o, out->Body);
+    out->Body->bytes = range.count;
+    out->Body->offset = range.first;
+    return rc;
 }
 
 int s3_GetObject(struct op *op, const struct s3_GetObject_in *in, struct s3_GetObject_out *out)
 {
-    return read_object(op, in, out);
+    return read_object(op, in, true, out);
 }
 
 int s3_HeadObject(struct op *op, const struct s3_HeadObject_in *in, struct s3_HeadObject_out *out)
@@ -298,7 +301,7 @@ int s3_HeadObject(struct op *op, const struct s3_HeadObject_in *in, struct s3_He
         .ExpectedBucketOwner = in->ExpectedBucketOwner, .ChecksumMode = in->ChecksumMode, .SSECustomerAlgorithm = in->SSECustomerAlgorithm,
     };
     struct s3_GetObject_out o = { 0 };
-    int rc = read_object(op, &get, &o);
+    int rc = read_object(op, &get, false, &o);
     if (rc == E_AWS && (op->fail.error == S3_NoSuchKey || op->fail.error == S3_NoSuchBucket)) /* a HEAD has no body to say more */
         return aws_fail(op, S3_NotFound, "Not Found");
     if (rc)

@@ -54,7 +54,7 @@ int64_t s3_abort_due(const struct s3_rec_Bucket *b, const struct s3_rec_Upload *
 int s3_write_conditions(struct op *op, struct str bucket, struct str key, struct str if_match, struct str if_none_match);
 int s3_storage_class_check(struct op *op, struct str name); /* absent is fine */
 /* Encryption headers with the bucket's default. */
-int s3_encryption(struct op *op, const struct s3_rec_Bucket *b, struct str sse, struct str kms_key_id, struct opt_bool bucket_key,
+int s3_encryption(struct op *op, const struct s3_rec_Bucket *b, struct str sse, struct str kms_key_id, struct str context, struct opt_bool bucket_key,
                   struct s3_rec_Object *o);
 /* "a=b&c=d" of x-amz-tagging. E_AWS InvalidArgument / InvalidTag. */
 int s3_tags_header(struct op *op, struct str header, struct str_map *ret);

@@ -1,6 +1,8 @@
 /* What every write of an object shares: conditions, encryption, checksums, tags. */
 #include <string.h>
 
+#include <cJSON.h>
+
 #include "aws/tags.h"
 #include "base/code.h"
 #include "services/s3/s3.h"
@@ -57,7 +59,28 @@ int s3_storage_class_check(struct op *op, struct str name)
     return found ? 0 : aws_fail(op, S3_InvalidStorageClass, "The storage class you specified is not valid");
 }
 
-int s3_encryption(struct op *op, const struct s3_rec_Bucket *b, struct str sse, struct str kms_key_id, struct opt_bool bucket_key,
+/* Base64 of a JSON object of strings. */
+static int read_context(struct op *op, struct str text, struct str_map *ret)
+{
+    struct str json;
+    *ret = (struct str_map){ 0 };
+    if (!text.p)
+        return 0;
+    cJSON *j = base64_decode(op->arena, text, &json) ? NULL : cJSON_ParseWithLength(json.p, json.n);
+    bool good = cJSON_IsObject(j);
+    const cJSON *pair;
+    cJSON_ArrayForEach(pair, j)
+    {
+        good = good && cJSON_IsString(pair);
+        if (good)
+            str_map_put(op->arena, ret, str_dup(op->arena, str_c(pair->string)), str_dup(op->arena, str_c(pair->valuestring)));
+    }
+    cJSON_Delete(j);
+    return good ? 0 : aws_fail(op, S3_InvalidArgument, "The header 'x-amz-server-side-encryption-context' shall be Base64-encoded UTF-8 string holding "
+                                                       "JSON which represents a string-string map");
+}
+
+int s3_encryption(struct op *op, const struct s3_rec_Bucket *b, struct str sse, struct str kms_key_id, struct str context, struct opt_bool bucket_key,
                   struct s3_rec_Object *o)
 {
     const struct s3_ServerSideEncryptionRule *rule = b->Encryption && b->Encryption->Rules.n ? b->Encryption->Rules.v : NULL;
@@ -65,6 +88,9 @@ int s3_encryption(struct op *op, const struct s3_rec_Bucket *b, struct str sse, 
     if (sse.p && !str_is(sse, "AES256") && !str_is(sse, "aws:kms"))
         return aws_fail(op, S3_InvalidArgument, "The encryption method specified is not supported");
     if (kms_key_id.p && !str_is(sse, "aws:kms"))
+        return aws_fail(op, S3_InvalidArgument,
+                        "Server Side Encryption with AWS KMS managed key requires HTTP header x-amz-server-side-encryption : aws:kms");
+    if (context.p && !str_is(sse, "aws:kms"))
         return aws_fail(op, S3_InvalidArgument,
                         "Server Side Encryption with AWS KMS managed key requires HTTP header x-amz-server-side-encryption : aws:kms");
     o->Encryption = sse;
@@ -81,7 +107,7 @@ int s3_encryption(struct op *op, const struct s3_rec_Bucket *b, struct str sse, 
         o->BucketKey = opt_bool(bucket_key, false) ? SOME_BOOL(true) : (struct opt_bool){ 0 };
     else /* a copy may come from an object that had one */
         o->BucketKey = (struct opt_bool){ 0 };
-    return 0;
+    return read_context(op, context, &o->Context);
 }
 
 int s3_tags_check(struct op *op, const struct str_map *tags, uint32_t count_max)
