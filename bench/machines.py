@@ -128,6 +128,15 @@ class Machine:
             ticks += sum(map(int, fields[11:15]))  # utime, stime, and those of children that were waited for: proc_pid_stat(5)
         return ticks * 1_000_000 // os.sysconf('SC_CLK_TCK')
 
+    def settle(self, seconds=120):
+        """Waits until it does nothing: what compacts behind a load is over. At most that long."""
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            before = self.cpu_us()
+            time.sleep(0.5)
+            if self.cpu_us() - before <= 20_000:  # two ticks
+                return
+
     def waited_us(self):
         """How long its first thread could have run but did not get a processor: proc_pid_schedstat(5)."""
         return int(pathlib.Path(f'/proc/{self.process.pid}/schedstat').read_text().split()[1]) // 1000

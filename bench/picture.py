@@ -89,7 +89,7 @@ def draw(result):
 
 def markdown(result):
     heads = ['', 'figure (least-most)', 'goal', '', 'a second', "nginx's", 'p50 ms', 'p99 ms', 'cpu us', 'by cpu', '']
-    rows = [[r['what'], r['figure'], r['goal'], {None: '', True: 'reached', False: '**not reached**'}[r['reached']], *r['columns'], r['note']] for r in result['rows']]
+    rows = [[r['what'], r['figure'], r['goal'], {None: '', True: 'reached', False: '**not reached**'}[r['reached']], *r['columns'], r['note'].replace('|', '/')] for r in result['rows']]
     return '\n'.join(f'| {" | ".join(cells)} |' for cells in [heads, ['---'] * len(heads), *rows])
 
 
