@@ -9,7 +9,7 @@
 
 struct runtime_image {
     struct str root;                    /* sandbox_config.root */
-    const struct str *argv;             /* what runs: /var/runtime/bootstrap, or (provided.*) the code's own /var/task/bootstrap */
+    const struct str *argv;             /* what runs: /var/runtime/bootstrap, or (provided.*) the code's own /var/task/bootstrap, or a layer's */
     uint32_t n_argv;
     const struct sandbox_mount *mounts; /* what the image needs beside /var/task and /opt */
     uint32_t n_mounts;

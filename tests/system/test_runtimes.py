@@ -358,6 +358,16 @@ def test_a_function_in_c_that_refuses_to_start_is_told(strata, greeting):
     assert json.loads(client.invoke(FunctionName=greeting, Payload='{}')['Payload'].read())['count'] == 1
 
 
+def test_a_bootstrap_may_lie_in_a_layer_and_must_lie_somewhere(strata, greet, greeting):
+    client, role = strata.client('lambda'), functions.role(strata)
+    layer = client.publish_layer_version(LayerName='greeting', Content={'ZipFile': functions.zipped_program(greet)})['LayerVersionArn']
+    name = functions.create(strata, {'data.txt': 'no program'}, role, Runtime='provided.al2023', Handler='greet', Layers=[layer])
+    assert json.loads(client.invoke(FunctionName=name, Payload='{}')['Payload'].read())['count'] == 1
+    name = functions.create(strata, {'data.txt': 'no program'}, role, Runtime='provided.al2023', Handler='greet')
+    error = json.loads(client.invoke(FunctionName=name, Payload='{}')['Payload'].read())
+    assert error['errorType'] == 'Runtime.InvalidEntrypoint' and "Couldn't find valid bootstrap(s): [/var/task/bootstrap /opt/bootstrap]" in error['errorMessage']
+
+
 def test_a_function_in_c_answers_through_an_http_api(strata, greeting):
     arn = strata.client('lambda').get_function(FunctionName=greeting)['Configuration']['FunctionArn']
     api = strata.client('apigatewayv2').create_api(Name='greet', ProtocolType='HTTP', Target=arn)['ApiId']

@@ -213,6 +213,20 @@ static int launch(struct lambda_host *h, struct environment *env, const struct r
     return 0;
 }
 
+/* A provided runtime runs the code's bootstrap, or a layer's. */
+static int find_bootstrap(struct environment *env, struct runtime_image *image, const struct sandbox_mount *mounts, uint32_t n)
+{
+    for (uint32_t i = 0; i < n; i++) {
+        if (access(str_printf(env->arena, "%.*s/bootstrap", STR_ARG(mounts[i].source)).p, F_OK))
+            continue;
+        struct str *argv = arena_one(env->arena, struct str);
+        *argv = str_printf(env->arena, "%.*s/bootstrap", STR_ARG(mounts[i].target));
+        image->argv = argv;
+        return 0;
+    }
+    return fail(env, "Runtime.InvalidEntrypoint", STR("Couldn't find valid bootstrap(s): [/var/task/bootstrap /opt/bootstrap]"));
+}
+
 int environment_start(struct lambda_host *h, struct environment *env)
 {
     const struct lambda_rec_Function *f = &env->pool->function;
@@ -233,6 +247,9 @@ int environment_start(struct lambda_host *h, struct environment *env)
     rc = trees(h, env, mounts, &n_mounts);
     if (rc)
         return fail(env, "InvalidZipFileException", str_printf(env->arena, "Lambda could not unpack the function's code (%s)", err_name(rc)));
+    rc = str_starts(f->Runtime, STR("provided.")) ? find_bootstrap(env, &image, mounts, n_mounts) : 0;
+    if (rc)
+        return rc;
     for (uint32_t i = 0; i < image.n_mounts && n_mounts < sizeof mounts / sizeof *mounts; i++)
         mounts[n_mounts++] = image.mounts[i];
     variables(env, &ask.credentials, &vars);
