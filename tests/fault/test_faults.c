@@ -80,6 +80,12 @@ static bool was_behind(struct loop *l, unsigned own_writes)
     return !l->trouble->file_kinds && store_fault_place(l->w.store) > own_writes;
 }
 
+/* Or of something that a job asked on a snapshot, behind its commit (a rotation calls its function). What jobs_step itself reads on one makes it fail. */
+static bool was_asked_behind(struct loop *l, int rc)
+{
+    return !l->trouble->file_kinds && rc > 0 && store_fault_place(l->w.store) == 0;
+}
+
 /* ---- asking ---- */
 
 static struct reply ask(struct loop *l, struct arena *a, const struct step *step)
@@ -184,7 +190,7 @@ static bool run_job(struct loop *l, struct arena *a)
         arm(l, n);
         int rc = jobs_step(l->w.cloud->jobs, round, &kind);
         world_settle(&l->w);
-        bool fired = disarm(l) >= n, behind = fired && was_behind(l, 1);
+        bool fired = disarm(l) >= n, behind = fired && (was_behind(l, 1) || was_asked_behind(l, rc));
         if (fired && !behind && world_jobs(&l->w) < jobs)
             complain(l, kind.p, n, STR("the job counts as done"));
         if (!fired && rc < 0)

@@ -5,7 +5,7 @@
 void secretsmanager_check_secret(struct op *op, struct check *c)
 {
     const struct secretsmanager_rec_Secret *rec = c->rec;
-    uint32_t current = 0;
+    uint32_t current = 0, valued = 0;
     for (uint32_t i = 0; i < rec->Versions.n; i++) {
         const struct secretsmanager_rec_Version *v = &rec->Versions.v[i];
         struct key k;
@@ -13,14 +13,21 @@ void secretsmanager_check_secret(struct op *op, struct check *c)
         key_str(&k, rec->Name);
         key_str(&k, rec->Suffix);
         key_str(&k, v->Id);
-        if (!op_rec_has(op, &k))
-            check_fault(op, c, "the value of its version %.*s is not there", STR_ARG(v->Id));
+        if (op_rec_has(op, &k) != version_has_value(v))
+            check_fault(op, c, version_has_value(v) ? "the value of its version %.*s is not there" : "its version %.*s has a value and is marked without",
+                        STR_ARG(v->Id));
+        valued += version_has_value(v);
         current += str_list_has(&v->Stages, STR("AWSCURRENT"));
     }
-    if (rec->Versions.n ? current != 1 : current)
+    if (valued ? current != 1 : current)
         check_fault(op, c, "%u of its versions are AWSCURRENT", current);
+    struct str arn = secret_arn(op, op->account, rec->Name, rec->Suffix);
     if (rec->DeletedMs.set)
-        check_timer(op, c, "secretsmanager.delete", secret_arn(op, op->account, rec->Name, rec->Suffix), rec->DeletedMs.v);
+        check_timer(op, c, "secretsmanager.delete", arn, rec->DeletedMs.v);
+    if (rec->Rotation && rec->Rotation->OpensMs.set)
+        check_timer(op, c, "secretsmanager.rotate", arn, rec->Rotation->OpensMs.v);
+    if (rec->Rotation && rec->Rotation->Run && !check_waits(op, c, "secretsmanager.step", arn))
+        check_timer(op, c, "secretsmanager.step", arn, -1);
 }
 
 /* The secret of a key that begins with its name and suffix. */

@@ -19,7 +19,9 @@ static int erase_now(struct op *op, const struct secretsmanager_DeleteSecret_in 
     out->ARN = s.arn;
     out->Name = s.rec.Name;
     rc = op_timer_cancel(op, "secretsmanager.delete", s.arn);
-    return rc < 0 && rc != E_NOT_FOUND ? rc : secret_erase(op, &s);
+    if (rc == 0 || rc == E_NOT_FOUND)
+        rc = rotation_stop(op, &s);
+    return rc < 0 ? rc : secret_erase(op, &s);
 }
 
 int secretsmanager_DeleteSecret(struct op *op, const struct secretsmanager_DeleteSecret_in *in, struct secretsmanager_DeleteSecret_out *out)
@@ -44,6 +46,8 @@ int secretsmanager_DeleteSecret(struct op *op, const struct secretsmanager_Delet
     out->Name = s.rec.Name;
     out->DeletionDate = s.rec.DeletedMs;
     rc = op_timer_set(op, "secretsmanager.delete", s.arn, s.rec.DeletedMs.v, s.arn);
+    if (rc == 0)
+        rc = rotation_stop(op, &s);
     return rc < 0 ? rc : secret_save(op, &s);
 }
 
@@ -68,5 +72,7 @@ int secretsmanager_RestoreSecret(struct op *op, const struct secretsmanager_Rest
         return 0;
     s.rec.DeletedMs.set = false;
     rc = op_timer_cancel(op, "secretsmanager.delete", s.arn);
-    return rc < 0 && rc != E_NOT_FOUND ? rc : secret_save(op, &s);
+    if (rc == 0 || rc == E_NOT_FOUND)
+        rc = rotation_is_on(&s) ? rotation_arm(op, &s) : 0;
+    return rc < 0 ? rc : secret_save(op, &s);
 }

@@ -71,6 +71,16 @@ static void describe(struct op *op, const struct secret *s, struct secretsmanage
     e->LastChangedDate = s->rec.ChangedMs;
     e->LastAccessedDate = s->rec.AccessedMs;
     e->DeletedDate = s->rec.DeletedMs;
+    if (s->rec.Rotation) {
+        const struct secretsmanager_rec_Rotation *r = s->rec.Rotation;
+        e->RotationEnabled = SOME_BOOL(rotation_is_on(s));
+        e->RotationLambdaARN = r->LambdaArn;
+        e->RotationRules = r->Rules;
+        if (rotation_is_on(s)) {
+            e->LastRotatedDate = r->LastMs;
+            e->NextRotationDate = r->ClosesMs;
+        }
+    }
     if (s->rec.Tags.n > 0)
         secret_tags(op, s, &e->Tags);
     secret_stages(op, s, &e->SecretVersionsToStages);

@@ -67,15 +67,15 @@ static int find_version(struct op *op, const struct secret *s, struct str id, st
     struct str label = stage.p ? stage : STR("AWSCURRENT");
     const struct secretsmanager_rec_Version *v = id.p ? version_by_id(&s->rec, id) : version_by_stage(&s->rec, label);
     *ret = v;
-    if (!v && id.p)
+    if (id.p && v && stage.p && !str_list_has(&v->Stages, stage))
+        return aws_fail(op, SECRETSMANAGER_InvalidRequestException, "You provided a VersionStage that is not associated to the provided VersionId.");
+    if (v && version_has_value(v))
+        return 0;
+    if (id.p)
         return aws_fail(op, SECRETSMANAGER_ResourceNotFoundException, "Secrets Manager can't find the specified secret value for VersionId: %.*s",
                         STR_ARG(id));
-    if (!v)
-        return aws_fail(op, SECRETSMANAGER_ResourceNotFoundException,
-                        "Secrets Manager can't find the specified secret value for staging label: %.*s", STR_ARG(label));
-    if (id.p && stage.p && !str_list_has(&v->Stages, stage))
-        return aws_fail(op, SECRETSMANAGER_InvalidRequestException, "You provided a VersionStage that is not associated to the provided VersionId.");
-    return 0;
+    return aws_fail(op, SECRETSMANAGER_ResourceNotFoundException,
+                    "Secrets Manager can't find the specified secret value for staging label: %.*s", STR_ARG(label));
 }
 
 int secretsmanager_GetSecretValue(struct op *op, const struct secretsmanager_GetSecretValue_in *in, struct secretsmanager_GetSecretValue_out *out)
@@ -175,6 +175,16 @@ int secretsmanager_DescribeSecret(struct op *op, const struct secretsmanager_Des
     out->LastChangedDate = s.rec.ChangedMs;
     out->LastAccessedDate = s.rec.AccessedMs;
     out->DeletedDate = s.rec.DeletedMs;
+    if (s.rec.Rotation) {
+        const struct secretsmanager_rec_Rotation *r = s.rec.Rotation;
+        out->RotationEnabled = SOME_BOOL(rotation_is_on(&s));
+        out->RotationLambdaARN = r->LambdaArn;
+        out->RotationRules = r->Rules;
+        if (rotation_is_on(&s)) {
+            out->LastRotatedDate = r->LastMs;
+            out->NextRotationDate = r->ClosesMs;
+        }
+    }
     if (s.rec.Tags.n > 0)
         secret_tags(op, &s, &out->Tags);
     secret_stages(op, &s, &out->VersionIdsToStages);

@@ -43,6 +43,8 @@ struct secretsmanager_rec_Version *version_by_stage(const struct secretsmanager_
 void version_move_stage(struct arena *a, struct secretsmanager_rec_Secret *s, struct str stage, struct secretsmanager_rec_Version *to);
 /* The oldest unlabelled version while there are more than SECRET_VERSIONS_MAX: taken out into ret. False: nothing to drop. */
 bool version_drop_oldest(struct secretsmanager_rec_Secret *s, struct secretsmanager_rec_Version *ret);
+void version_remove(struct secretsmanager_rec_Secret *s, struct str id);
+bool version_has_value(const struct secretsmanager_rec_Version *v);
 
 /* ---- values ---- */
 struct secret_value {
@@ -52,6 +54,29 @@ bool value_eq(const struct secret_value *a, const struct secret_value *b); /* in
 int value_put(struct op *op, const struct secret *s, const struct secretsmanager_rec_Version *v, const struct secret_value *value);
 int value_get(struct op *op, const struct secret *s, const struct secretsmanager_rec_Version *v, struct secret_value *ret); /* E_AWS: KMS refused */
 int value_erase(struct op *op, const struct secret *s, struct str version_id);
+
+/* ---- rotation (rotation.c: what is configured; rotate.c: a rotation under way) ---- */
+struct rotation_window {
+    int64_t opens_ms, closes_ms;
+};
+/* What AWS says of rules that it refuses; NULL: nothing. No store here (rules.c). */
+const char *rules_wrong(const struct secretsmanager_RotationRulesType *r);
+/* The first window behind a rotation at after_ms. False: the rules have none. */
+bool rules_next(struct arena *a, const struct secretsmanager_RotationRulesType *r, int64_t after_ms, struct rotation_window *ret);
+
+bool rotation_is_on(const struct secret *s);
+/* Sets the next window, counted from now, and its timer. The caller saves s. */
+int rotation_arm(struct op *op, struct secret *s);
+/* A value was set by hand: where the rules count days, they count from now. The caller saves s. */
+int rotation_note_change(struct op *op, struct secret *s);
+/* Ends what is under way and takes the timers away. The caller saves s. */
+int rotation_stop(struct op *op, struct secret *s);
+/* Starts one: version `token` is there from now on, AWSPENDING and without a value. The caller saves s. */
+int rotation_begin(struct op *op, struct secret *s, struct str token, bool is_test);
+/* Secrets Manager in the secret's name: whom the function's policy decides about. */
+struct principal rotation_principal(struct op *op, const struct secret *s);
+/* The version that a rotation left behind: AWSPENDING and not AWSCURRENT. NULL. */
+const struct secretsmanager_rec_Version *rotation_pending(const struct secret *s);
 
 int policy_erase(struct op *op, const struct secret *s);
 

@@ -44,6 +44,20 @@ void version_move_stage(struct arena *a, struct secretsmanager_rec_Secret *s, st
         take(to, STR("AWSPREVIOUS")); /* a version that comes back is not its own predecessor */
 }
 
+void version_remove(struct secretsmanager_rec_Secret *s, struct str id)
+{
+    struct secretsmanager_rec_Version *v = version_by_id(s, id), *end = s->Versions.v + s->Versions.n;
+    if (!v)
+        return;
+    memmove(v, v + 1, (size_t)(end - v - 1) * sizeof *v);
+    s->Versions.n--;
+}
+
+bool version_has_value(const struct secretsmanager_rec_Version *v)
+{
+    return !opt_bool(v->NoValue, false);
+}
+
 bool version_drop_oldest(struct secretsmanager_rec_Secret *s, struct secretsmanager_rec_Version *ret)
 {
     if (s->Versions.n <= SECRET_VERSIONS_MAX)
@@ -52,8 +66,7 @@ bool version_drop_oldest(struct secretsmanager_rec_Secret *s, struct secretsmana
         if (s->Versions.v[i].Stages.n > 0)
             continue;
         *ret = s->Versions.v[i];
-        memmove(&s->Versions.v[i], &s->Versions.v[i + 1], (s->Versions.n - i - 1) * sizeof *s->Versions.v);
-        s->Versions.n--;
+        version_remove(s, ret->Id);
         return true;
     }
     return false;

@@ -42,16 +42,21 @@ static int check_tags(struct op *op, const struct str_map *tags)
 static int version_add(struct op *op, struct secret *s, struct str id, const struct str_list *stages, const struct secret_value *value)
 {
     struct secretsmanager_rec_Version dropped;
-    bool first = s->rec.Versions.n == 0;
-    struct secretsmanager_rec_Version *v = list_push(op->arena, &s->rec.Versions);
+    const struct secretsmanager_rec_Version *current = version_by_stage(&s->rec, STR("AWSCURRENT"));
+    struct secretsmanager_rec_Version *v = version_by_id(&s->rec, id); /* one that waits for its value, or none */
+    if (!v)
+        v = list_push(op->arena, &s->rec.Versions);
     v->Id = id;
     v->CreatedMs = SOME_I64(op_now_ms(op));
     v->KmsKeyId = s->rec.KmsKeyId;
+    v->NoValue.set = false;
     for (uint32_t i = 0; stages && i < stages->n; i++)
         version_move_stage(op->arena, &s->rec, stages->v[i], v);
-    if (first || !stages || stages->n == 0)
+    if (!current || !stages || stages->n == 0)
         version_move_stage(op->arena, &s->rec, STR("AWSCURRENT"), v);
     int rc = value_put(op, s, v, value);
+    if (rc == 0 && str_list_has(&v->Stages, STR("AWSCURRENT")))
+        rc = rotation_note_change(op, s);
     while (rc == 0 && version_drop_oldest(&s->rec, &dropped))
         rc = value_erase(op, s, dropped.Id);
     s->rec.ChangedMs = SOME_I64(op_now_ms(op));
@@ -63,7 +68,7 @@ static int version_known(struct op *op, const struct secret *s, struct str token
 {
     struct secret_value now;
     const struct secretsmanager_rec_Version *v = version_by_id(&s->rec, token);
-    if (!v)
+    if (!v || !version_has_value(v))
         return 0;
     int rc = value_get(op, s, v, &now);
     if (rc < 0)
@@ -195,7 +200,7 @@ static int rekey(struct op *op, struct secret *s)
     int rc = 0;
     for (uint32_t i = 0; i < s->rec.Versions.n && rc == 0; i++) {
         struct secretsmanager_rec_Version *v = &s->rec.Versions.v[i];
-        if (v->Stages.n == 0 || str_eq(v->KmsKeyId, s->rec.KmsKeyId))
+        if (v->Stages.n == 0 || !version_has_value(v) || str_eq(v->KmsKeyId, s->rec.KmsKeyId))
             continue;
         rc = value_get(op, s, v, &value);
         if (rc == E_AWS) {
@@ -247,8 +252,8 @@ int secretsmanager_UpdateSecret(struct op *op, const struct secretsmanager_Updat
 
 static int check_move(struct op *op, const struct secretsmanager_UpdateSecretVersionStage_in *in, const struct secret *s)
 {
-    const struct secretsmanager_rec_Version *has = version_by_stage(&s->rec, in->VersionStage);
-    if (in->MoveToVersionId.p && !version_by_id(&s->rec, in->MoveToVersionId))
+    const struct secretsmanager_rec_Version *has = version_by_stage(&s->rec, in->VersionStage), *to = version_by_id(&s->rec, in->MoveToVersionId);
+    if (in->MoveToVersionId.p && (!to || (!version_has_value(to) && str_is(in->VersionStage, "AWSCURRENT"))))
         return aws_fail(op, SECRETSMANAGER_ResourceNotFoundException, "Secrets Manager can't find the specified secret version: %.*s.",
                         STR_ARG(in->MoveToVersionId));
     if (in->RemoveFromVersionId.p && !version_by_id(&s->rec, in->RemoveFromVersionId))
