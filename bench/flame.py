@@ -37,6 +37,22 @@ def sums(stacks):
     return own, under
 
 
+# Parts of strata by a function on the stack; the first that fits counts.
+PARTS = [('digests', r'(sha256|md5).*compress|^digests_update$'), ('signature, else', r'auth_authenticate$|sigv4'), ('authorization', r'authorize$|op_allow'), ('sync', r'fdatasync$|fsync$'),
+         ('store, in the background', r'BGThread'), ('store, writing', r'^txn_commit$'), ('store, reading', r'^txn_(get|scan|each|next)|^rocks_|^rocksdb_'),
+         ('the operation itself', r'^run_once$'), ('sending', r'send(msg|to|file)?$'), ('receiving', r'recv(from|msg)?$'), ('epoll', r'epoll_'),
+         ('waking other threads', r'futex|eventfd|MHD_resume'), ('decoding, validating, encoding', r'^(run_stages|task_start|request_step)$'),
+         ('writer thread, else', r'^writer_main$'), ('libmicrohttpd itself', r'^.libmicrohttpd')]
+
+
+def parts(stacks):
+    """{part: samples}, most first."""
+    found = collections.Counter()
+    for stack, n in stacks.items():
+        found[next((part for part, pattern in PARTS if any(re.search(pattern, function) for function in stack)), 'all else')] += n
+    return found
+
+
 def colour(name):
     """The kernel grey, libraries of C++ blue, the rest warm; the same function always the same."""
     spread = sum(map(ord, name)) % 40

@@ -1,7 +1,8 @@
 """The works that are measured, by name: what each needs, and how to load it.
 
 A work is a function of a Cloud that prepares what is not there yet and returns a plan for load.c (steps, range, order ...). The plan may also hold
-`connections`, `longer`, how many times the usual seconds a round takes, and `refill`, a function that puts back what a round took (given its result).
+`connections`, `longer`, how many times the usual seconds a round takes, `sandboxed` when functions run, and `refill`, a function that puts back what a round
+took (given its result).
 `@work` names it, with its goal: the least ratio to nginx, or None."""
 
 import io
@@ -321,13 +322,13 @@ def invoke_plan(cloud, name, code):
     answer = cloud.client('lambda').invoke(FunctionName=name, Payload=b'{}')['Payload'].read()
     if b'statusCode' not in answer:  # some emulators answer without running anything
         raise Failed(f'does not run the function: {answer[:100]}')
-    return {'connections': FUNCTION_CONNECTIONS, 'steps': [{'service': 'lambda', 'method': 'POST', 'target': f'/2015-03-31/functions/{name}/invocations',
+    return {'sandboxed': True, 'connections': FUNCTION_CONNECTIONS, 'steps': [{'service': 'lambda', 'method': 'POST', 'target': f'/2015-03-31/functions/{name}/invocations',
                                                             'body': '{}', 'headers': {'Content-Type': 'application/json'}}]}
 
 
 def http_plan(cloud, name, code, path):
     api = function(cloud, name, code)
-    return {'connections': FUNCTION_CONNECTIONS, 'steps': [{'method': 'GET', 'target': f'/_aws/execute-api/{api}{path}', 'headers': {}}]}
+    return {'sandboxed': True, 'connections': FUNCTION_CONNECTIONS, 'steps': [{'method': 'GET', 'target': f'/_aws/execute-api/{api}{path}', 'headers': {}}]}
 
 
 @work('InvokeC')
