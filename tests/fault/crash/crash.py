@@ -62,6 +62,7 @@ class Run:
     def play(self, kills, stop_at_first=False):
         """Returns the findings."""
         self.told(self.rounds, kills, stop_at_first)
+        self.machine.strata.kill()
         return self.ledger.findings()
 
     def told(self, step, *arguments):

@@ -83,8 +83,8 @@ class States(Book):
         self.set(to)
 
     def set(self, states):
-        self.state.update(states)
-        self.state = {key: state for key, state in self.state.items() if state is not None}
+        """Workers may be reading the old ones."""
+        self.state = {key: state for key, state in {**self.state, **states}.items() if state is not None}
 
     def on_found(self, now):
         """All that exists, after a restart."""
@@ -134,6 +134,10 @@ class Messages(Book):
         self.hidden = {}       # id -> until when no receive may give it
         self.doubtful, self.doubtful_there = set(), 0
         self.drained = set()
+
+    def about(self):
+        """How many messages there are, for workers: the books change under their hands."""
+        return len(self.sent) - len(self.gone)
 
     def certain(self):
         return sum(acknowledged and id not in self.gone and id not in self.doubtful for id, acknowledged in self.sent.items())

@@ -56,10 +56,10 @@ class Standard(Queue):
 
     def work(self, rng):
         kind = rng.random()
-        if kind < 0.3 and self.messages.certain() < FULL:
+        if kind < 0.3 and self.messages.about() < FULL:
             id, text = self.text(rng)
             self.attempt(self.messages, {'send': [id]}, self.sqs.send_message, QueueUrl=self.url, MessageBody=text)
-        elif kind < 0.5 and self.messages.certain() < FULL:
+        elif kind < 0.5 and self.messages.about() < FULL:
             self.send_batch(rng)
         else:
             self.take(rng)

@@ -4,6 +4,7 @@ import random
 
 import pytest
 
+from broken import BREAKS, ROOT, broken
 from crash import Run
 
 
@@ -16,3 +17,9 @@ def test_nothing_acknowledged_is_lost(tmp_path, power, kills):
     assert not findings, f'seed {seed}, {run.summary()}'
     assert run.machine.kills >= kills
     assert all(run.machine.at_stake.values()), 'a cut under load has something to drop'
+
+
+def test_the_lines_that_are_broken_to_test_the_test_are_there():
+    for name, (file, *_) in BREAKS.items():
+        text = (ROOT / 'src' / file).read_text()
+        assert broken(name, text) != text
