@@ -207,6 +207,15 @@ int envelope_key_open(struct op *op, const struct envelope *e, struct str wrappe
     return 0;
 }
 
+int envelope_key_wrap(struct op *op, const struct envelope *e, const uint8_t key[SEAL_KEY_BYTES], struct str *ret_wrapped, struct op_failure *ret_failure)
+{
+    struct kms_Encrypt_in in = { .KeyId = e->key_id, .Plaintext = { (const char *)key, SEAL_KEY_BYTES }, .EncryptionContext = e->context };
+    struct kms_Encrypt_out out = { 0 };
+    int rc = cloud_call_in(op, account_of(op, e), region_of(op, e), "kms", "Encrypt", e->as ? e->as : op->caller, &in, &out, ret_failure);
+    *ret_wrapped = out.CiphertextBlob;
+    return rc;
+}
+
 /* ---- texts: two bytes of the wrapped key's length, the wrapped key, what seal_wide made ---- */
 
 enum { LENGTH_BYTES = 2 };

@@ -31,6 +31,9 @@ struct data_key {
 int envelope_key_new(struct op *op, const struct envelope *e, const struct data_key **ret, struct op_failure *ret_failure);
 int envelope_key_open(struct op *op, const struct envelope *e, struct str wrapped, const struct data_key **ret, struct op_failure *ret_failure);
 
+/* A data key wrapped once more, by another key of KMS (kms:Encrypt). */
+int envelope_key_wrap(struct op *op, const struct envelope *e, const uint8_t key[SEAL_KEY_BYTES], struct str *ret_wrapped, struct op_failure *ret_failure);
+
 /* A text that carries its wrapped data key: sealed under key, opened through KMS. aad: where it belongs. E_CORRUPT: it is not what was sealed. */
 struct str envelope_seal_with(struct op *op, const struct data_key *key, struct str aad, struct str plain);
 int envelope_seal(struct op *op, const struct envelope *e, struct str aad, struct str plain, struct str *ret, struct op_failure *ret_failure);

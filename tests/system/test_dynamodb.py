@@ -148,7 +148,7 @@ def test_update_table(ddb):
     invalid(lambda: ddb.delete_table(TableName='updated'),
             'Resource cannot be deleted as it is currently protected against deletion. Disable deletion protection first.')
     ddb.update_table(TableName='updated', SSESpecification={'Enabled': True, 'SSEType': 'KMS'})
-    assert ddb.describe_table(TableName='updated')['Table']['SSEDescription']['Status'] == 'ENABLED'
+    eventually(lambda: ddb.describe_table(TableName='updated')['Table']['SSEDescription']['Status'] == 'ENABLED')
     ddb.update_table(TableName='updated', DeletionProtectionEnabled=False)
     ddb.delete_table(TableName='updated')
 

@@ -192,7 +192,7 @@ def test_what_is_no_grant(kms, key, person):
     assert kms.list_grants(KeyId=key['KeyId'])['Grants'] == []
     fails('InvalidGrantTokenException', kms.encrypt, KeyId=key['KeyId'], Plaintext=b'x', GrantTokens=['none'])
     signing = kms.create_key(KeySpec='ECC_NIST_P256', KeyUsage='SIGN_VERIFY')['KeyMetadata']['KeyId']
-    fails('ValidationException', kms.create_grant, 'context', KeyId=signing, GranteePrincipal=arn, Operations=['Sign'],
+    fails('ValidationException', kms.create_grant, 'EncryptionContext is supported only', KeyId=signing, GranteePrincipal=arn, Operations=['Sign'],
           Constraints={'EncryptionContextSubset': {'a': 'b'}})
     kms.create_grant(KeyId=signing, GranteePrincipal=arn, Operations=['Sign', 'Verify', 'GetPublicKey'])
     kms.disable_key(KeyId=key['KeyId'])

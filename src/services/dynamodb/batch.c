@@ -1,6 +1,7 @@
 /* BatchGetItem and BatchWriteItem. */
 #include "base/arena.h"
 #include "services/dynamodb/request.h"
+#include "services/dynamodb/seal.h"
 
 enum { BATCH_KEYS_MAX = 100, BATCH_WRITES_MAX = 25, BATCH_ANSWER_BYTES_MAX = 16 * 1024 * 1024 };
 
@@ -49,7 +50,7 @@ static int read_get_table(struct op *op, const struct dynamodb_BatchGetRequestMa
     if (rc == 0)
         rc = legacy_attributes(op, &in->AttributesToGet, &g->paths);
     if (rc == 0)
-        rc = table_open(op, e->key, &g->table);
+        rc = table_open_items(op, e->key, &g->table);
     g->consistent = opt_bool(in->ConsistentRead, false);
     g->gets = arena_many(op->arena, struct get, in->Keys.n + 1);
     for (uint32_t i = 0; i < in->Keys.n && rc == 0; i++) {
@@ -72,7 +73,7 @@ static int get_one(struct op *op, const struct get_table *g, const struct get *x
 {
     struct stored s = { 0 };
     struct attr_map item;
-    int rc = item_load(op, x->key, &s);
+    int rc = item_load(op, &g->table, x->key, &s);
     u->read += capacity_read_units(s.size, g->consistent);
     if (rc == E_NOT_FOUND)
         return 0;
@@ -206,7 +207,7 @@ int dynamodb_BatchWriteItem(struct op *op, const struct dynamodb_BatchWriteItem_
         const struct dynamodb_WriteRequests *requests = &in->RequestItems.v[i].value;
         struct seen seen = { 0 };
         struct table t;
-        rc = table_open(op, in->RequestItems.v[i].key, &t);
+        rc = table_open_items(op, in->RequestItems.v[i].key, &t);
         for (uint32_t k = 0; k < requests->n && rc == 0; k++)
             rc = read_write(op, &t, &requests->v[k], &seen, &writes[n++]);
     }

@@ -1,4 +1,5 @@
-/* strata check: an item lies where its key says, and every index, TTL entry and counter agrees with it, both ways. */
+/* strata check: an item lies where its key says, and every index, TTL entry and counter agrees with it, both ways. Of what is sealed (seal.h) only the
+ * sizes can be looked at. */
 #include <string.h>
 
 #include "aws/check.h"
@@ -103,8 +104,14 @@ static void check_in_table(struct op *op, struct check *c, const struct memo *m,
         if (!x->rec->Status.p && item_index_key(op, &entry, t, x, item) && txn_get(op->txn, key_view(&entry), &value) < 0)
             check_fault(op, c, "the index %.*s has no entry for it", STR_ARG(x->rec->Name));
     }
-    if (!m->filling && item_expiry_key(op, &entry, t, item, &k) && txn_get(op->txn, key_view(&entry), &value) < 0)
+    if (!m->filling && !t->rec->TableKey.p && item_expiry_key(op, &entry, t, item, &k) && txn_get(op->txn, key_view(&entry), &value) < 0)
         check_fault(op, c, "its expiry is not noted");
+}
+
+static bool is_sealed(struct op *op, const struct key *k)
+{
+    struct str value;
+    return txn_get(op->txn, key_view(k), &value) == 0 && item_is_sealed(value);
 }
 
 static void check_in_index(struct op *op, struct check *c, const struct table *t, const struct table_index *x, const struct attr_map *item)
@@ -117,7 +124,9 @@ static void check_in_index(struct op *op, struct check *c, const struct table *t
         return;
     }
     item_key(op, &k, t, item);
-    if (item_load(op, &k, &stored) || item_parse(op, &stored, &base)) {
+    if (is_sealed(op, &k))
+        return;
+    if (item_load(op, t, &k, &stored) || item_parse(op, &stored, &base)) {
         check_fault(op, c, "its item is not in the table %.*s", STR_ARG(t->rec->TableName));
         return;
     }
@@ -156,7 +165,17 @@ void dynamodb_check_item(struct op *op, struct check *c)
     if (!m->found)
         return;
     const struct table_index *x = m->found->index;
-    if (item_decode(op, c->value, &stored) || item_parse(op, &stored, &item) || value_map_size(&item) != stored.size) {
+    const struct dynamodb_rec_Table *rec = m->found->table->rec;
+    if (item_is_sealed(c->value) && item_size(c->value, &stored.size) == 0) {
+        m->found->counted.items++;
+        m->found->counted.bytes += (int64_t)stored.size;
+        if (!rec->TableKey.p)
+            check_fault(op, c, "it is sealed, and the table %.*s has no key", STR_ARG(rec->TableName));
+        return;
+    }
+    if (rec->TableKey.p && !str_list_has(&rec->Unsealed, id))
+        check_fault(op, c, "it lies in clear, and the table %.*s is encrypted", STR_ARG(rec->TableName));
+    if (item_decode(op, m->found->table, c->key, c->value, &stored) || item_parse(op, &stored, &item) || value_map_size(&item) != stored.size) {
         check_fault(op, c, "it does not decode");
         return;
     }
@@ -288,7 +307,9 @@ void dynamodb_check_ttl(struct op *op, struct check *c)
     }
     key_init(&k);
     key_raw(&k, c->value);
-    if (item_load(op, &k, &stored) || item_parse(op, &stored, &item))
+    if (is_sealed(op, &k))
+        return;
+    if (item_load(op, t, &k, &stored) || item_parse(op, &stored, &item))
         check_fault(op, c, "its item is not there");
     else if (item_expiry_key(op, &entry, t, &item, &k) && !str_eq(key_view(&entry), c->key))
         check_fault(op, c, "its item expires at another time");

@@ -5,9 +5,10 @@
 
 #include "base/arena.h"
 #include "base/code.h"
+#include "base/seal.h"
 #include "services/dynamodb/number.h"
 
-enum { STORED_VERSION = 1, STORED_HEAD_BYTES = 5, PRIMARY_IN_INDEX_BYTES_MAX = 1024 };
+enum { STORED_CLEAR = 1, STORED_SEALED = 2, STORED_HEAD_BYTES = 5, PRIMARY_IN_INDEX_BYTES_MAX = 1024 };
 
 /* ---- keys ---- */
 
@@ -97,35 +98,59 @@ bool item_index_key(struct op *op, struct key *k, const struct table *t, const s
 
 /* ---- the stored form ---- */
 
-static struct str encode(struct op *op, const struct attr_map *item, size_t size)
+static void put_head(struct buf *b, uint8_t version, size_t size)
+{
+    uint8_t head[STORED_HEAD_BYTES] = { version, (uint8_t)size, (uint8_t)(size >> 8), (uint8_t)(size >> 16), (uint8_t)(size >> 24) };
+    buf_put(b, head, sizeof head);
+}
+
+static struct str encode_clear(struct op *op, const struct attr_map *item, size_t size)
 {
     struct buf b;
-    uint8_t head[STORED_HEAD_BYTES] = { STORED_VERSION, (uint8_t)size, (uint8_t)(size >> 8), (uint8_t)(size >> 16), (uint8_t)(size >> 24) };
     buf_init(&b, op->arena, LIMIT_RECORD_BYTES);
-    buf_put(&b, head, sizeof head);
+    put_head(&b, STORED_CLEAR, size);
     value_write_map(&b, item);
     return buf_done(&b);
 }
 
-int item_decode(struct op *op, struct str value, struct stored *ret)
+static struct str encode_sealed(struct op *op, const struct table *t, struct str key, struct str json, size_t size)
+{
+    struct buf b;
+    buf_init(&b, op->arena, LIMIT_RECORD_BYTES);
+    put_head(&b, STORED_SEALED, size);
+    buf_str(&b, seal_wide(op->arena, t->key, key, json));
+    return buf_done(&b);
+}
+
+bool item_is_sealed(struct str value) { return value.n > 0 && value.p[0] == STORED_SEALED; }
+
+int item_size(struct str value, size_t *ret)
 {
     const uint8_t *p = (const uint8_t *)value.p;
-    if (value.n <= STORED_HEAD_BYTES || p[0] != STORED_VERSION)
+    if (value.n <= STORED_HEAD_BYTES || (p[0] != STORED_CLEAR && p[0] != STORED_SEALED))
         return E_CORRUPT;
-    ret->size = p[1] | (size_t)p[2] << 8 | (size_t)p[3] << 16 | (size_t)p[4] << 24;
-    ret->json = str_sub(value, STORED_HEAD_BYTES, value.n);
+    *ret = p[1] | (size_t)p[2] << 8 | (size_t)p[3] << 16 | (size_t)p[4] << 24;
     return 0;
 }
 
-int item_load(struct op *op, const struct key *k, struct stored *ret)
+int item_decode(struct op *op, const struct table *t, struct str key, struct str value, struct stored *ret)
+{
+    if (item_size(value, &ret->size) < 0)
+        return E_CORRUPT;
+    struct str body = str_sub(value, STORED_HEAD_BYTES, value.n);
+    if (item_is_sealed(value))
+        return t->key && seal_wide_open(op->arena, t->key, key, body, &ret->json) == 0 ? 0 : E_CORRUPT;
+    ret->json = str_dup(op->arena, body);
+    return 0;
+}
+
+int item_load(struct op *op, const struct table *t, const struct key *k, struct stored *ret)
 {
     struct str value;
     if (k->over)
         return E_LIMIT;
     int rc = txn_get(op->txn, key_view(k), &value);
-    if (rc < 0)
-        return rc;
-    return item_decode(op, str_dup(op->arena, value), ret);
+    return rc < 0 ? rc : item_decode(op, t, key_view(k), value, ret);
 }
 
 int item_parse(struct op *op, const struct stored *s, struct attr_map *ret)
@@ -134,12 +159,23 @@ int item_parse(struct op *op, const struct stored *s, struct attr_map *ret)
     return value_parse_map(op->arena, s->json, ret, &e) < 0 ? E_CORRUPT : 0;
 }
 
-static int put_entry(struct op *op, const struct key *k, const struct attr_map *item, size_t size)
+static int put_entry(struct op *op, const struct table *t, const struct key *k, const struct attr_map *item, size_t size)
 {
-    struct str bytes = encode(op, item, size);
+    assert(t->key || !t->rec->TableKey.p); /* nothing gets into an encrypted table in clear */
+    struct str bytes = t->key ? encode_sealed(op, t, key_view(k), value_map_json(op->arena, item), size) : encode_clear(op, item, size);
     if (k->over || !bytes.p)
         return E_LIMIT;
     return txn_put(op->txn, key_view(k), bytes);
+}
+
+int item_seal(struct op *op, const struct table *t, struct str key, struct str value)
+{
+    struct stored s;
+    int rc = item_decode(op, t, key, value, &s);
+    if (rc < 0)
+        return rc;
+    struct str bytes = encode_sealed(op, t, key, s.json, s.size);
+    return bytes.p ? txn_put(op->txn, key, bytes) : E_LIMIT;
 }
 
 /* ---- indexes ---- */
@@ -219,7 +255,7 @@ static int change_index(struct op *op, const struct table *t, const struct table
         *units += write_units(a->size);
     }
     if (rc == 0 && b->present) {
-        rc = put_entry(op, &b->key, &b->item, b->size);
+        rc = put_entry(op, t, &b->key, &b->item, b->size);
         *units += write_units(same_key && a->size > b->size ? a->size : b->size);
     }
     if (rc == 0)
@@ -238,7 +274,7 @@ int index_add(struct op *op, const struct table *t, const struct table_index *x,
     int rc = txn_get(op->txn, key_view(&e->key), &value);
     if (rc != E_NOT_FOUND)
         return rc;
-    rc = put_entry(op, &e->key, &e->item, e->size);
+    rc = put_entry(op, t, &e->key, &e->item, e->size);
     return rc < 0 ? rc : stats_add(op, x->rec->Id, 1, (int64_t)e->size);
 }
 
@@ -334,7 +370,7 @@ bool table_is_plain(const struct table *t) { return t->n_indexes == 0 && !t->rec
 int item_put_plain(struct op *op, const struct table *t, const struct key *k, const struct stored *old, const struct attr_map *neu)
 {
     size_t size = value_map_size(neu);
-    int rc = put_entry(op, k, neu, size);
+    int rc = put_entry(op, t, k, neu, size);
     return rc < 0 ? rc : stats_add(op, t->rec->TableId, old ? 0 : 1, (int64_t)size - (old ? (int64_t)old->size : 0));
 }
 

@@ -4,7 +4,8 @@
  * comes first so that a scan meets partitions in no useful order, as on AWS, and parallel segments are equal ranges of hashes; a Query is a range
  * within one partition. In an index the table's own key follows, because index keys are not unique.
  * Key elements are order-preserving: strings and bytes as store/key.h escapes them, numbers as number.h orders them.
- * An entry's value is a version byte, the item's size as AWS counts it (4 bytes, little endian), and its canonical JSON: a GetItem answers that text. */
+ * An entry's value is a version byte, the item's size as AWS counts it (4 bytes, little endian), and its canonical JSON: a GetItem answers that text.
+ * Of an encrypted table the JSON is sealed, bound to the entry's key in the store (seal.h). */
 #ifndef STRATA_DYNAMODB_ITEM_H
 #define STRATA_DYNAMODB_ITEM_H
 
@@ -13,7 +14,7 @@
 enum { SEGMENT_HASH_BYTES = 4, HASH_KEY_BYTES_MAX = 2048, RANGE_KEY_BYTES_MAX = 1024 };
 
 struct stored {
-    struct str json; /* in the transaction's memory until item_load returns a copy; see store.h */
+    struct str json;
     size_t size;
 };
 
@@ -26,8 +27,12 @@ void container_key(struct op *op, struct key *k, struct str container);
 void partition_key(struct op *op, struct key *k, struct str container, const struct value *hash);
 void key_element(struct key *k, const struct value *v);
 
-int item_load(struct op *op, const struct key *k, struct stored *ret); /* copied; E_NOT_FOUND, E_CORRUPT */
-int item_decode(struct op *op, struct str value, struct stored *ret);  /* of a scan; not copied */
+int item_load(struct op *op, const struct table *t, const struct key *k, struct stored *ret); /* E_NOT_FOUND, E_CORRUPT */
+int item_decode(struct op *op, const struct table *t, struct str key, struct str value, struct stored *ret); /* of a scan; copied */
+int item_size(struct str value, size_t *ret); /* all that can be told of an entry without its table's key */
+bool item_is_sealed(struct str value);
+/* Seals an entry that lies in clear. */
+int item_seal(struct op *op, const struct table *t, struct str key, struct str value);
 int item_parse(struct op *op, const struct stored *s, struct attr_map *ret);
 
 /* How much the indexes were written, for ConsumedCapacity. */

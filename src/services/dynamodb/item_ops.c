@@ -1,6 +1,7 @@
 /* GetItem, PutItem, DeleteItem, UpdateItem. */
 #include "base/arena.h"
 #include "services/dynamodb/request.h"
+#include "services/dynamodb/seal.h"
 
 /* ---- GetItem ---- */
 
@@ -31,13 +32,13 @@ int dynamodb_GetItem(struct op *op, const struct dynamodb_GetItem_in *in, struct
     if (rc == 0)
         rc = request_map(op, in->Key, &key);
     if (rc == 0)
-        rc = table_open(op, in->TableName, t);
+        rc = table_open_items(op, in->TableName, t);
     if (rc == 0)
         rc = item_check_key(op, &t->schema, &key);
     if (rc < 0)
         return rc;
     item_key(op, &k, t, &key);
-    rc = item_load(op, &k, &s);
+    rc = item_load(op, t, &k, &s);
     if (rc < 0 && rc != E_NOT_FOUND)
         return rc;
     if (rc == 0)
@@ -116,7 +117,7 @@ static int write_item(struct op *op, const struct asks *a, struct write *w, stru
     struct usage_list usage = { 0 };
     int rc = read_write(op, a, w);
     if (rc == 0)
-        rc = table_open(op, a->table, &w->table);
+        rc = table_open_items(op, a->table, &w->table);
     if (rc == 0)
         rc = write_check(op, w);
     if (rc == 0)

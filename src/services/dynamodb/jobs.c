@@ -1,8 +1,15 @@
-/* What goes on in the background: expiry, filling a new index or TTL, and clearing what was deleted. Each in small steps. */
+/* What goes on in the background: expiry, filling a new index or TTL, sealing what lies in clear, and clearing what was deleted. Each in small steps.
+ * Where KMS refuses the table's key, a job looks again later. */
 #include "base/arena.h"
 #include "services/dynamodb/item.h"
+#include "services/dynamodb/seal.h"
 
-enum { STEP_ITEMS = 500 };
+enum { STEP_ITEMS = 500, STEP_BYTES = 4 << 20 };
+
+static int later(struct op *op, const char *kind, struct str id, struct str payload)
+{
+    return op_timer_set(op, kind, id, op_now_ms(op) + LOCKED_RETRY_MS, payload);
+}
 
 /* ---- dynamodb.ttl: payload is the table's name; the timer's id is the TTL generation ---- */
 
@@ -47,7 +54,7 @@ static int expire_one(struct op *op, const struct table *t, struct str index_key
     if (rc == E_NOT_FOUND)
         return 0;
     if (rc == 0)
-        rc = item_decode(op, str_dup(op->arena, value), &s);
+        rc = item_decode(op, t, item_key, value, &s);
     if (rc == 0)
         rc = item_parse(op, &s, &item);
     return rc < 0 ? rc : item_change(op, t, &item, NULL, NULL);
@@ -61,6 +68,10 @@ int dynamodb_job_ttl(struct op *op, struct str name)
     int rc = table_open(op, name, &t);
     if (rc == E_AWS || (rc == 0 && !t.rec->TtlGeneration.p))
         return 0; /* the table went, or its TTL was switched off */
+    if (rc == 0)
+        rc = table_unlock(op, &t);
+    if (rc == E_AWS)
+        return later(op, "dynamodb.ttl", t.rec->TtlGeneration, name);
     if (rc == 0)
         rc = find_expired(op, &t, &e);
     for (uint32_t i = 0; i < e.index_keys.n && rc == 0; i++)
@@ -102,19 +113,62 @@ int dynamodb_job_clear(struct op *op, struct str prefix)
     return rc == 0 && keys.n == STEP_ITEMS ? op_outbox(op, "dynamodb.clear", prefix) : rc;
 }
 
-/* ---- dynamodb.fill: payload is (table name, index id or TTL generation, key to go on from) ---- */
+/* ---- walking through a container: payload is (table name, what it is for, key to go on from) ---- */
 
-static int fill_outbox(struct op *op, struct str table, struct str target, struct str from)
+static int walk_outbox(struct op *op, const char *kind, struct str table, struct str target, struct str from)
 {
     struct key k;
     key_init(&k);
     key_str(&k, table);
     key_str(&k, target);
     key_raw(&k, from);
-    return k.over ? E_LIMIT : op_outbox(op, "dynamodb.fill", str_dup(op->arena, key_view(&k)));
+    return k.over ? E_LIMIT : op_outbox(op, kind, str_dup(op->arena, key_view(&k)));
 }
 
-int job_fill(struct op *op, struct str table, struct str target) { return fill_outbox(op, table, target, STR("")); }
+struct walk {
+    struct str table, target, from;  /* of the payload */
+    struct str_list keys, values;    /* one step */
+    struct str next;                 /* where the next one begins; absent: there is none */
+};
+
+static int walk_read(struct op *op, struct str payload, struct walk *ret)
+{
+    struct key_reader r;
+    *ret = (struct walk){ 0 };
+    key_read_init(&r, payload);
+    if (key_read_str(&r, op->arena, &ret->table) < 0 || key_read_str(&r, op->arena, &ret->target) < 0)
+        return E_CORRUPT;
+    ret->from = r.rest;
+    return 0;
+}
+
+static int walk_step(struct op *op, struct str container, struct walk *w)
+{
+    struct key from, to;
+    struct str key, value;
+    size_t bytes = 0;
+    container_key(op, &from, container);
+    key_after_prefix(&from, &to);
+    if (w->from.n > 0) {
+        key_init(&from);
+        key_raw(&from, w->from);
+    }
+    struct scan *s = txn_scan(op->txn, key_view(&from), key_view(&to), false);
+    while (!w->next.p && scan_next(s, &key, &value)) {
+        if (w->keys.n == STEP_ITEMS || bytes > STEP_BYTES) {
+            w->next = str_dup(op->arena, key);
+            continue;
+        }
+        bytes += value.n;
+        str_list_add(op->arena, &w->keys, str_dup(op->arena, key));
+        str_list_add(op->arena, &w->values, str_dup(op->arena, value));
+    }
+    return scan_end(s);
+}
+
+/* ---- dynamodb.fill: for an index id or a TTL generation ---- */
+
+int job_fill(struct op *op, struct str table, struct str target) { return walk_outbox(op, "dynamodb.fill", table, target, STR("")); }
 
 static struct table_index *index_by_id(const struct table *t, struct str id)
 {
@@ -129,7 +183,7 @@ static int fill_one(struct op *op, const struct table *t, const struct table_ind
     struct stored s;
     struct attr_map item;
     struct key k;
-    int rc = item_decode(op, value, &s);
+    int rc = item_decode(op, t, key, value, &s);
     if (rc == 0)
         rc = item_parse(op, &s, &item);
     if (rc < 0)
@@ -141,33 +195,15 @@ static int fill_one(struct op *op, const struct table *t, const struct table_ind
     return ttl_add(op, t, &item, &k);
 }
 
-static int fill_step(struct op *op, const struct table *t, const struct table_index *x, struct str target, struct str from_key)
+static int fill_step(struct op *op, const struct table *t, const struct table_index *x, struct walk *w)
 {
-    struct str_list keys = { 0 }, values = { 0 };
-    struct key from, to;
-    struct str key, value, next = STR_NONE;
-    container_key(op, &from, t->rec->TableId);
-    key_after_prefix(&from, &to);
-    if (from_key.n > 0) {
-        key_init(&from);
-        key_raw(&from, from_key);
-    }
-    struct scan *s = txn_scan(op->txn, key_view(&from), key_view(&to), false);
-    while (!next.p && scan_next(s, &key, &value)) {
-        if (keys.n == STEP_ITEMS) {
-            next = str_dup(op->arena, key);
-            continue;
-        }
-        str_list_add(op->arena, &keys, str_dup(op->arena, key));
-        str_list_add(op->arena, &values, str_dup(op->arena, value));
-    }
-    int rc = scan_end(s);
-    for (uint32_t i = 0; i < keys.n && rc == 0; i++)
-        rc = fill_one(op, t, x, keys.v[i], values.v[i]);
+    int rc = walk_step(op, t->rec->TableId, w);
+    for (uint32_t i = 0; i < w->keys.n && rc == 0; i++)
+        rc = fill_one(op, t, x, w->keys.v[i], w->values.v[i]);
     if (rc < 0)
         return rc;
-    if (next.p)
-        return fill_outbox(op, t->rec->TableName, target, next);
+    if (w->next.p)
+        return walk_outbox(op, "dynamodb.fill", w->table, w->target, w->next);
     if (!x)
         return 0;
     x->rec->Status = STR_NONE; /* ACTIVE */
@@ -176,20 +212,61 @@ static int fill_step(struct op *op, const struct table *t, const struct table_in
 
 int dynamodb_job_fill(struct op *op, struct str payload)
 {
-    struct str name, target, from;
-    struct key_reader r;
+    struct walk w;
     struct table t;
-    key_read_init(&r, payload);
-    if (key_read_str(&r, op->arena, &name) < 0 || key_read_str(&r, op->arena, &target) < 0)
-        return E_CORRUPT;
-    from = r.rest;
-    int rc = table_open(op, name, &t);
+    int rc = walk_read(op, payload, &w);
+    if (rc == 0)
+        rc = table_open(op, w.table, &t);
+    if (rc < 0)
+        return rc == E_AWS ? 0 : rc;
+    struct table_index *x = index_by_id(&t, w.target);
+    if (!x && !(t.rec->TtlGeneration.p && str_eq(t.rec->TtlGeneration, w.target)))
+        return 0; /* dropped meanwhile */
+    rc = table_unlock(op, &t);
     if (rc == E_AWS)
-        return 0;
+        return later(op, "dynamodb.fill", w.target, payload);
+    return rc < 0 ? rc : fill_step(op, &t, x, &w);
+}
+
+/* ---- dynamodb.seal: for a container of Unsealed ---- */
+
+int job_seal(struct op *op, struct str table, struct str container) { return walk_outbox(op, "dynamodb.seal", table, container, STR("")); }
+
+static int container_sealed(struct op *op, struct dynamodb_rec_Table *rec, struct str container)
+{
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < rec->Unsealed.n; i++)
+        if (!str_eq(rec->Unsealed.v[i], container))
+            rec->Unsealed.v[n++] = rec->Unsealed.v[i];
+    rec->Unsealed.n = n;
+    int rc = table_save(op, rec);
+    return rc == 0 && n > 0 ? job_seal(op, rec->TableName, rec->Unsealed.v[0]) : rc;
+}
+
+static int seal_step(struct op *op, const struct table *t, struct walk *w)
+{
+    int rc = walk_step(op, w->target, w);
+    for (uint32_t i = 0; i < w->keys.n && rc == 0; i++)
+        if (!item_is_sealed(w->values.v[i]))
+            rc = item_seal(op, t, w->keys.v[i], w->values.v[i]);
     if (rc < 0)
         return rc;
-    struct table_index *x = index_by_id(&t, target);
-    if (!x && !(t.rec->TtlGeneration.p && str_eq(t.rec->TtlGeneration, target)))
-        return 0; /* dropped meanwhile */
-    return fill_step(op, &t, x, target, from);
+    return w->next.p ? walk_outbox(op, "dynamodb.seal", w->table, w->target, w->next) : container_sealed(op, t->rec, w->target);
+}
+
+int dynamodb_job_seal(struct op *op, struct str payload)
+{
+    struct walk w;
+    struct table t;
+    int rc = walk_read(op, payload, &w);
+    if (rc == 0)
+        rc = table_open(op, w.table, &t);
+    if (rc < 0)
+        return rc == E_AWS ? 0 : rc;
+    if (!str_list_has(&t.rec->Unsealed, w.target))
+        return 0; /* another table of the name */
+    rc = table_unlock(op, &t);
+    if (rc == E_AWS)
+        return later(op, "dynamodb.seal", w.target, payload);
+    return rc < 0 ? rc : seal_step(op, &t, &w);
 }

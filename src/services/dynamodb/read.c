@@ -1,6 +1,7 @@
 #include "services/dynamodb/read.h"
 
 #include "base/arena.h"
+#include "services/dynamodb/seal.h"
 
 /* ---- opening: table, index, Select ---- */
 
@@ -61,7 +62,7 @@ int page_open(struct op *op, const struct page_params *in, struct str projection
     p->table = arena_one(op->arena, struct table);
     p->limit = opt_i64(in->limit, 0);
     p->consistent = opt_bool(in->consistent, false);
-    rc = table_open(op, in->table, p->table);
+    rc = table_open_items(op, in->table, p->table);
     if (rc < 0)
         return rc;
     p->schema = &p->table->schema;
@@ -138,14 +139,13 @@ static int fetch_whole(struct op *op, struct page *p, struct attr_map *item, str
 {
     struct key *k = arena_one(op->arena, struct key);
     item_key(op, k, p->table, item);
-    int rc = item_load(op, k, s);
+    int rc = item_load(op, p->table, k, s);
     if (rc < 0)
         return rc == E_NOT_FOUND ? E_CORRUPT : rc;
     p->fetched_bytes += s->size;
     return item_parse(op, s, item);
 }
 
-/* s.json is a copy: a scan's values live only until it moves. */
 static int take(struct op *op, struct page *p, struct stored s)
 {
     struct attr_map item;
@@ -193,14 +193,14 @@ int page_read(struct op *op, struct page *p)
         return 0;
     struct scan *scan = txn_scan(op->txn, key_view(&p->from), key_view(&p->to), p->reverse);
     while (rc == 0 && !more && scan_next(scan, &key, &value)) {
-        struct stored next;
-        rc = item_decode(op, value, &next);
+        size_t size = 0;
+        rc = item_size(value, &size);
+        more = p->scanned > 0 && p->bytes + size > PAGE_BYTES_MAX;
+        if (rc < 0 || more)
+            break;
+        rc = item_decode(op, p->table, key, value, &s);
         if (rc < 0)
             break;
-        more = p->scanned > 0 && p->bytes + next.size > PAGE_BYTES_MAX;
-        if (more)
-            break;
-        s = (struct stored){ .json = str_dup(op->arena, next.json), .size = next.size };
         p->scanned++;
         p->bytes += s.size;
         rc = take(op, p, s);

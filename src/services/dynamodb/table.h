@@ -37,6 +37,7 @@ struct table {
     struct key_schema schema;
     struct table_index *indexes;
     uint32_t n_indexes;
+    const uint8_t *key; /* what entries are sealed with, once it was asked for (seal.h); NULL: they lie in clear */
 };
 
 /* By name or ARN. E_AWS: ResourceNotFoundException `Requested resource not found`. */
@@ -70,7 +71,7 @@ bool key_schema_has(const struct key_schema *s, struct str name);
 /* ---- asking for a background job (jobs.c) ---- */
 int job_clear(struct op *op, const struct record_kind *kind, struct str container); /* removes every record (kind, container, ...) */
 int job_fill(struct op *op, struct str table, struct str target);     /* index id or TTL generation: brings existing items into it */
-
+int job_seal(struct op *op, struct str table, struct str container);  /* seals the entries of it, and of the others in Unsealed */
 
 /* Forgets everything about the table's TTL: its timer, and in the background its index. (table_ttl.c) */
 int ttl_stop(struct op *op, const struct table *t);

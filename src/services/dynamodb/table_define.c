@@ -1,6 +1,5 @@
 #include "services/dynamodb/table_define.h"
 
-#include "aws/arn.h"
 #include "aws/id.h"
 #include "base/arena.h"
 #include "services/dynamodb/request.h"
@@ -187,26 +186,5 @@ int define_throughput(struct op *op, struct dynamodb_rec_Table *rec, struct str 
     /* a table that was always provisioned says nothing of its mode */
     if (rec->BillingMode.p)
         rec->BillingMode = STR("PROVISIONED");
-    return 0;
-}
-
-int define_encryption(struct op *op, struct dynamodb_rec_Table *rec, const struct dynamodb_SSESpecification *s)
-{
-    if (!s)
-        return 0;
-    bool enabled = opt_bool(s->Enabled, false);
-    if (!enabled && (s->KMSMasterKeyId.p || s->SSEType.p))
-        return invalid(op, BAD "SSESpecification: Enabled must be true when SSEType or KMSMasterKeyId is specified");
-    if (str_is(s->SSEType, "AES256"))
-        return invalid(op, BAD "SSEType AES256 is not supported");
-    rec->SseType = enabled ? STR("KMS") : STR_NONE;
-    rec->SseKeyArn = STR_NONE;
-    if (!enabled)
-        return 0;
-    struct str id = opt_str(s->KMSMasterKeyId, STR("alias/aws/dynamodb"));
-    if (str_starts(id, STR("arn:")))
-        rec->SseKeyArn = id;
-    else
-        rec->SseKeyArn = arn_make(op, "kms", "%s%.*s", str_starts(id, STR("alias/")) ? "" : "key/", STR_ARG(id));
     return 0;
 }

@@ -23,7 +23,6 @@ int define_index(struct op *op, struct dynamodb_rec_Table *rec, const struct ind
 /* All keys are defined; all_used: and nothing else is. */
 int define_check_attributes(struct op *op, const struct dynamodb_rec_Table *rec, bool all_used);
 int define_throughput(struct op *op, struct dynamodb_rec_Table *rec, struct str billing_mode, const struct dynamodb_ProvisionedThroughput *t);
-int define_encryption(struct op *op, struct dynamodb_rec_Table *rec, const struct dynamodb_SSESpecification *s);
 bool define_uses(const struct dynamodb_rec_Table *rec, struct str attribute);
 
 #endif

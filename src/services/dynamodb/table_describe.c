@@ -65,7 +65,7 @@ static void describe_modes(struct op *op, const struct dynamodb_rec_Table *rec, 
     }
     if (rec->SseType.p) {
         d->SSEDescription = arena_one(op->arena, struct dynamodb_SSEDescription);
-        d->SSEDescription->Status = STR("ENABLED");
+        d->SSEDescription->Status = rec->Unsealed.n ? STR("UPDATING") : STR("ENABLED");
         d->SSEDescription->SSEType = rec->SseType;
         d->SSEDescription->KMSMasterKeyArn = rec->SseKeyArn;
     }

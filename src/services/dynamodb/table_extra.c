@@ -4,6 +4,7 @@
 #include "aws/tags.h"
 #include "base/arena.h"
 #include "services/dynamodb/request.h"
+#include "services/dynamodb/seal.h"
 
 #define BAD "One or more parameter values were invalid: "
 
@@ -110,7 +111,9 @@ int dynamodb_UpdateTimeToLive(struct op *op, const struct dynamodb_UpdateTimeToL
         return invalid(op, "TimeToLive is active on a different AttributeName: current AttributeName is %.*s", STR_ARG(t.rec->TtlAttribute));
     if (enable && key_schema_has(&t.schema, name) && name.n == 0)
         return invalid(op, "TimeToLive attribute name must not be empty");
-    rc = ttl_stop(op, &t);
+    rc = table_unlock(op, &t);
+    if (rc == 0)
+        rc = ttl_stop(op, &t);
     t.rec->TtlAttribute = enable ? name : STR_NONE;
     t.rec->TtlGeneration = enable ? id_uuid(op) : STR_NONE;
     if (rc == 0)

@@ -4,6 +4,7 @@
 #include "base/arena.h"
 #include "services/dynamodb/policy.h"
 #include "services/dynamodb/request.h"
+#include "services/dynamodb/seal.h"
 #include "services/dynamodb/table_define.h"
 
 #define BAD "One or more parameter values were invalid: "
@@ -73,7 +74,7 @@ static int define_table(struct op *op, const struct dynamodb_CreateTable_in *in,
         rc = define_indexes(op, in, rec);
     if (rc == 0)
         rc = define_check_attributes(op, rec, true);
-    return rc < 0 ? rc : define_encryption(op, rec, in->SSESpecification);
+    return rc;
 }
 
 static int store_extra(struct op *op, const struct dynamodb_CreateTable_in *in, const struct dynamodb_rec_Table *rec)
@@ -106,7 +107,9 @@ int dynamodb_CreateTable(struct op *op, const struct dynamodb_CreateTable_in *in
     table_key(op, &k, rec->TableName);
     if (op_rec_has(op, &k))
         return aws_fail(op, DYNAMODB_ResourceInUseException, "Table already exists: %.*s", STR_ARG(rec->TableName));
-    rc = store_extra(op, in, rec);
+    rc = table_encrypt(op, rec, in->SSESpecification);
+    if (rc == 0)
+        rc = store_extra(op, in, rec);
     if (rc == 0)
         rc = table_save(op, rec);
     if (rc == 0)
@@ -121,7 +124,15 @@ int dynamodb_DescribeTable(struct op *op, const struct dynamodb_DescribeTable_in
 {
     struct table t;
     int rc = table_open_admin(op, in->TableName, &t);
-    return rc < 0 ? rc : table_describe(op, &t, NULL, &out->Table);
+    if (rc == 0)
+        rc = table_describe(op, &t, NULL, &out->Table);
+    if (rc == 0)
+        rc = table_is_locked(op, &t);
+    if (rc <= 0)
+        return rc;
+    out->Table->TableStatus = STR("INACCESSIBLE_ENCRYPTION_CREDENTIALS");
+    out->Table->SSEDescription->InaccessibleEncryptionDateTime = SOME_I64(op_now_ms(op));
+    return 0;
 }
 
 int dynamodb_DeleteTable(struct op *op, const struct dynamodb_DeleteTable_in *in, struct dynamodb_DeleteTable_out *out)
@@ -150,6 +161,8 @@ int dynamodb_DeleteTable(struct op *op, const struct dynamodb_DeleteTable_in *in
         if (rc == 0)
             rc = job_clear(op, &dynamodb_kind_item, t.indexes[i].rec->Id);
     }
+    if (rc == 0)
+        rc = table_encrypt_end(op, t.rec);
     return rc < 0 ? rc : ttl_stop(op, &t);
 }
 

@@ -1,6 +1,7 @@
 /* UpdateTable. */
 #include "base/arena.h"
 #include "services/dynamodb/request.h"
+#include "services/dynamodb/seal.h"
 #include "services/dynamodb/table_define.h"
 
 #define BAD "One or more parameter values were invalid: "
@@ -180,18 +181,28 @@ static int update_indexes(struct op *op, const struct dynamodb_UpdateTable_in *i
     return rc;
 }
 
+static struct dynamodb_SSEDescription *encryption_under_way(struct op *op, struct str key_arn)
+{
+    struct dynamodb_SSEDescription *d = arena_one(op->arena, struct dynamodb_SSEDescription);
+    *d = (struct dynamodb_SSEDescription){ .Status = STR("UPDATING"), .SSEType = STR("KMS"), .KMSMasterKeyArn = key_arn };
+    return d;
+}
+
 int dynamodb_UpdateTable(struct op *op, const struct dynamodb_UpdateTable_in *in, struct dynamodb_UpdateTable_out *out)
 {
     struct table t;
+    struct str old_key = STR_NONE;
     int rc = check_unsupported(op, in);
     if (rc == 0)
         rc = table_open_admin(op, in->TableName, &t);
+    if (rc == 0)
+        old_key = t.rec->SseKeyArn;
     if (rc == 0)
         rc = update_mode(op, in, t.rec);
     if (rc == 0)
         rc = update_indexes(op, in, t.rec);
     if (rc == 0)
-        rc = define_encryption(op, t.rec, in->SSESpecification);
+        rc = table_encrypt_anew(op, t.rec, in->SSESpecification);
     if (rc < 0)
         return rc;
     if (in->TableClass.p && !str_eq(in->TableClass, t.rec->TableClass)) {
@@ -210,5 +221,8 @@ int dynamodb_UpdateTable(struct op *op, const struct dynamodb_UpdateTable_in *in
     if (rc < 0)
         return rc;
     t.arn = table_arn(op, t.rec->TableName);
-    return table_describe(op, &t, "UPDATING", &out->TableDescription);
+    rc = table_describe(op, &t, in->SSESpecification ? "ACTIVE" : "UPDATING", &out->TableDescription);
+    if (rc == 0 && in->SSESpecification)
+        out->TableDescription->SSEDescription = encryption_under_way(op, opt_str(old_key, t.rec->SseKeyArn));
+    return rc;
 }

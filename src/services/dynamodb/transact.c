@@ -3,6 +3,7 @@
 #include "base/arena.h"
 #include "base/code.h"
 #include "services/dynamodb/request.h"
+#include "services/dynamodb/seal.h"
 
 enum { TRANSACT_ITEMS_MAX = 100, TRANSACT_BYTES_MAX = 4 * 1024 * 1024, TOKEN_LIFE_MS = 10 * 60 * 1000, TRANSACT_FACTOR = 2 };
 
@@ -35,7 +36,7 @@ static int get_one(struct op *op, const struct dynamodb_Get *in, struct usage_li
     if (rc == 0)
         rc = request_map(op, in->Key, &key);
     if (rc == 0)
-        rc = table_open(op, in->TableName, t);
+        rc = table_open_items(op, in->TableName, t);
     if (rc == 0)
         rc = item_check_key(op, &t->schema, &key);
     if (rc < 0)
@@ -44,7 +45,7 @@ static int get_one(struct op *op, const struct dynamodb_Get *in, struct usage_li
     if (str_list_has(seen, key_view(k)))
         return invalid(op, "Transaction request cannot include multiple operations on one item");
     str_list_add(op->arena, seen, key_view(k));
-    rc = item_load(op, k, &s);
+    rc = item_load(op, t, k, &s);
     if (rc == 0)
         *ret = s.json;
     if (rc == 0 && paths.n > 0) {
@@ -127,7 +128,7 @@ static int prepare(struct op *op, const struct request *r, struct write *w)
     if (rc == 0)
         rc = params_end(op, &env);
     if (rc == 0)
-        rc = table_open(op, r->table, &w->table);
+        rc = table_open_items(op, r->table, &w->table);
     if (rc == 0)
         w->cost.units = arena_many(op->arena, double, w->table.n_indexes + 1);
     return rc;

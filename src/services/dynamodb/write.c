@@ -62,7 +62,7 @@ int write_run(struct op *op, struct write *w)
     bool plain = table_is_plain(&w->table);
 
     item_key(op, &k, &w->table, &w->attrs);
-    int rc = item_load(op, &k, &old);
+    int rc = item_load(op, &w->table, &k, &old);
     if (rc < 0 && rc != E_NOT_FOUND)
         return rc;
     w->had_old = rc == 0;

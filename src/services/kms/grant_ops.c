@@ -49,7 +49,7 @@ static int check_operations(struct op *op, const struct key_ref *k, const struct
 static int check_context(struct op *op, const struct key_ref *k, const struct str_map *context)
 {
     if (context->n > 0 && k->spec->family != SPEC_SYMMETRIC)
-        return aws_fail(op, KMS_ValidationException, "Encryption context constraints are supported only on symmetric encryption keys");
+        return aws_fail(op, KMS_ValidationException, "EncryptionContext is supported only when creating a grant for a symmetric encryption KMS key.");
     if (context->n > CONTEXT_PAIRS_MAX)
         return aws_fail(op, KMS_ValidationException, "A grant constraint can include up to %d encryption context pairs", CONTEXT_PAIRS_MAX);
     for (uint32_t i = 0; i < context->n; i++)
@@ -152,14 +152,14 @@ int kms_CreateGrant(struct op *op, const struct kms_CreateGrant_in *in, struct k
         rc = kms_check_state(op, &k);
     if (rc == 0)
         rc = check_parties(op, in);
-    if (rc == 0)
-        rc = check_operations(op, &k, &in->Operations);
     if (rc < 0)
         return rc;
     fill(op, in, &k, &g);
     rc = check_context(op, &k, &g.Subset);
     if (rc == 0)
         rc = check_context(op, &k, &g.Equals);
+    if (rc == 0)
+        rc = check_operations(op, &k, &in->Operations);
     if (rc == 0)
         rc = kms_dry_run(op, in->DryRun);
     if (rc == 0 && in->Name.p)

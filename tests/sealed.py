@@ -1,0 +1,26 @@
+"""What the tests of encryption at rest have alike."""
+
+import json
+
+import pytest
+from botocore.exceptions import ClientError
+
+ACCOUNT = '000000000000'
+
+
+def fails(code, call, *words, **arguments):
+    with pytest.raises(ClientError) as caught:
+        call(**arguments)
+    assert caught.value.response['Error']['Code'] == code, caught.value
+    for word in words:
+        assert word in caught.value.response['Error']['Message'], caught.value
+
+
+def allow(iam, name, *statements):
+    iam.put_user_policy(UserName=name, PolicyName='p', PolicyDocument=json.dumps({'Version': '2012-10-17', 'Statement': [
+        {'Effect': 'Allow', 'Action': actions, 'Resource': '*', **more} for actions, more in statements]}))
+
+
+def lies_in_clear(strata, text):
+    """Whether any file of the data directory holds it. What was written lately may be in the store's log alone, which is uncompressed."""
+    return any(text in path.read_bytes() for path in strata.data.rglob('*') if path.is_file())
