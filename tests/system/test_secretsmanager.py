@@ -258,5 +258,88 @@ def test_passwords(sm):
     fails('InvalidParameterException', sm.get_random_password, PasswordLength=3)
 
 
+OTHER = 'eu-west-1'
+
+
+def status(answer):
+    return [(r['Region'], r['Status']) for r in answer.get('ReplicationStatus', [])]
+
+
+def test_replicas_follow_their_primary(strata, sm, name):
+    there = strata.client('secretsmanager', region=OTHER)
+    made = sm.create_secret(Name=name, SecretString='1', Tags=[{'Key': 'a', 'Value': '1'}], AddReplicaRegions=[{'Region': OTHER}])
+    assert status(made) == [(OTHER, 'InSync')]
+    copied = there.get_secret_value(SecretId=name)
+    assert (copied['SecretString'], copied['VersionId'], copied['ARN']) == ('1', made['VersionId'], made['ARN'].replace('us-east-1', OTHER))
+    policy = {'Version': '2012-10-17', 'Statement': [{'Effect': 'Deny', 'Principal': '*', 'Action': 'secretsmanager:RestoreSecret', 'Resource': '*'}]}
+    sm.put_resource_policy(SecretId=name, ResourcePolicy=json.dumps(policy))
+    sm.tag_resource(SecretId=name, Tags=[{'Key': 'b', 'Value': '2'}])
+    sm.put_secret_value(SecretId=name, SecretString='2')
+    assert there.get_secret_value(SecretId=name)['SecretString'] == '2'
+    assert there.get_secret_value(SecretId=name, VersionStage='AWSPREVIOUS')['SecretString'] == '1'
+    assert json.loads(there.get_resource_policy(SecretId=name)['ResourcePolicy']) == policy
+    here, copy = sm.describe_secret(SecretId=name), there.describe_secret(SecretId=name)
+    assert here['PrimaryRegion'] == copy['PrimaryRegion'] == 'us-east-1' and 'ReplicationStatus' not in copy
+    assert copy['Tags'] == here['Tags'] and copy['VersionIdsToStages'] == here['VersionIdsToStages']
+    assert [s['Name'] for s in there.list_secrets(Filters=[{'Key': 'primary-region', 'Values': ['us-east-1']}, {'Key': 'name', 'Values': [name]}])['SecretList']] == [name]
+    refused = "Operation not permitted on a replica secret. Call must be made in primary secret's region."
+    for call, more in ((there.put_secret_value, {'SecretString': 'x'}), (there.update_secret, {'Description': 'x'}), (there.delete_secret, {}),
+                       (there.tag_resource, {'Tags': []}), (there.rotate_secret, {}), (there.put_resource_policy, {'ResourcePolicy': '{}'})):
+        fails('InvalidParameterException', call, refused, SecretId=name, **more)
+    fails('InvalidParameterException', sm.delete_secret, f"You can't delete secret {made['ARN']} that still has replica regions [{OTHER}]", SecretId=name)
+    gone = sm.remove_regions_from_replication(SecretId=name, RemoveReplicaRegions=[OTHER])
+    assert gone['ReplicationStatus'] == [] and 'PrimaryRegion' not in sm.describe_secret(SecretId=name)
+    fails('ResourceNotFoundException', there.describe_secret, SecretId=name)
+    sm.delete_secret(SecretId=name, ForceDeleteWithoutRecovery=True)
+
+
+def test_a_replica_can_become_a_secret_of_its_own(strata, sm, name):
+    there = strata.client('secretsmanager', region=OTHER)
+    sm.create_secret(Name=name, SecretString='1')
+    fails('InvalidParameterException', sm.replicate_secret_to_regions, 'Invalid replica region.', SecretId=name, AddReplicaRegions=[{'Region': 'us-east-1'}])
+    fails('InvalidRequestException', sm.stop_replication_to_replica, SecretId=name)
+    assert status(sm.replicate_secret_to_regions(SecretId=name, AddReplicaRegions=[{'Region': OTHER}])) == [(OTHER, 'InSync')]
+    there.stop_replication_to_replica(SecretId=name)
+    assert status(sm.describe_secret(SecretId=name)) == []
+    there.put_secret_value(SecretId=name, SecretString='mine')
+    taken = sm.replicate_secret_to_regions(SecretId=name, AddReplicaRegions=[{'Region': OTHER}])['ReplicationStatus'][0]
+    assert (taken['Status'], taken['StatusMessage']) == ('Failed', f'Replication failed: Secret name {name} already exists in region {OTHER}.')
+    sm.put_secret_value(SecretId=name, SecretString='2')
+    assert there.get_secret_value(SecretId=name)['SecretString'] == 'mine'
+    assert status(sm.replicate_secret_to_regions(SecretId=name, AddReplicaRegions=[{'Region': OTHER}], ForceOverwriteReplicaSecret=True)) == [(OTHER, 'InSync')]
+    assert there.get_secret_value(SecretId=name)['SecretString'] == '2'
+
+
+def test_a_replica_has_its_own_key(strata, sm, name):
+    there, kms = strata.client('secretsmanager', region=OTHER), strata.client('kms', region=OTHER)
+    key = kms.create_key()['KeyMetadata']['KeyId']
+    sm.create_secret(Name=name, SecretString='1', AddReplicaRegions=[{'Region': OTHER, 'KmsKeyId': key}])
+    assert there.describe_secret(SecretId=name)['KmsKeyId'] == key and 'KmsKeyId' not in sm.describe_secret(SecretId=name)
+    kms.disable_key(KeyId=key)
+    fails('DecryptionFailure', there.get_secret_value, SecretId=name)
+    sm.put_secret_value(SecretId=name, SecretString='2')  # the primary goes on; its replica stays behind, and catches up
+    assert status(sm.describe_secret(SecretId=name)) == [(OTHER, 'Failed')]
+    kms.enable_key(KeyId=key)
+    assert there.get_secret_value(SecretId=name)['SecretString'] == '1'
+    sm.update_secret(SecretId=name, Description='d')
+    assert there.get_secret_value(SecretId=name)['SecretString'] == '2' and status(sm.describe_secret(SecretId=name)) == [(OTHER, 'InSync')]
+
+
+@pytest.mark.parametrize('operation', ['ReplicateSecretToRegions', 'RemoveRegionsFromReplication', 'StopReplicationToReplica'])
+def test_who_may_replicate(strata, sm, name, operation):
+    arn = sm.create_secret(Name=name, SecretString='1', AddReplicaRegions=[{'Region': OTHER}])['ARN']
+    region = OTHER if operation == 'StopReplicationToReplica' else 'us-east-1'
+    arn = arn.replace('us-east-1', region)
+    arguments = {'ReplicateSecretToRegions': {'AddReplicaRegions': [{'Region': 'eu-west-2'}]},
+                 'RemoveRegionsFromReplication': {'RemoveReplicaRegions': [OTHER]}}.get(operation, {})
+    method = {'ReplicateSecretToRegions': 'replicate_secret_to_regions', 'RemoveRegionsFromReplication': 'remove_regions_from_replication',
+              'StopReplicationToReplica': 'stop_replication_to_replica'}[operation]
+    allow = {'Effect': 'Allow', 'Action': f'secretsmanager:{operation}', 'Resource': arn}
+    denied = strata.client('secretsmanager', region=region, **user(strata, f'sm-{uuid.uuid4()}'))
+    fails('AccessDeniedException', getattr(denied, method), f'secretsmanager:{operation}', SecretId=name, **arguments)
+    allowed = strata.client('secretsmanager', region=region, **user(strata, f'sm-{uuid.uuid4()}', allow))
+    assert getattr(allowed, method)(SecretId=name, **arguments)['ARN'] == arn
+
+
 def test_what_is_not_there_is_said(sm, name):
     fails('NotImplemented', sm.create_secret, 'Type', Name=name, SecretString='x', Type='partner')

@@ -21,7 +21,13 @@ void secretsmanager_check_secret(struct op *op, struct check *c)
     }
     if (valued ? current != 1 : current)
         check_fault(op, c, "%u of its versions are AWSCURRENT", current);
-    struct str arn = secret_arn(op, op->account, rec->Name, rec->Suffix);
+    for (uint32_t i = 0; i < rec->ReplicationStatus.n; i++) {
+        const struct secretsmanager_ReplicationStatusType *r = &rec->ReplicationStatus.v[i];
+        struct secret there;
+        if (str_is(r->Status, "InSync") && secret_look_in(op, op->account, r->Region, rec->Name, &there) == E_NOT_FOUND)
+            check_fault(op, c, "its replica in %.*s is not there", STR_ARG(r->Region));
+    }
+    struct str arn = secret_arn(op, op->account, op->region, rec->Name, rec->Suffix);
     if (rec->DeletedMs.set)
         check_timer(op, c, "secretsmanager.delete", arn, rec->DeletedMs.v);
     if (rec->Rotation && rec->Rotation->OpensMs.set)

@@ -4,6 +4,18 @@
 enum { WINDOW_DAYS_MIN = 7, WINDOW_DAYS_MAX = 30 };
 #define DAY_MS (24LL * 3600 * 1000)
 
+/* Replicas go first, and only by way of their primary. */
+static int check_alone(struct op *op, const struct secret *s)
+{
+    struct str regions = STR("");
+    for (uint32_t i = 0; i < s->rec.ReplicationStatus.n; i++)
+        regions = str_printf(op->arena, "%.*s%s%.*s", STR_ARG(regions), i ? "," : "", STR_ARG(s->rec.ReplicationStatus.v[i].Region));
+    if (regions.n > 0)
+        return aws_fail(op, SECRETSMANAGER_InvalidParameterException, "You can't delete secret %.*s that still has replica regions [%.*s]",
+                        STR_ARG(s->arn), STR_ARG(regions));
+    return secret_refuse_replica(op, s);
+}
+
 static int erase_now(struct op *op, const struct secretsmanager_DeleteSecret_in *in, struct secretsmanager_DeleteSecret_out *out)
 {
     struct secret s;
@@ -14,6 +26,8 @@ static int erase_now(struct op *op, const struct secretsmanager_DeleteSecret_in 
         out->Name = in->SecretId;
         return 0;
     }
+    if (rc == 0)
+        rc = check_alone(op, &s);
     if (rc < 0)
         return rc;
     out->ARN = s.arn;
@@ -36,6 +50,8 @@ int secretsmanager_DeleteSecret(struct op *op, const struct secretsmanager_Delet
     if (force)
         return erase_now(op, in, out);
     int rc = secret_find(op, in->SecretId, &s);
+    if (rc == 0)
+        rc = check_alone(op, &s);
     if (rc < 0)
         return rc;
     if (s.rec.DeletedMs.set)

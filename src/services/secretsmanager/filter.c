@@ -54,7 +54,7 @@ static bool value_matches(struct str key, struct str value, const struct secrets
     if (str_is(key, "description"))
         return word_starts(s->Description, value);
     if (str_is(key, "primary-region"))
-        return str_starts(region, value);
+        return str_starts(opt_str(s->PrimaryRegion, region), value);
     if (str_is(key, "all"))
         return all_words(s, value);
     for (uint32_t i = 0; i < s->Tags.n; i++) {

@@ -48,11 +48,11 @@ static int gather(struct op *op, const struct secretsmanager_ListSecrets_in *in,
     secret_keys_scan(op, &from, &to);
     struct scan *scan = txn_scan(op->txn, key_view(&from), key_view(&to), false);
     while (bad == 0 && scan_next(scan, &key, &value)) {
-        struct secret s = { .account = op->account };
+        struct secret s = { .account = op->account, .region = op->region };
         bad = op_rec_decode(op, value, &secretsmanager_rec_Secret_shape, &s.rec);
         if (bad < 0 || !wanted(op, in, &s.rec))
             continue;
-        s.arn = secret_arn(op, s.account, s.rec.Name, s.rec.Suffix);
+        s.arn = secret_arn(op, s.account, s.region, s.rec.Name, s.rec.Suffix);
         struct entry *e = list_push(op->arena, ret);
         e->s = s;
         e->sort = sort_text(op, in->SortBy, &s.rec);
@@ -71,6 +71,7 @@ static void describe(struct op *op, const struct secret *s, struct secretsmanage
     e->LastChangedDate = s->rec.ChangedMs;
     e->LastAccessedDate = s->rec.AccessedMs;
     e->DeletedDate = s->rec.DeletedMs;
+    e->PrimaryRegion = s->rec.ReplicationStatus.n > 0 ? s->region : s->rec.PrimaryRegion;
     if (s->rec.Rotation) {
         const struct secretsmanager_rec_Rotation *r = s->rec.Rotation;
         e->RotationEnabled = SOME_BOOL(rotation_is_on(s));

@@ -5,7 +5,7 @@
 
 static void policy_key(struct op *op, struct key *k, const struct secret *s)
 {
-    op_key_in(op, k, s->account, op->region, &secretsmanager_kind_policy);
+    op_key_in(op, k, s->account, s->region, &secretsmanager_kind_policy);
     key_str(k, s->rec.Name);
     key_str(k, s->rec.Suffix);
 }
@@ -27,6 +27,23 @@ int policy_erase(struct op *op, const struct secret *s)
     if (!op_rec_has(op, &k))
         return 0;
     int rc = op_rec_delete(op, &k);
+    return rc < 0 ? rc : auth_epoch_bump(op);
+}
+
+int policy_copy(struct op *op, const struct secret *from, const struct secret *to)
+{
+    struct secretsmanager_rec_Policy rec = { 0 };
+    struct str there;
+    struct key k;
+    int rc = policy_get(op, from, &rec.Policy);
+    if (rc == 0)
+        rc = policy_get(op, to, &there);
+    if (rc < 0 || str_eq(rec.Policy, there))
+        return rc;
+    if (!rec.Policy.p)
+        return policy_erase(op, to);
+    policy_key(op, &k, to);
+    rc = op_rec_put(op, &k, &secretsmanager_rec_Policy_shape, &rec);
     return rc < 0 ? rc : auth_epoch_bump(op);
 }
 
@@ -93,7 +110,7 @@ int secretsmanager_PutResourcePolicy(struct op *op, const struct secretsmanager_
     struct key k;
     if (in->PolicyName.p)
         return aws_unsupported(op, "PolicyName");
-    int rc = secret_find_live(op, in->SecretId, &s);
+    int rc = secret_find_own(op, in->SecretId, &s);
     if (rc == 0)
         rc = check(op, in->ResourcePolicy, &parsed);
     if (rc < 0)
@@ -106,7 +123,9 @@ int secretsmanager_PutResourcePolicy(struct op *op, const struct secretsmanager_
     out->Name = s.rec.Name;
     policy_key(op, &k, &s);
     rc = op_rec_put(op, &k, &secretsmanager_rec_Policy_shape, &rec);
-    return rc < 0 ? rc : auth_epoch_bump(op);
+    if (rc == 0)
+        rc = auth_epoch_bump(op);
+    return rc < 0 ? rc : secret_update(op, &s);
 }
 
 int secretsmanager_DeleteResourcePolicy(struct op *op, const struct secretsmanager_DeleteResourcePolicy_in *in,
@@ -115,12 +134,13 @@ int secretsmanager_DeleteResourcePolicy(struct op *op, const struct secretsmanag
     struct secret s;
     if (in->PolicyName.p)
         return aws_unsupported(op, "PolicyName");
-    int rc = secret_find_live(op, in->SecretId, &s);
+    int rc = secret_find_own(op, in->SecretId, &s);
     if (rc < 0)
         return rc;
     out->ARN = s.arn;
     out->Name = s.rec.Name;
-    return policy_erase(op, &s);
+    rc = policy_erase(op, &s);
+    return rc < 0 ? rc : secret_update(op, &s);
 }
 
 int secretsmanager_ValidateResourcePolicy(struct op *op, const struct secretsmanager_ValidateResourcePolicy_in *in,

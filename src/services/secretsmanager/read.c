@@ -175,6 +175,7 @@ int secretsmanager_DescribeSecret(struct op *op, const struct secretsmanager_Des
     out->LastChangedDate = s.rec.ChangedMs;
     out->LastAccessedDate = s.rec.AccessedMs;
     out->DeletedDate = s.rec.DeletedMs;
+    out->PrimaryRegion = s.rec.ReplicationStatus.n > 0 ? s.region : s.rec.PrimaryRegion;
     if (s.rec.Rotation) {
         const struct secretsmanager_rec_Rotation *r = s.rec.Rotation;
         out->RotationEnabled = SOME_BOOL(rotation_is_on(&s));
@@ -188,5 +189,5 @@ int secretsmanager_DescribeSecret(struct op *op, const struct secretsmanager_Des
     if (s.rec.Tags.n > 0)
         secret_tags(op, &s, &out->Tags);
     secret_stages(op, &s, &out->VersionIdsToStages);
-    return 0;
+    return replicas_show(op, &s, &out->ReplicationStatus);
 }

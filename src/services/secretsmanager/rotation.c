@@ -134,7 +134,7 @@ static int configure(struct op *op, const struct secretsmanager_RotateSecret_in 
 int secretsmanager_RotateSecret(struct op *op, const struct secretsmanager_RotateSecret_in *in, struct secretsmanager_RotateSecret_out *out)
 {
     struct secret s;
-    int rc = secret_find_live(op, in->SecretId, &s);
+    int rc = secret_find_own(op, in->SecretId, &s);
     if (rc == 0)
         rc = check_rotate(op, in);
     if (rc < 0)
@@ -156,7 +156,7 @@ int secretsmanager_CancelRotateSecret(struct op *op, const struct secretsmanager
                                       struct secretsmanager_CancelRotateSecret_out *out)
 {
     struct secret s;
-    int rc = secret_find_live(op, in->SecretId, &s);
+    int rc = secret_find_own(op, in->SecretId, &s);
     if (rc < 0)
         return rc;
     out->ARN = s.arn;

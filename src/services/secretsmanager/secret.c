@@ -5,9 +5,9 @@
 #include "base/arena.h"
 #include "base/code.h"
 
-static void secret_key(struct op *op, struct key *k, struct str account, struct str name)
+static void secret_key(struct op *op, struct key *k, struct str account, struct str region, struct str name)
 {
-    op_key_in(op, k, account, op->region, &secretsmanager_kind_secret);
+    op_key_in(op, k, account, region, &secretsmanager_kind_secret);
     key_str(k, name);
 }
 
@@ -18,26 +18,26 @@ int secret_keys_scan(struct op *op, struct key *ret_from, struct key *ret_to)
     return 0;
 }
 
-struct str secret_arn(struct op *op, struct str account, struct str name, struct str suffix)
+struct str secret_arn(struct op *op, struct str account, struct str region, struct str name, struct str suffix)
 {
-    return str_printf(op->arena, "arn:%.*s:secretsmanager:%.*s:%.*s:secret:%.*s-%.*s", STR_ARG(op->partition), STR_ARG(op->region),
+    return str_printf(op->arena, "arn:%.*s:secretsmanager:%.*s:%.*s:secret:%.*s-%.*s", STR_ARG(op->partition), STR_ARG(region),
                       STR_ARG(account), STR_ARG(name), STR_ARG(suffix));
 }
 
 void secret_name_anew(struct op *op, struct secret *s)
 {
     s->rec.Suffix = random_alnum(op->arena, SECRET_NAME_SUFFIX_CHARS, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789");
-    s->arn = secret_arn(op, s->account, s->rec.Name, s->rec.Suffix);
+    s->arn = secret_arn(op, s->account, s->region, s->rec.Name, s->rec.Suffix);
 }
 
-static int look_by_name(struct op *op, struct str account, struct str name, struct secret *ret)
+int secret_look_in(struct op *op, struct str account, struct str region, struct str name, struct secret *ret)
 {
     struct key k;
-    *ret = (struct secret){ .account = account };
-    secret_key(op, &k, account, name);
+    *ret = (struct secret){ .account = account, .region = region };
+    secret_key(op, &k, account, region, name);
     int rc = op_rec_get(op, &k, &secretsmanager_rec_Secret_shape, &ret->rec);
     if (rc == 0)
-        ret->arn = secret_arn(op, account, ret->rec.Name, ret->rec.Suffix);
+        ret->arn = secret_arn(op, account, region, ret->rec.Name, ret->rec.Suffix);
     return rc;
 }
 
@@ -52,16 +52,16 @@ int secret_look(struct op *op, struct str id, struct secret *ret)
     struct arn arn;
     struct str kind, part, name, suffix;
     if (!str_starts(id, STR("arn:")))
-        return look_by_name(op, op->account, id, ret);
+        return secret_look_in(op, op->account, op->region, id, ret);
     if (arn_parse(id, &arn) < 0 || !str_is(arn.service, "secretsmanager") || !str_eq(arn.region, op->region) ||
         !str_cut(arn.resource, ':', &kind, &part) || !str_is(kind, "secret"))
         return E_NOT_FOUND;
     if (cut_suffix(part, &name, &suffix)) {
-        int rc = look_by_name(op, arn.account, name, ret);
+        int rc = secret_look_in(op, arn.account, op->region, name, ret);
         if (rc != E_NOT_FOUND)
             return rc < 0 || str_eq(ret->rec.Suffix, suffix) ? rc : E_NOT_FOUND;
     }
-    return look_by_name(op, arn.account, part, ret);
+    return secret_look_in(op, arn.account, op->region, part, ret);
 }
 
 int secret_find(struct op *op, struct str id, struct secret *ret)
@@ -81,10 +81,23 @@ int secret_find_live(struct op *op, struct str id, struct secret *ret)
     return rc;
 }
 
+int secret_refuse_replica(struct op *op, const struct secret *s)
+{
+    if (!s->rec.PrimaryRegion.p)
+        return 0;
+    return bad_parameter(op, "Operation not permitted on a replica secret. Call must be made in primary secret's region.");
+}
+
+int secret_find_own(struct op *op, struct str id, struct secret *ret)
+{
+    int rc = secret_find_live(op, id, ret);
+    return rc < 0 ? rc : secret_refuse_replica(op, ret);
+}
+
 int secret_save(struct op *op, const struct secret *s)
 {
     struct key k;
-    secret_key(op, &k, s->account, s->rec.Name);
+    secret_key(op, &k, s->account, s->region, s->rec.Name);
     return op_rec_put(op, &k, &secretsmanager_rec_Secret_shape, &s->rec);
 }
 
@@ -96,7 +109,7 @@ int secret_erase(struct op *op, const struct secret *s)
         rc = value_erase(op, s, s->rec.Versions.v[i].Id);
     if (rc == 0)
         rc = policy_erase(op, s);
-    secret_key(op, &k, s->account, s->rec.Name);
+    secret_key(op, &k, s->account, s->region, s->rec.Name);
     return rc < 0 ? rc : op_rec_delete(op, &k);
 }
 
@@ -135,7 +148,7 @@ int secretsmanager_resource_tags(struct op *op, struct str arn, struct str_map *
 
 struct str secretsmanager_arn_new_secret(struct op *op, struct str name)
 {
-    return secret_arn(op, op->account, name, STR("??????")); /* a policy's name-* or name-?????? meets it */
+    return secret_arn(op, op->account, op->region, name, STR("??????")); /* a policy's name-* or name-?????? meets it */
 }
 
 struct str secretsmanager_arn_secret(struct op *op, struct str id)

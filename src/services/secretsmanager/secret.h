@@ -17,7 +17,7 @@ enum {
 
 struct secret {
     struct secretsmanager_rec_Secret rec;
-    struct str arn, account; /* account: the owner's, of the ARN in SecretId or the caller's */
+    struct str arn, account, region; /* account: the owner's, of the ARN in SecretId or the caller's */
 };
 
 /* By name, ARN, or ARN without its suffix. E_NOT_FOUND when there is none. */
@@ -26,6 +26,11 @@ int secret_look(struct op *op, struct str id, struct secret *ret);
 int secret_find(struct op *op, struct str id, struct secret *ret);
 /* The same, and not marked for deletion (InvalidRequestException). */
 int secret_find_live(struct op *op, struct str id, struct secret *ret);
+/* The same, and no replica: for what only the primary may be asked (InvalidParameterException). */
+int secret_find_own(struct op *op, struct str id, struct secret *ret);
+int secret_refuse_replica(struct op *op, const struct secret *s);
+/* By name, in whatever region. E_NOT_FOUND. */
+int secret_look_in(struct op *op, struct str account, struct str region, struct str name, struct secret *ret);
 int secret_save(struct op *op, const struct secret *s);
 /* The record, every value and the policy. */
 int secret_erase(struct op *op, const struct secret *s);
@@ -34,7 +39,13 @@ void secret_stages(struct op *op, const struct secret *s, struct secretsmanager_
 /* A fresh ARN for s, whose name and account are set. */
 void secret_name_anew(struct op *op, struct secret *s);
 int secret_keys_scan(struct op *op, struct key *ret_from, struct key *ret_to); /* the range of the account's records */
-struct str secret_arn(struct op *op, struct str account, struct str name, struct str suffix);
+struct str secret_arn(struct op *op, struct str account, struct str region, struct str name, struct str suffix);
+
+/* ---- replicas (replica.c) ---- */
+int secret_update(struct op *op, struct secret *s); /* saves s, and brings its replicas up to date */
+/* Copies s to these regions; what came of it stands in s->rec.ReplicationStatus. The caller saves s. */
+int replicas_add(struct op *op, struct secret *s, const struct secretsmanager_AddReplicaRegionListType *regions, bool overwrite);
+int replicas_show(struct op *op, const struct secret *s, struct secretsmanager_ReplicationStatusListType *ret);
 
 /* ---- versions: no store here (version.c) ---- */
 struct secretsmanager_rec_Version *version_by_id(const struct secretsmanager_rec_Secret *s, struct str id);       /* NULL */
@@ -79,6 +90,7 @@ struct principal rotation_principal(struct op *op, const struct secret *s);
 const struct secretsmanager_rec_Version *rotation_pending(const struct secret *s);
 
 int policy_erase(struct op *op, const struct secret *s);
+int policy_copy(struct op *op, const struct secret *from, const struct secret *to);
 
 /* Passwords, by GetRandomPassword's options. E_INVALID: *ret_why says what is wrong. */
 int password_make(struct arena *a, const struct secretsmanager_GetRandomPasswordRequest *in, struct str *ret, const char **ret_why);

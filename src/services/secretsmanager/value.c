@@ -10,7 +10,7 @@
 
 static void value_key(struct op *op, struct key *k, const struct secret *s, struct str version_id)
 {
-    op_key_in(op, k, s->account, op->region, &secretsmanager_kind_value);
+    op_key_in(op, k, s->account, s->region, &secretsmanager_kind_value);
     key_str(k, s->rec.Name);
     key_str(k, s->rec.Suffix);
     key_str(k, version_id);
@@ -51,7 +51,7 @@ int value_put(struct op *op, const struct secret *s, const struct secretsmanager
     struct key k;
     bool is_binary = str_set(value->binary);
     context_of(op, s, v->Id, &in.EncryptionContext);
-    int rc = cloud_call_in(op, s->account, op->region, "kms", "GenerateDataKey", op->caller, &in, &made, &failure);
+    int rc = cloud_call_in(op, s->account, s->region, "kms", "GenerateDataKey", op->caller, &in, &made, &failure);
     if (rc < 0)
         return refused(op, rc, &failure, SECRETSMANAGER_EncryptionFailure);
     struct secretsmanager_rec_Value rec = {
@@ -76,7 +76,7 @@ int value_get(struct op *op, const struct secret *s, const struct secretsmanager
         return rc == E_NOT_FOUND ? E_CORRUPT : rc;
     in.CiphertextBlob = rec.DataKey;
     context_of(op, s, v->Id, &in.EncryptionContext);
-    rc = cloud_call_in(op, s->account, op->region, "kms", "Decrypt", op->caller, &in, &opened, &failure);
+    rc = cloud_call_in(op, s->account, s->region, "kms", "Decrypt", op->caller, &in, &opened, &failure);
     if (rc < 0)
         return refused(op, rc, &failure, SECRETSMANAGER_DecryptionFailure);
     *ret = (struct secret_value){ 0 };

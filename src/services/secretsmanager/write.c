@@ -103,8 +103,6 @@ static int create_again(struct op *op, const struct secretsmanager_CreateSecret_
 
 static int check_create(struct op *op, const struct secretsmanager_CreateSecret_in *in)
 {
-    if (in->AddReplicaRegions.n > 0)
-        return aws_unsupported(op, "AddReplicaRegions");
     if (in->Type.p)
         return aws_unsupported(op, "Type");
     if (in->CrossAccountPrimaryARN.p)
@@ -127,7 +125,7 @@ int secretsmanager_CreateSecret(struct op *op, const struct secretsmanager_Creat
         return create_again(op, in, &s, out);
     if (rc != E_NOT_FOUND)
         return rc;
-    s = (struct secret){ .account = op->account };
+    s = (struct secret){ .account = op->account, .region = op->region };
     s.rec.Name = in->Name;
     s.rec.Description = in->Description;
     s.rec.KmsKeyId = in->KmsKeyId;
@@ -143,6 +141,10 @@ int secretsmanager_CreateSecret(struct op *op, const struct secretsmanager_Creat
     }
     out->ARN = s.arn;
     out->Name = s.rec.Name;
+    if (rc == 0)
+        rc = replicas_add(op, &s, &in->AddReplicaRegions, opt_bool(in->ForceOverwriteReplicaSecret, false));
+    if (rc == 0)
+        rc = replicas_show(op, &s, &out->ReplicationStatus);
     return rc < 0 ? rc : secret_save(op, &s);
 }
 
@@ -172,7 +174,7 @@ int secretsmanager_PutSecretValue(struct op *op, const struct secretsmanager_Put
         return rc;
     if (!value.string.p && !value.binary.p)
         return aws_fail(op, SECRETSMANAGER_InvalidRequestException, "You must provide either SecretString or SecretBinary.");
-    rc = secret_find_live(op, in->SecretId, &s);
+    rc = secret_find_own(op, in->SecretId, &s);
     if (rc < 0)
         return rc;
     struct str id = in->ClientRequestToken.p ? in->ClientRequestToken : id_uuid(op);
@@ -184,7 +186,7 @@ int secretsmanager_PutSecretValue(struct op *op, const struct secretsmanager_Put
         if (rc == 0)
             rc = version_add(op, &s, id, &in->VersionStages, &value);
         if (rc == 0)
-            rc = secret_save(op, &s);
+            rc = secret_update(op, &s);
     }
     out->ARN = s.arn;
     out->Name = s.rec.Name;
@@ -225,7 +227,7 @@ int secretsmanager_UpdateSecret(struct op *op, const struct secretsmanager_Updat
     if (rc == 0)
         rc = check_value(op, value.string, value.binary);
     if (rc == 0)
-        rc = secret_find_live(op, in->SecretId, &s);
+        rc = secret_find_own(op, in->SecretId, &s);
     if (rc < 0)
         return rc;
     if (in->Description.p)
@@ -245,7 +247,7 @@ int secretsmanager_UpdateSecret(struct op *op, const struct secretsmanager_Updat
     s.rec.ChangedMs = SOME_I64(op_now_ms(op));
     out->ARN = s.arn;
     out->Name = s.rec.Name;
-    return rc < 0 ? rc : secret_save(op, &s);
+    return rc < 0 ? rc : secret_update(op, &s);
 }
 
 /* ---- UpdateSecretVersionStage ---- */
@@ -277,7 +279,7 @@ int secretsmanager_UpdateSecretVersionStage(struct op *op, const struct secretsm
                                             struct secretsmanager_UpdateSecretVersionStage_out *out)
 {
     struct secret s;
-    int rc = secret_find_live(op, in->SecretId, &s);
+    int rc = secret_find_own(op, in->SecretId, &s);
     if (rc == 0)
         rc = check_move(op, in, &s);
     if (rc == 0 && in->MoveToVersionId.p) {
@@ -291,7 +293,7 @@ int secretsmanager_UpdateSecretVersionStage(struct op *op, const struct secretsm
     s.rec.ChangedMs = SOME_I64(op_now_ms(op));
     out->ARN = s.arn;
     out->Name = s.rec.Name;
-    return secret_save(op, &s);
+    return secret_update(op, &s);
 }
 
 /* ---- tags ---- */
@@ -300,7 +302,7 @@ int secretsmanager_TagResource(struct op *op, const struct secretsmanager_TagRes
 {
     struct secret s;
     struct str_map tags;
-    int rc = secret_find_live(op, in->SecretId, &s);
+    int rc = secret_find_own(op, in->SecretId, &s);
     if (rc < 0)
         return rc;
     tags_read(op, &secretsmanager_TagListType_shape, &in->Tags, &tags);
@@ -310,16 +312,16 @@ int secretsmanager_TagResource(struct op *op, const struct secretsmanager_TagRes
     tags_merge(op, &s.rec.Tags, &tags);
     rc = check_tags(op, &s.rec.Tags);
     s.rec.ChangedMs = SOME_I64(op_now_ms(op));
-    return rc < 0 ? rc : secret_save(op, &s);
+    return rc < 0 ? rc : secret_update(op, &s);
 }
 
 int secretsmanager_UntagResource(struct op *op, const struct secretsmanager_UntagResource_in *in, struct secretsmanager_UntagResource_out *out)
 {
     struct secret s;
-    int rc = secret_find_live(op, in->SecretId, &s);
+    int rc = secret_find_own(op, in->SecretId, &s);
     if (rc < 0)
         return rc;
     tags_remove(&s.rec.Tags, &in->TagKeys);
     s.rec.ChangedMs = SOME_I64(op_now_ms(op));
-    return secret_save(op, &s);
+    return secret_update(op, &s);
 }
