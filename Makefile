@@ -71,7 +71,7 @@ crash: ## clients, kills and power cuts, and nothing acknowledged may be lost: N
 fuzz: ## the fuzz targets under libFuzzer, T=60 seconds each; F=name for one (tools/fuzz keeps what they found)
 	@tools/setup fuzz
 	@[ -d $(BUILD)-fuzz ] || CC=clang meson setup $(BUILD)-fuzz -Dfuzz=true -Db_sanitize=address,undefined -Db_lundef=false >/dev/null
-	@ninja -C $(BUILD)-fuzz --quiet
+	@ninja -C $(BUILD)-fuzz --quiet fuzz-targets
 	@tools/fuzz $(BUILD)-fuzz $(or $(T),60) $(F)
 
 bench: ## speed, as ratios to nginx's static answer (QUICK=1, PEERS=1, ONLY=GetItem,PutItem)

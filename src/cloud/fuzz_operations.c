@@ -18,7 +18,7 @@
 #include "cloud/task.h"
 #include "wire/test_shapes.h"
 
-enum { LINES_MAX = 32, LINE_BYTES_MAX = 64 * 1024, SEEN_MAX = 200 };
+enum { LINES_MAX = 64, LINE_BYTES_MAX = 64 * 1024, SEEN_MAX = 200 };
 
 struct session {
     struct arena *arena;
@@ -34,7 +34,16 @@ static char dir[] = "/dev/shm/fuzz_operations.XXXXXX"; /* of bodies, which are t
 
 static int remove_one(const char *path, const struct stat *st, int kind, struct FTW *at) { return remove(path); }
 
-static void remove_dir(void) { nftw(dir, remove_one, 8, FTW_DEPTH | FTW_PHYS); }
+static void stop(void)
+{
+    struct store *own = cloud->store;
+    struct blobs *blobs = cloud->blobs;
+    cloud_stop(cloud); /* a thread of it may still be at work on a key */
+    store_close(own);
+    store_close(world);
+    blobs_close(blobs);
+    nftw(dir, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+}
 
 static void start(void)
 {
@@ -42,8 +51,8 @@ static void start(void)
     struct store *own;
     struct blobs *blobs;
     assert(mkdtemp(dir) && store_open_mem(&own) == 0 && store_open_mem(&world) == 0 && blobs_open(dir, &blobs) == 0);
-    atexit(remove_dir);
     assert(cloud_start(&config, own, blobs, &cloud) == 0 && cloud_open(cloud) == 0);
+    atexit(stop);
 }
 
 /* The texts of an answer, by the names of their members. */
