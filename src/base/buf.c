@@ -55,16 +55,14 @@ void buf_byte(struct buf *b, char c)
 
 void buf_printf(struct buf *b, const char *fmt, ...)
 {
-    va_list ap, again;
+    va_list ap;
     va_start(ap, fmt);
-    va_copy(again, ap);
-    int n = vsnprintf(NULL, 0, fmt, ap);
-    va_end(ap);
-    if (n > 0 && reserve(b, (size_t)n)) {
-        vsnprintf(b->p + b->n, (size_t)n + 1, fmt, again);
-        b->n += (size_t)n;
+    size_t n = str_format(NULL, 0, fmt, ap);
+    if (n && reserve(b, n)) {
+        str_format(b->p + b->n, n, fmt, ap);
+        b->n += n;
     }
-    va_end(again);
+    va_end(ap);
 }
 
 /* Bytes of the UTF-8 sequence at p, or 0 when it is malformed. */
@@ -130,7 +128,7 @@ static void xml_escaped(struct buf *b, struct str s, bool attribute)
         case '"': buf_c(b, "&quot;"); break;
         case '\'': buf_c(b, "&#39;"); break;
         default:
-            if (c >= 0x80)
+            if (c >= 0x80 || c == 0)
                 buf_c(b, "\xEF\xBF\xBD");
             else
                 buf_printf(b, "&#x%x;", c);

@@ -222,16 +222,14 @@ struct str str_dup(struct arena *a, struct str s)
 
 struct str str_vprintf(struct arena *a, const char *fmt, va_list ap)
 {
-    char text[256]; /* most are short: one pass then does */
-    va_list again;
-    va_copy(again, ap);
-    int n = vsnprintf(text, sizeof text, fmt, again);
-    va_end(again);
-    if ((size_t)n < sizeof text)
-        return str_dup(a, (struct str){ text, (size_t)n });
-    char *p = arena_alloc(a, (size_t)n + 1);
-    vsnprintf(p, (size_t)n + 1, fmt, ap);
-    return (struct str){ p, (size_t)n };
+    char short_one[256];
+    size_t n = str_format(short_one, sizeof short_one, fmt, ap);
+    char *p = arena_alloc(a, n + 1);
+    if (n <= sizeof short_one)
+        memcpy(p, short_one, n);
+    else
+        str_format(p, n, fmt, ap);
+    return (struct str){ p, n };
 }
 
 struct str str_cat_n(struct arena *a, const struct str *v, size_t count)

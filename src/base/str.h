@@ -49,6 +49,8 @@ size_t str_plain(struct str s); /* bytes at its beginning that JSON writes as th
 struct str str_dup(struct arena *a, struct str s); /* absent stays absent */
 struct str str_printf(struct arena *a, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 struct str str_vprintf(struct arena *a, const char *fmt, va_list ap);
+/* What the two and buf_printf stand on (format.c): like vsnprintf without a NUL, but that "%.*s" has all its bytes. Returns how many there are in all. */
+size_t str_format(char *out, size_t room, const char *fmt, va_list ap);
 /* str_cat(a, STR("x="), s, ...): the parts behind one another; where every request passes, in place of str_printf. */
 #define str_cat(a, ...) str_cat_n((a), (const struct str[]){ __VA_ARGS__ }, sizeof((const struct str[]){ __VA_ARGS__ }) / sizeof(struct str))
 struct str str_cat_n(struct arena *a, const struct str *v, size_t count);

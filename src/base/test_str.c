@@ -133,3 +133,23 @@ TEST(a_plain_run_ends_at_the_first_byte_that_needs_a_look)
             text[at] = kept;
         }
 }
+
+TEST(printing_has_every_byte)
+{
+    struct arena *a = arena_new();
+    struct str s = { "a\0b", 3 }, printed = str_printf(a, "<%.*s>", STR_ARG(s));
+    assert_true(str_eq(printed, (struct str){ "<a\0b>", 5 }));
+    assert_str(str_printf(a, "%s %d %u %lld %zu %llu %03d %02x %c %.15g %.1f %% %.3s %.*g %08llx %s", "s", -5, 7u, -9000000000ll, (size_t)3, 12ull, 7, 255, 'c',
+                          0.1, 2.25, "abcdef", 17, 0.1, 0xabcll, ""),
+               "s -5 7 -9000000000 3 12 007 ff c 0.1 2.2 % abc 0.10000000000000001 00000abc ");
+    struct str longer = str_printf(a, "%.*s%s", 300, str_printf(a, "%0300d", 7).p, "!");
+    assert_int_equal(longer.n, 301);
+    assert_str(str_sub(longer, 298, 3), "07!");
+    struct buf b;
+    buf_init(&b, a, 10);
+    buf_printf(&b, "%.*s", STR_ARG(s));
+    assert_true(str_eq(buf_done(&b), s));
+    buf_printf(&b, "%d", 12345678);
+    assert_false(buf_ok(&b));
+    arena_free(a);
+}
