@@ -208,7 +208,7 @@ def _authorize(room, model, row):
         shape = _resolve(room, model, row, path)
         if model.kind(shape) in ('STRUCT', 'MAP'):
             raise Problem(f'{row.where}: {key} needs a scalar or a list of scalars')
-        call = f'authz_context(a, item, {string(key)}, wire_text(op->arena, &{n}_{shape}_shape, &{expr}));'
+        call = f'authz_member(a, item, {string(key)}, &{n}_{shape}_shape, &{expr});'
         lines.append(f'    if ({guard})\n        {call}' if guard else f'    {call}')
     for path in row.tags:
         expr, guard = _access(room, model, row, path)

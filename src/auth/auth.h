@@ -43,7 +43,7 @@ int chunked_finish(struct chunked *c, struct header_list *ret_trailers);/* E_INV
 
 struct authz_item {
     struct str action, resource; /* resource "*" when the action has none */
-    struct str_map context;      /* condition keys beyond the global ones; lists: values joined by \x1f */
+    struct str_map context;      /* condition keys beyond the global ones, as evaluate.h has them */
     struct str resource_policy;  /* JSON, looked up by the pipeline through the service row */
     struct str account;          /* whose resource, where its ARN does not say (buckets); absent: the ARN's, else op->account */
     bool resource_policy_decides;/* identity policies alone do not suffice (role trust policies, KMS keys) */
@@ -58,7 +58,11 @@ struct authz {
 };
 /* For authorize functions (generated, or hand-written for rows that say `custom`). */
 struct authz_item *authz_add(struct authz *a, const char *action, struct str resource);
-void authz_context(struct authz *a, struct authz_item *item, const char *key, struct str value); /* absent values are left out */
+/* A condition key with one value, with several, or with a member's: nothing is added for what is absent or an empty list. */
+void authz_context(struct authz *a, struct authz_item *item, const char *key, struct str value);
+void authz_context_named(struct authz *a, struct authz_item *item, const char *prefix, struct str name, struct str value); /* aws:RequestTag/ and a tag's */
+void authz_context_list(struct authz *a, struct authz_item *item, const char *key, const struct str_list *values);
+void authz_member(struct authz *a, struct authz_item *item, const char *key, const struct shape *shape, const void *value);
 
 /* aws:RequestTag/<key> for each tag and aws:TagKeys, from a tag list or map of that shape. */
 void authz_tags(struct authz *a, struct authz_item *item, const struct shape *shape, const void *tags);

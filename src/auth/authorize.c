@@ -7,7 +7,10 @@
 #include "auth/failure.h"
 #include "auth/state.h"
 #include "aws/arn.h"
+#include "base/buf.h"
 #include "base/code.h"
+#include "base/limits.h"
+#include "wire/wire.h"
 
 struct authz_item *authz_add(struct authz *a, const char *action, struct str resource)
 {
@@ -17,10 +20,42 @@ struct authz_item *authz_add(struct authz *a, const char *action, struct str res
     return item;
 }
 
+/* A value that holds what separates values would count as several of them: it is none of them, nor equal to any. */
+static struct str one_value(struct arena *a, struct str value)
+{
+    return str_replace(a, value, STR(CONTEXT_SEPARATOR), STR("\xEF\xBF\xBD"));
+}
+
+void authz_context_named(struct authz *a, struct authz_item *item, const char *prefix, struct str name, struct str value)
+{
+    struct arena *arena = a->op->arena;
+    if (value.p)
+        str_map_put(arena, &item->context, str_cat(arena, str_c(prefix), name), one_value(arena, value));
+}
+
 void authz_context(struct authz *a, struct authz_item *item, const char *key, struct str value)
 {
-    if (value.p)
-        str_map_put(a->op->arena, &item->context, str_c(key), value);
+    authz_context_named(a, item, key, STR(""), value);
+}
+
+void authz_context_list(struct authz *a, struct authz_item *item, const char *key, const struct str_list *values)
+{
+    struct buf b;
+    if (values->n == 0)
+        return;
+    buf_init(&b, a->op->arena, LIMIT_BODY_BYTES);
+    for (uint32_t i = 0; i < values->n; i++) {
+        buf_c(&b, i ? CONTEXT_SEPARATOR : "");
+        buf_str(&b, one_value(a->op->arena, values->v[i]));
+    }
+    str_map_put(a->op->arena, &item->context, str_c(key), buf_done(&b));
+}
+
+void authz_member(struct authz *a, struct authz_item *item, const char *key, const struct shape *shape, const void *value)
+{
+    struct str_list values;
+    wire_texts(a->op->arena, shape, value, &values);
+    authz_context_list(a, item, key, &values);
 }
 
 static void add(struct op *op, struct str_map *m, const char *key, struct str value)
@@ -29,7 +64,7 @@ static void add(struct op *op, struct str_map *m, const char *key, struct str va
         return;
     struct str_pair *p = list_push(op->arena, m);
     p->key = str_c(key);
-    p->value = value;
+    p->value = one_value(op->arena, value);
 }
 
 static struct str bool_text(bool b) { return b ? STR("true") : STR("false"); }

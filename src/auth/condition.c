@@ -8,7 +8,7 @@
 #include "base/err.h"
 
 enum { EXPANDED_BYTES_MAX = 64 * 1024 };
-static const char literal_star = '\x01', literal_question = '\x02', separator = '\x1f';
+static const char literal_star = '\x01', literal_question = '\x02', separator = CONTEXT_SEPARATOR[0];
 
 static char fold(char c, bool nocase) { return nocase && c >= 'A' && c <= 'Z' ? (char)(c | 0x20) : c; }
 

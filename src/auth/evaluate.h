@@ -5,7 +5,9 @@
 #include "auth/policy.h"
 #include "aws/op.h"
 
-/* Condition keys and their values (joined by \x1f where there are several). Keys are compared without case. */
+/* Condition keys and their values, with this between them where there are several: no value holds it (authz_context, auth.h, sees to it). Keys are
+ * compared without case. */
+#define CONTEXT_SEPARATOR "\x1f"
 struct eval_request {
     struct arena *arena;
     const struct principal *principal;

@@ -29,8 +29,8 @@ static int add_tags(struct op *op, struct authz *a, struct authz_item *item, con
         return 0;
     int rc = owner->resource_tags(op, item->resource, &tags);
     for (uint32_t i = 0; rc == 0 && i < tags.n; i++) {
-        authz_context(a, item, str_printf(op->arena, "aws:ResourceTag/%.*s", STR_ARG(tags.v[i].key)).p, tags.v[i].value);
-        authz_context(a, item, str_printf(op->arena, "%s:ResourceTag/%.*s", owner->iam_prefix, STR_ARG(tags.v[i].key)).p, tags.v[i].value);
+        authz_context_named(a, item, "aws:ResourceTag/", tags.v[i].key, tags.v[i].value);
+        authz_context_named(a, item, str_printf(op->arena, "%s:ResourceTag/", owner->iam_prefix).p, tags.v[i].key, tags.v[i].value);
     }
     return rc == E_NOT_FOUND ? 0 : rc;
 }

@@ -161,20 +161,17 @@ struct str text_of_scalar(struct arena *a, const struct member *m, const struct 
     }
 }
 
-struct str wire_text(struct arena *a, const struct shape *shape, const void *value)
+void wire_texts(struct arena *a, const struct shape *shape, const void *value, struct str_list *ret)
 {
+    *ret = (struct str_list){ 0 };
     if (!slot_is_set(shape, value, false))
-        return STR_NONE;
-    if (shape->kind != SHAPE_LIST)
-        return text_of_scalar(a, NULL, shape, value, TIME_ISO8601);
+        return;
+    if (shape->kind != SHAPE_LIST) {
+        str_list_add(a, ret, text_of_scalar(a, NULL, shape, value, TIME_ISO8601));
+        return;
+    }
     const struct any_list *l = value;
     const struct shape *e = shape->members[0].shape;
-    struct buf b;
-    buf_init(&b, a, LIMIT_BODY_BYTES);
-    for (uint32_t i = 0; i < l->n; i++) {
-        if (i)
-            buf_byte(&b, '\x1f');
-        buf_str(&b, text_of_scalar(a, NULL, e, l->v + (size_t)i * e->size, TIME_ISO8601));
-    }
-    return buf_done(&b);
+    for (uint32_t i = 0; i < l->n; i++)
+        str_list_add(a, ret, text_of_scalar(a, NULL, e, l->v + (size_t)i * e->size, TIME_ISO8601));
 }

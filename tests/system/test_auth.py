@@ -157,6 +157,27 @@ def test_policy_variables_and_conditions(strata):
     refused('AccessDenied', client.list_policies)
 
 
+def test_no_text_passes_for_another(strata):
+    """A byte that strata itself puts between values, and the one that ends a string in C, are letters like any other."""
+    client, iam, name = strata.user('sqs')
+    url = strata.client('sqs').create_queue(QueueName=name)['QueueUrl']
+    iam.put_user_policy(UserName=name, PolicyName='p', PolicyDocument=document(
+        allow('sqs:TagQueue', Condition={'StringEquals': {'aws:RequestTag/team': 'eng'}}), allow('s3:GetObject', f'arn:aws:s3:::{name}/a')))
+    client.tag_queue(QueueUrl=url, Tags={'team': 'eng'})
+    refused('AccessDenied', client.tag_queue, QueueUrl=url, Tags={'team': 'eng\x1fops'})
+    refused('AccessDenied', client.tag_queue, QueueUrl=url, Tags={'team\0': 'eng'})
+    keys = iam.create_access_key(UserName=name)['AccessKey']
+    s3 = strata.client('s3')
+    s3.create_bucket(Bucket=name)
+    mine = strata.client('s3', key=keys['AccessKeyId'], secret=keys['SecretAccessKey'])
+    for key, seen in ('a', True), ('a\0b', False):
+        s3.put_object(Bucket=name, Key=key, Body=b'x')
+        if seen:
+            mine.get_object(Bucket=name, Key=key)
+        else:
+            refused('AccessDenied', mine.get_object, Bucket=name, Key=key)
+
+
 def test_inactive_and_deleted_keys(strata):
     client, iam, name = strata.user('sts')
     key = iam.list_access_keys(UserName=name)['AccessKeyMetadata'][0]['AccessKeyId']

@@ -23,27 +23,13 @@ static struct ask ask_about(struct op *op, struct str table)
     return (struct ask){ .op = op, .table = table, .wanted = op->caller && op->caller->kind != PRINCIPAL_ROOT };
 }
 
-/* Values of a multi-valued condition key are joined by US (0x1f): auth/auth.h. */
-static struct str joined(struct op *op, const struct str_list *l)
-{
-    struct buf b;
-    if (l->n == 0)
-        return STR_NONE;
-    buf_init(&b, op->arena, LIMIT_BODY_BYTES);
-    for (uint32_t i = 0; i < l->n; i++) {
-        buf_c(&b, i ? "\x1f" : "");
-        buf_str(&b, l->v[i]);
-    }
-    return buf_done(&b);
-}
-
 static void ask_add(const struct ask *k, struct authz *a, const char *action, struct str arn)
 {
     struct authz_item *item = authz_add(a, action, arn);
     if (!k->wanted)
         return;
-    authz_context(a, item, "dynamodb:LeadingKeys", joined(k->op, &k->leading));
-    authz_context(a, item, "dynamodb:Attributes", joined(k->op, &k->attributes));
+    authz_context_list(a, item, "dynamodb:LeadingKeys", &k->leading);
+    authz_context_list(a, item, "dynamodb:Attributes", &k->attributes);
     authz_context(a, item, "dynamodb:Select", k->select);
     authz_context(a, item, "dynamodb:ReturnValues", k->return_values);
 }

@@ -2,12 +2,10 @@
  * requests. */
 #include "aws/tags.h"
 #include "base/arena.h"
-#include "base/buf.h"
 #include "base/code.h"
 #include "services/kms/grant.h"
 #include "services/kms/key.h"
 
-enum { LIST_BYTES_MAX = 1 << 20 };
 #define SYMMETRIC STR("SYMMETRIC_DEFAULT")
 
 /* The service that asks on its caller's behalf: kms:ViaService. */
@@ -20,21 +18,6 @@ static struct str via_service(struct op *op)
 
 static struct str yes(struct opt_bool b) { return b.set ? b.v ? STR("true") : STR("false") : STR_NONE; }
 static struct str number(struct op *op, struct opt_i64 n) { return n.set ? str_printf(op->arena, "%lld", (long long)n.v) : STR_NONE; }
-
-/* A condition key of several values. */
-static struct str joined(struct op *op, const struct str_list *values)
-{
-    struct buf b;
-    if (values->n == 0)
-        return STR_NONE;
-    buf_init(&b, op->arena, LIST_BYTES_MAX);
-    for (uint32_t i = 0; i < values->n; i++) {
-        if (i > 0)
-            buf_byte(&b, '\x1f');
-        buf_str(&b, values->v[i]);
-    }
-    return buf_done(&b);
-}
 
 static void add_caller(struct op *op, struct authz *a, struct authz_item *item)
 {
@@ -55,9 +38,9 @@ static void add_key_facts(struct op *op, struct authz *a, struct authz_item *ite
     authz_context(a, item, "kms:MultiRegion", k->rec.PrimaryRegion.p ? STR("true") : STR("false"));
     if (k->rec.PrimaryRegion.p)
         authz_context(a, item, "kms:MultiRegionKeyType", kms_is_primary(k) ? STR("PRIMARY") : STR("REPLICA"));
-    authz_context(a, item, "kms:ResourceAliases", joined(op, &k->rec.Aliases));
+    authz_context_list(a, item, "kms:ResourceAliases", &k->rec.Aliases);
     for (uint32_t i = 0; i < k->rec.Tags.n; i++)
-        authz_context(a, item, str_printf(op->arena, "aws:ResourceTag/%.*s", STR_ARG(k->rec.Tags.v[i].key)).p, k->rec.Tags.v[i].value);
+        authz_context_named(a, item, "aws:ResourceTag/", k->rec.Tags.v[i].key, k->rec.Tags.v[i].value);
 }
 
 static struct authz_item *ask_for(struct op *op, struct authz *a, const char *action, const struct key_ref *k)
@@ -108,10 +91,10 @@ static void add_context(struct op *op, struct authz *a, struct authz_item *item,
 {
     struct str_list keys = { 0 };
     for (uint32_t i = 0; i < context->n; i++) {
-        authz_context(a, item, str_printf(op->arena, "kms:EncryptionContext:%.*s", STR_ARG(context->v[i].key)).p, context->v[i].value);
+        authz_context_named(a, item, "kms:EncryptionContext:", context->v[i].key, context->v[i].value);
         str_list_add(op->arena, &keys, context->v[i].key);
     }
-    authz_context(a, item, "kms:EncryptionContextKeys", joined(op, &keys));
+    authz_context_list(a, item, "kms:EncryptionContextKeys", &keys);
 }
 
 static struct authz_item *ask_encrypting(struct op *op, struct authz *a, const char *action, const struct key_ref *k, struct str algorithm,
@@ -206,7 +189,6 @@ ASK_KEY_WITH(RevokeGrant, "kms:GrantIsForAWSResource", op->parent ? STR("true") 
 ASK_KEY_WITH(ScheduleKeyDeletion, "kms:ScheduleKeyDeletionPendingWindowInDays", number(op, in->PendingWindowInDays))
 ASK_KEY_WITH(EnableKeyRotation, "kms:RotationPeriodInDays", number(op, in->RotationPeriodInDays))
 ASK_KEY_WITH(PutKeyPolicy, "kms:BypassPolicyLockoutSafetyCheck", yes(in->BypassPolicyLockoutSafetyCheck))
-ASK_KEY_WITH(UntagResource, "aws:TagKeys", joined(op, &in->TagKeys))
 ASK_GRANTABLE(DescribeKey)
 ASK_GRANTABLE(GetPublicKey)
 ASK_GRANTABLE_WITH(GenerateMac, "kms:MacAlgorithm", MacAlgorithm)
@@ -297,6 +279,12 @@ int kms_authorize_UpdatePrimaryRegion(struct op *op, const struct kms_UpdatePrim
     return 0;
 }
 
+int kms_authorize_UntagResource(struct op *op, const struct kms_UntagResource_in *in, struct authz *a)
+{
+    authz_context_list(a, ask(op, a, "kms:UntagResource", in->KeyId), "aws:TagKeys", &in->TagKeys);
+    return 0;
+}
+
 int kms_authorize_TagResource(struct op *op, const struct kms_TagResource_in *in, struct authz *a)
 {
     authz_tags(a, ask(op, a, "kms:TagResource", in->KeyId), &kms_TagList_shape, &in->Tags);
@@ -356,7 +344,7 @@ int kms_authorize_DeleteAlias(struct op *op, const struct kms_DeleteAlias_in *in
 
 /* ---- grants ---- */
 
-static struct str constraint_types(struct op *op, const struct kms_GrantConstraints *c)
+static struct str_list constraint_types(struct op *op, const struct kms_GrantConstraints *c)
 {
     struct str_list types = { 0 };
     if (c && c->EncryptionContextEquals.n > 0)
@@ -365,7 +353,7 @@ static struct str constraint_types(struct op *op, const struct kms_GrantConstrai
         str_list_add(op->arena, &types, STR("EncryptionContextSubset"));
     if (c && c->SourceArn.p)
         str_list_add(op->arena, &types, STR("SourceArn"));
-    return joined(op, &types);
+    return types;
 }
 
 int kms_authorize_CreateGrant(struct op *op, const struct kms_CreateGrant_in *in, struct authz *a)
@@ -375,10 +363,11 @@ int kms_authorize_CreateGrant(struct op *op, const struct kms_CreateGrant_in *in
     struct authz_item *item = ask_for(op, a, "kms:CreateGrant", &k);
     if (k.spec && kms_granted_child(op, &k, in, &item->granted) < 0)
         item->granted = false;
-    authz_context(a, item, "kms:GrantOperations", joined(op, &in->Operations));
+    authz_context_list(a, item, "kms:GrantOperations", &in->Operations);
     authz_context(a, item, "kms:GranteePrincipal", opt_str(in->GranteePrincipal, in->GranteeServicePrincipal));
     authz_context(a, item, "kms:RetiringPrincipal", opt_str(in->RetiringPrincipal, in->RetiringServicePrincipal));
-    authz_context(a, item, "kms:GrantConstraintType", constraint_types(op, in->Constraints));
+    struct str_list types = constraint_types(op, in->Constraints);
+    authz_context_list(a, item, "kms:GrantConstraintType", &types);
     authz_context(a, item, "kms:GrantIsForAWSResource", op->parent ? STR("true") : STR("false"));
     if (in->Constraints)
         add_context(op, a, item, in->Constraints->EncryptionContextEquals.n ? &in->Constraints->EncryptionContextEquals

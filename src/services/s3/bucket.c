@@ -13,7 +13,8 @@ struct str s3_arn_bucket(struct op *op, struct str Bucket)
 
 struct str s3_arn_object(struct op *op, struct str Bucket, struct str Key)
 {
-    return str_printf(op->arena, "arn:%.*s:s3:::%.*s/%.*s", STR_ARG(op->partition), STR_ARG(Bucket), STR_ARG(Key));
+    /* Not by printf: a key may hold a NUL, and all of it counts. */
+    return str_cat(op->arena, STR("arn:"), op->partition, STR(":s3:::"), Bucket, STR("/"), Key);
 }
 
 static void bucket_key(struct op *op, struct key *k, struct str name)

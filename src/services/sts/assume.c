@@ -5,7 +5,6 @@
 #include "auth/auth.h"
 #include "auth/policy.h"
 #include "aws/error.h"
-#include "base/buf.h"
 #include "base/limits.h"
 #include "services/sts/common.h"
 
@@ -16,16 +15,12 @@ static const char trusts_nobody[] = "{\"Version\":\"2012-10-17\",\"Statement\":[
 
 static void add_tags(struct op *op, const struct sts_tagListType *tags, struct authz *a, struct authz_item *item)
 {
-    struct buf keys;
-    buf_init(&keys, op->arena, LIMIT_HEADER_BYTES);
+    struct str_list keys = { 0 };
     for list_each(t, tags) {
-        authz_context(a, item, str_printf(op->arena, "aws:RequestTag/%.*s", STR_ARG(t->Key)).p, t->Value);
-        if (keys.n)
-            buf_byte(&keys, '\x1f');
-        buf_str(&keys, t->Key);
+        authz_context_named(a, item, "aws:RequestTag/", t->Key, t->Value);
+        str_list_add(op->arena, &keys, t->Key);
     }
-    if (tags->n)
-        authz_context(a, item, "aws:TagKeys", buf_done(&keys));
+    authz_context_list(a, item, "aws:TagKeys", &keys);
 }
 
 static void add_item(struct op *op, const struct sts_AssumeRole_in *in, const char *action, struct str trust, struct authz *a)

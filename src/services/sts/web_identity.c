@@ -116,23 +116,25 @@ static int check_signature(struct op *op, const struct web_identity *w)
 static const char *const github_claims[] = { "actor", "actor_id", "enterprise_id", "environment", "job_workflow_ref", "ref", "repository", "repository_id",
                                              "repository_owner", "repository_owner_id", "repository_visibility", "run_id", "workflow", NULL };
 
+static const char *claim_key(struct op *op, const struct web_identity *w, const char *name)
+{
+    return str_printf(op->arena, "%.*s:%s", STR_ARG(w->provider.Url), name).p;
+}
+
 static void add_claim(struct op *op, const struct web_identity *w, struct authz *a, struct authz_item *item, const char *name, struct str value)
 {
-    authz_context(a, item, str_printf(op->arena, "%.*s:%s", STR_ARG(w->provider.Url), name).p, value);
+    authz_context(a, item, claim_key(op, w, name), value);
 }
 
 static void add_item(struct op *op, const struct web_identity *w, struct authz *a, const char *action, struct str trust)
 {
     struct authz_item *item = authz_add(a, action, w->session.role_arn);
     struct str_list methods = jwt_texts(op->arena, &w->token, "amr");
-    struct str joined = STR_NONE;
     item->resource_policy = trust;
     item->resource_policy_decides = true;
-    for list_each(m, &methods)
-        joined = joined.p ? str_cat(op->arena, joined, STR("\x1f"), *m) : *m;
     add_claim(op, w, a, item, "aud", w->audience);
     add_claim(op, w, a, item, "sub", w->subject);
-    add_claim(op, w, a, item, "amr", joined);
+    authz_context_list(a, item, claim_key(op, w, "amr"), &methods);
     if (jwt_text(&w->token, "azp").n)
         add_claim(op, w, a, item, "oaud", jwt_text(&w->token, "aud"));
     for (int i = 0; str_is(w->provider.Url, github) && github_claims[i]; i++)
@@ -140,12 +142,12 @@ static void add_item(struct op *op, const struct web_identity *w, struct authz *
     authz_context(a, item, "aws:FederatedProvider", w->provider_arn);
     authz_context(a, item, "sts:RoleSessionName", w->session.session_name);
     authz_context(a, item, "sts:SourceIdentity", w->session.source_identity);
-    struct str keys = STR_NONE;
+    struct str_list keys = { 0 };
     for list_each(t, &w->session.tags) {
-        authz_context(a, item, str_printf(op->arena, "aws:RequestTag/%.*s", STR_ARG(t->key)).p, t->value);
-        keys = keys.p ? str_cat(op->arena, keys, STR("\x1f"), t->key) : t->key;
+        authz_context_named(a, item, "aws:RequestTag/", t->key, t->value);
+        str_list_add(op->arena, &keys, t->key);
     }
-    authz_context(a, item, "aws:TagKeys", keys);
+    authz_context_list(a, item, "aws:TagKeys", &keys);
 }
 
 static int check_trust(struct op *op, const struct web_identity *w, struct str trust)
