@@ -160,7 +160,7 @@ static int parse_cron(struct str text, struct schedule *s)
     return !day_open && !weekday_open ? E_INVALID : 0;
 }
 
-static int parse_rate(struct str text, struct schedule *s)
+static int parse_rate(struct str text, bool scheduler, struct schedule *s)
 {
     static const struct {
         const char *one, *many;
@@ -171,7 +171,8 @@ static int parse_rate(struct str text, struct schedule *s)
     if (!str_cut(str_trim(text), ' ', &number, &unit) || str_to_i64(number, &v) || v < 1 || v > 100000000)
         return E_INVALID;
     for (size_t i = 0; i < 3; i++) {
-        if (!str_is(unit, v == 1 ? units[i].one : units[i].many))
+        bool one = str_is(unit, units[i].one), many = str_is(unit, units[i].many);
+        if (!(scheduler ? one || many : v == 1 ? one : many))
             continue;
         s->rate_ms = v * units[i].ms;
         return 0;
@@ -179,7 +180,7 @@ static int parse_rate(struct str text, struct schedule *s)
     return E_INVALID;
 }
 
-int schedule_parse(struct str text, bool with_at, struct schedule *ret)
+int schedule_parse(struct str text, bool scheduler, struct schedule *ret)
 {
     *ret = (struct schedule){ 0 };
     if (!str_ends(text, STR(")")))
@@ -189,14 +190,14 @@ int schedule_parse(struct str text, bool with_at, struct schedule *ret)
         return E_INVALID;
     if (str_is(name, "rate")) {
         ret->kind = SCHEDULE_RATE;
-        return parse_rate(body, ret);
+        return parse_rate(body, scheduler, ret);
     }
     if (str_is(name, "cron")) {
         ret->kind = SCHEDULE_CRON;
         return parse_cron(body, ret);
     }
     int64_t ms;
-    if (!with_at || !str_is(name, "at") || body.n != 19 || time_parse_iso8601(body, &ms))
+    if (!scheduler || !str_is(name, "at") || body.n != 19 || time_parse_iso8601(body, &ms))
         return E_INVALID;
     ret->kind = SCHEDULE_AT;
     ret->at_local_s = ms / 1000;

@@ -20,8 +20,8 @@ struct schedule {
     bool any_day, any_weekday; /* `?` or `*` */
 };
 
-/* E_INVALID. at() only when with_at. */
-int schedule_parse(struct str text, bool with_at, struct schedule *ret);
+/* E_INVALID. As the Scheduler writes them, else as rules do: without at(), and with a unit in the singular exactly for 1 (rate(1 hours) is the Scheduler's). */
+int schedule_parse(struct str text, bool scheduler, struct schedule *ret);
 
 /* A time zone by its IANA name, read from the machine's tzdata; "UTC" always works. */
 struct zone;
