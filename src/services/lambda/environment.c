@@ -240,6 +240,8 @@ int environment_start(struct lambda_host *h, struct environment *env)
         return fail(env, "Runtime.NotInstalled", str_printf(env->arena, "the runtime %.*s is not installed here: run `strata runtime install %.*s`",
                                                             STR_ARG(f->Runtime), STR_ARG(f->Runtime)));
     rc = credentials(h, env, &ask);
+    if (rc && rc != E_AWS)
+        return fail(env, "Sandbox.Failed", str_printf(env->arena, "strata cannot make credentials for the function (%s)", err_name(rc)));
     if (rc)
         return fail(env, "AccessDeniedException", str_printf(env->arena, "The role defined for the function cannot be assumed by Lambda. %.*s",
                                                              STR_ARG(ask.why)));
