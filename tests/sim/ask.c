@@ -95,6 +95,7 @@ static void reply(struct exchange *x, const struct answer *answer)
 answered:
     c->answered = true;
     fiber_wake(c);
+    fiber_wake(&event_of_calls);
     call_release(c);
     fiber_yield(); /* the client may be first */
 }
@@ -144,7 +145,7 @@ struct call *call_start(const struct request *r, void *listener_tag, struct aren
     struct call *c = xalloc(sizeof *c);
     struct arena *a = arena_new();
     struct exchange *x = &c->x;
-    c->cloud = machine_up();
+    c->cloud = listener_tag ? machine_running() : machine_up();
     c->answer_arena = answer_arena;
     c->hang_up = r->hang_up;
     c->reply.from_ms = clock_now_ms(c->cloud->clock);

@@ -579,4 +579,4 @@ static void run(struct actor *self)
         query_index(&m);
 }
 
-const struct actor_kind actor_dynamodb = { "dynamodb", 2, run };
+const struct actor_kind actor_dynamodb = { "dynamodb", 2, .lasts_days = true, run };

@@ -306,10 +306,10 @@ static void run(struct actor *self)
 {
     struct model m = { .self = self };
     struct deed deeds[] = { { send, 8 }, { send_again, 2 }, { receive, 10 }, { delete_one, 8 }, { give_back, 3 } };
-    MAKE(NULL, ask(self->a, "sqs", "CreateQueue", NULL, "{'QueueName':'fifo%u.fifo','Attributes':{'FifoQueue':'true'}}", self->number));
+    MAKE(NULL, ask(self->a, "sqs", "CreateQueue", NULL, "{'QueueName':'fifo%u.fifo','Attributes':{'FifoQueue':'true','MessageRetentionPeriod':'1209600'}}", self->number));
     actor_weigh(self, deeds, sizeof deeds / sizeof *deeds);
     actor_live(self, deeds, sizeof deeds / sizeof *deeds, &m);
     drain(&m);
 }
 
-const struct actor_kind actor_fifo = { "fifo", 2, run };
+const struct actor_kind actor_fifo = { "fifo", 2, .lasts_days = true, run };

@@ -8,6 +8,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "ask.h"
 #include "base/arena.h"
 #include "base/err.h"
 #include "fiber.h"
@@ -24,15 +25,14 @@ struct machine_stats machine_stats;
 
 static struct {
     struct machine_config config;
-    struct rng kernel, forgetting; /* of getrandom, of a forgetful store */
+    struct rng kernel, forgetting, stopping; /* of getrandom, of a forgetful store, of how it stops */
     struct store *store;
     struct cloud *cloud; /* while it serves */
-    struct cloud *starting;
+    struct cloud *running; /* from its start to its end */
     struct blobs *blobs;
     enum plug plug;
     int commit_err;
     bool stopped_cleanly, ended; /* how the last life ended; a boot or stop has */
-    unsigned exchanges;
     int64_t last_ms;
     uint64_t life;
 } w;
@@ -85,10 +85,9 @@ static struct store *salvage(struct store *old)
 static void down(void)
 {
     w.last_ms = machine_now_ms();
-    w.cloud = w.starting = NULL;
+    w.cloud = w.running = NULL;
     w.plug = PLUG_NONE;
     w.commit_err = 0;
-    w.exchanges = 0;
     w.life++;
     host_lost();
     close_range((unsigned)w.config.first_fd, ~0u, 0);
@@ -116,6 +115,7 @@ int __wrap_txn_commit(struct txn *t)
     if (w.commit_err || rng_one_in(&w.forgetting, w.config.forget_one_in)) {
         int err = w.commit_err;
         w.commit_err = 0;
+        machine_stats.failed += err != 0;
         txn_end(t);
         return err;
     }
@@ -194,16 +194,15 @@ static void *boot(void *arg)
                                    .test_keys = true };
     int rc = blobs_open(str_printf(a, "%s/blobs", w.config.dir).p, &w.blobs);
     if (rc == 0)
-        rc = cloud_start(&config, w.store, w.blobs, &w.starting);
+        rc = cloud_start(&config, w.store, w.blobs, &w.running);
     sim_expect(rc == 0, "start", "strata starts", "%s", err_name(rc));
-    int orphans = cloud_sweep_blobs(w.starting);
+    int orphans = cloud_sweep_blobs(w.running);
     sim_expect(orphans == 0 || !w.stopped_cleanly, "start", "no orphaned bodies after a clean stop", "%d", orphans);
     check_bodies(a);
-    host_attach(w.starting);
-    rc = cloud_open(w.starting);
+    host_attach(w.running);
+    rc = cloud_open(w.running);
     sim_expect(rc == 0, "start", "the services start", "%s", err_name(rc));
-    w.cloud = w.starting;
-    w.starting = NULL;
+    w.cloud = w.running;
     arena_free(a);
     w.ended = true;
     fiber_wake(&w);
@@ -229,8 +228,9 @@ static void *stop(void *arg)
 {
     struct cloud *cloud = arg;
     int64_t until_ns = fiber_now_ns() + QUIESCE_MS * 1000000LL;
-    while (w.exchanges && fiber_now_ns() < until_ns) /* as http_quiesce */
-        fiber_wait(&w.exchanges, until_ns);
+    bool quiesces = rng_one_in(&w.stopping, 2);
+    while (quiesces && calls_open(NULL) && fiber_now_ns() < until_ns) /* http_quiesce, or what its patience did not suffice for */
+        fiber_wait(calls_event(), until_ns);
     cloud_stop(cloud);
     blobs_close(w.blobs);
     w.ended = true;
@@ -274,11 +274,13 @@ void machine_init(const struct machine_config *config)
     w.config = *config;
     w.kernel = rng_split(config->seed, 2);
     w.forgetting = rng_split(config->seed, 4);
+    w.stopping = rng_split(config->seed, 5);
     store_open_mem(&w.store);
     w.last_ms = machine_real_ms();
 }
 
 struct cloud *machine_cloud(void) { return w.cloud; }
+struct cloud *machine_running(void) { return w.running; }
 uint64_t machine_life(void) { return w.life; }
 
 struct cloud *machine_up(void)

@@ -23,20 +23,17 @@ void machine_crash(void);             /* here and now */
 enum plug { PLUG_NONE, PLUG_BEFORE_COMMIT, PLUG_AFTER_COMMIT };
 void machine_crash_at(enum plug when); /* at the next commit that writes something; gives up after a while */
 void machine_fail_commit(int err);    /* the next commit that writes something fails */
-void machine_settle(void);            /* returns when nothing is due */
 
 struct cloud *machine_up(void);       /* waits until strata serves */
 struct cloud *machine_cloud(void);    /* NULL: it does not serve now */
+struct cloud *machine_running(void);  /* also while it starts and stops, when sandboxes are still served */
 int64_t machine_now_ms(void);         /* strata's clock; while it is down, that of when it went */
 int64_t machine_real_ms(void);
 
-/* Exchanges that strata holds; see ask.c and host.c. */
-void machine_exchange_began(void);
-void machine_exchange_ended(void);
 uint64_t machine_life(void);          /* changes with every crash and stop */
 
 struct machine_stats {
-    unsigned crashes, stops, commits, lost;
+    unsigned crashes, stops, commits, lost, failed; /* failed: commits, for a full disk */
 };
 extern struct machine_stats machine_stats;
 

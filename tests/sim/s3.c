@@ -472,4 +472,4 @@ static void run(struct actor *self)
     free(m);
 }
 
-const struct actor_kind actor_s3 = { "s3", 2, run };
+const struct actor_kind actor_s3 = { "s3", 2, .lasts_days = true, run };

@@ -4,7 +4,8 @@
 
 enum { ACTORS_MAX = 12, STEPS_EACH_MIN = 10, STEPS_EACH_MAX = 60, PLAY_MS_MAX = 2 * 3600 * 1000 };
 
-static const struct actor_kind *const kinds[] = { &actor_dynamodb, &actor_sqs, &actor_fifo, &actor_s3 };
+static const struct actor_kind *const kinds[] = { &actor_dynamodb, &actor_sqs, &actor_fifo, &actor_s3, &actor_secrets, &actor_iam, &actor_events, &actor_scheduler, &actor_lambda,
+                                            &actor_races };
 enum { KINDS = sizeof kinds / sizeof *kinds };
 
 static struct {
@@ -16,6 +17,7 @@ static struct {
     unsigned trouble;     /* bits: what goes wrong this time */
     unsigned pause_ms;    /* between troubles, at most */
     unsigned troubles;    /* how many are left */
+    bool weeks;           /* the clock may jump by more than a week, once */
 } s;
 
 const char *scene_kind_name(unsigned i) { return i < KINDS ? kinds[i]->name : NULL; }
@@ -40,7 +42,12 @@ static void crash(void)
 static void move_clock(void)
 {
     struct arena *a = arena_new();
-    struct reply r = ask_admin(a, "/_strata/clock", "{'advance_ms':%u}", rng_below(&s.rng, 4) * 60000 + rng_below(&s.rng, 2000));
+    unsigned ms = rng_below(&s.rng, 4) * 60000 + rng_below(&s.rng, 2000);
+    if (s.weeks && rng_one_in(&s.rng, 4)) {
+        s.weeks = false;
+        ms = 8 * 24 * 3600 * 1000u;
+    }
+    struct reply r = ask_admin(a, "/_strata/clock", "{'advance_ms':%u}", ms);
     sim_expect(r.status != 400 && r.status != 415, "the clock", "that it can be moved", "%.*s", STR_ARG(r.body));
     arena_free(a);
 }
@@ -89,6 +96,7 @@ static void cast(struct rng *rng)
             if (s.scene->without >> place & 1)
                 continue;
             self.a = arena_new();
+            s.weeks = s.weeks && kinds[k]->lasts_days;
             s.kind_of[s.n] = kinds[k];
             s.actors[s.n++] = self;
         }
@@ -111,6 +119,7 @@ void scene_play(const struct scene *scene, const char *dir, int first_fd, struct
     s.trouble = rng_below(&rng, TROUBLES + 1) & ~scene->calm;
     s.pause_ms = 20u << rng_below(&rng, 12);
     s.troubles = 5u << rng_below(&rng, 5);
+    s.weeks = true;
     for (int tries = 0; s.n == 0 && tries < 100; tries++)
         cast(&rng);
     s.alive = s.n;

@@ -27,11 +27,12 @@ struct actor {
 struct actor_kind {
     const char *name;
     unsigned copies_max;    /* how many there may be in one simulation */
+    bool lasts_days;        /* the model bears a clock that jumps by more than a week */
     void (*run)(struct actor *self);
 };
 
-extern const struct actor_kind actor_dynamodb, actor_counter, actor_sqs, actor_fifo, actor_s3, actor_secrets, actor_iam, actor_events, actor_scheduler,
-    actor_lambda;
+extern const struct actor_kind actor_dynamodb, actor_sqs, actor_fifo, actor_s3, actor_secrets, actor_iam, actor_events, actor_scheduler, actor_lambda,
+    actor_races;
 
 /* One thing that an actor can do. Each simulation takes its own selection and weights. */
 struct deed {

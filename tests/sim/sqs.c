@@ -9,7 +9,7 @@
 
 enum place { MAIN = 1, DEAD = 2, NOWHERE = 4 };
 enum receipt_state { NO_RECEIPT, FRESH, MAYBE_STALE, STALE };
-enum { MESSAGES_MAX = 160, BATCH_MAX = 10, RECEIPT_BYTES = 160, VISIBILITY_S = 30, LONGEST_MS = 60 * 1000 /* of visibility timeouts and delays */ };
+enum { MESSAGES_MAX = 160, BATCH_MAX = 10, RECEIPT_BYTES = 160, VISIBILITY_S = 30, RETENTION_S_MAX = 1209600, LONGEST_MS = 60 * 1000 /* of visibility timeouts and delays */ };
 
 struct message {
     unsigned places;                 /* where it may be */
@@ -409,11 +409,11 @@ static void redrive(void *model)
 
 static void make_queues(struct model *m)
 {
-    struct str retention = m->retention_ms ? str_printf(m->self->a, ",'MessageRetentionPeriod':'%lld'", (long long)m->retention_ms / 1000) : STR("");
-    MAKE(NULL, SQS("CreateQueue", "{'QueueName':'%.*s'}", STR_ARG(name_of(m, DEAD))));
+    int64_t retention_s = m->retention_ms ? m->retention_ms / 1000 : RETENTION_S_MAX;
+    MAKE(NULL, SQS("CreateQueue", "{'QueueName':'%.*s','Attributes':{'MessageRetentionPeriod':'%d'}}", STR_ARG(name_of(m, DEAD)), RETENTION_S_MAX));
     MAKE(NULL, SQS("CreateQueue", "{'QueueName':'%.*s','Attributes':{'VisibilityTimeout':'%d','RedrivePolicy':'{\\'deadLetterTargetArn\\':"
-         "\\'%.*s\\',\\'maxReceiveCount\\':%d}'%.*s}}", STR_ARG(name_of(m, MAIN)), VISIBILITY_S, STR_ARG(arn_of(m, DEAD)),
-         m->receives_max, STR_ARG(retention)));
+         "\\'%.*s\\',\\'maxReceiveCount\\':%d}','MessageRetentionPeriod':'%lld'}}", STR_ARG(name_of(m, MAIN)), VISIBILITY_S, STR_ARG(arn_of(m, DEAD)),
+         m->receives_max, (long long)retention_s));
 }
 
 /* Everything that is left is received and deleted: nothing is lost, nothing comes back. */
@@ -452,4 +452,4 @@ static void run(struct actor *self)
     drain(&m);
 }
 
-const struct actor_kind actor_sqs = { "sqs", 2, run };
+const struct actor_kind actor_sqs = { "sqs", 2, .lasts_days = true, run };
