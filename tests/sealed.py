@@ -24,3 +24,8 @@ def allow(iam, name, *statements):
 def lies_in_clear(strata, text):
     """Whether any file of the data directory holds it. What was written lately may be in the store's log alone, which is uncompressed."""
     return any(text in path.read_bytes() for path in strata.data.rglob('*') if path.is_file())
+
+
+def statement(principal, actions, **conditions):
+    """Of a key's policy."""
+    return {'Effect': 'Allow', 'Principal': principal, 'Action': actions, 'Resource': '*', **({'Condition': conditions} if conditions else {})}

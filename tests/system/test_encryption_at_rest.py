@@ -8,7 +8,8 @@ import uuid
 import pytest
 from botocore.exceptions import ClientError
 
-from sealed import ACCOUNT, allow, fails, lies_in_clear
+from functions import wait_for
+from sealed import ACCOUNT, allow, fails, lies_in_clear, statement
 
 
 @pytest.fixture
@@ -279,3 +280,92 @@ def test_copies_change_their_key(strata, kms, key):
     assert plain['ServerSideEncryption'] == 'AES256' and 'SSEKMSKeyId' not in plain
     kms.disable_key(KeyId=key['KeyId'])
     assert body(s3, name, 'b') == body(s3, name, 'c') == text_of(50_000)
+
+
+# ---- CloudWatch Logs ----
+
+def key_for_logs(kms, group='*', **more):
+    """A key as AWS's manual has it: it is the service that uses it, for groups of that name."""
+    arn = f'arn:aws:logs:us-east-1:{ACCOUNT}:log-group:{group}'
+    policy = [statement({'AWS': f'arn:aws:iam::{ACCOUNT}:root'}, 'kms:*'),
+              statement({'Service': 'logs.us-east-1.amazonaws.com'}, ['kms:Encrypt*', 'kms:Decrypt*', 'kms:GenerateDataKey*', 'kms:Describe*'],
+                        ArnLike={'kms:EncryptionContext:aws:logs:arn': arn})]
+    return kms.create_key(Policy=json.dumps({'Version': '2012-10-17', 'Statement': policy}), **more)['KeyMetadata']
+
+
+def log_group(strata, key=None):
+    logs = strata.client('logs')
+    group = f'/sealed/{uuid.uuid4().hex}'
+    logs.create_log_group(logGroupName=group, **({'kmsKeyId': key} if key else {}))
+    logs.create_log_stream(logGroupName=group, logStreamName='s')
+    return logs, group
+
+
+def log(strata, logs, group, *messages):
+    logs.put_log_events(logGroupName=group, logStreamName='s', logEvents=[{'timestamp': strata.now_ms(), 'message': m} for m in messages])
+
+
+def logged(logs, group):
+    messages = [e['message'] for e in logs.get_log_events(logGroupName=group, logStreamName='s', startFromHead=True)['events']]
+    assert messages == [e['message'] for e in logs.filter_log_events(logGroupName=group)['events']]
+    return messages
+
+
+def test_log_events_are_not_on_the_disk(own_strata):
+    secret = 'a-line-of-a-log-' + uuid.uuid4().hex
+    key = key_for_logs(own_strata.client('kms'), '/sealed/*')
+    logs, group = log_group(own_strata, key['Arn'])
+    log(own_strata, logs, group, secret, 'another')
+    assert logged(logs, group) == [secret, 'another']
+    assert [e['message'] for e in logs.filter_log_events(logGroupName=group, filterPattern=f'"{secret}"')['events']] == [secret]
+    shown, = logs.describe_log_groups(logGroupNamePrefix=group)['logGroups']
+    assert shown['kmsKeyId'] == key['Arn'] and shown['storedBytes'] == len(secret) + len('another') + 2 * 26
+    assert not lies_in_clear(own_strata, secret.encode())
+    logs, clear = log_group(own_strata)
+    log(own_strata, logs, clear, secret)
+    assert lies_in_clear(own_strata, secret.encode())
+    logs.put_retention_policy(logGroupName=group, retentionInDays=1)
+    own_strata.advance_clock(2 * 24 * 3600)
+    wait_for(lambda: logs.describe_log_groups(logGroupNamePrefix=group)['logGroups'][0]['storedBytes'] == 0)
+
+
+def test_a_log_group_under_a_disabled_key(strata, kms):
+    key = key_for_logs(kms)
+    logs, group = log_group(strata)
+    log(strata, logs, group, 'in clear')
+    logs.associate_kms_key(logGroupName=group, kmsKeyId=key['Arn'])
+    log(strata, logs, group, 'sealed')
+    assert logged(logs, group) == ['in clear', 'sealed']
+    words = f"The specified KMS key does not exist or is not allowed to be used with Arn 'arn:aws:logs:us-east-1:{ACCOUNT}:log-group:{group}'"
+    kms.disable_key(KeyId=key['KeyId'])
+    line = [{'timestamp': strata.now_ms(), 'message': 'x'}]
+    fails('AccessDeniedException', logs.put_log_events, words, logGroupName=group, logStreamName='s', logEvents=line)
+    fails('AccessDeniedException', logs.get_log_events, words, logGroupName=group, logStreamName='s')
+    fails('AccessDeniedException', logs.filter_log_events, words, logGroupName=group)
+    fails('InvalidParameterException', logs.associate_kms_key, words, logGroupName=group, kmsKeyId=key['Arn'])
+    kms.enable_key(KeyId=key['KeyId'])
+    assert logged(logs, group) == ['in clear', 'sealed']
+    logs.disassociate_kms_key(logGroupName=group)
+    assert 'kmsKeyId' not in logs.describe_log_groups(logGroupNamePrefix=group)['logGroups'][0]
+    log(strata, logs, group, 'in clear again')
+    other = key_for_logs(kms)
+    logs.associate_kms_key(logGroupName=group, kmsKeyId=other['Arn'])
+    log(strata, logs, group, 'sealed again')
+    assert logged(logs, group) == ['in clear', 'sealed', 'in clear again', 'sealed again']
+    kms.disable_key(KeyId=key['KeyId'])
+    fails('AccessDeniedException', logs.filter_log_events, words, logGroupName=group)  # what was sealed once needs its key as ever
+
+
+def test_the_policy_of_the_key_lets_a_log_group_in(strata, kms, key):
+    logs, group = log_group(strata)
+    words = 'is not allowed to be used with Arn'
+    for arn in key['Arn'], key_for_logs(kms, '/other/*')['Arn'], f'arn:aws:kms:us-east-1:{ACCOUNT}:key/{uuid.uuid4()}':
+        fails('AccessDeniedException', logs.associate_kms_key, words, logGroupName=group, kmsKeyId=arn)
+        fails('AccessDeniedException', logs.create_log_group, words, logGroupName=group + '/new', kmsKeyId=arn)
+    rsa = key_for_logs(kms, KeySpec='RSA_2048', KeyUsage='ENCRYPT_DECRYPT')['Arn']
+    fails('InvalidParameterException', logs.associate_kms_key, words, logGroupName=group, kmsKeyId=rsa)
+    logs.associate_kms_key(logGroupName=group, kmsKeyId=key_for_logs(kms, group)['Arn'])
+    log(strata, logs, group, 'x')
+    client, iam, name = strata.user('logs')
+    allow(iam, name, ('logs:*', {}))
+    assert logged(client, group) == ['x']  # whoever may read the group needs no permission for its key

@@ -163,16 +163,11 @@ def test_denied_by_default_allowed_by_policy(logs, group, strata):
     assert error(user.get_log_events, logGroupName=group, logStreamName='s1')[0] == 'AccessDeniedException'
 
 
-def test_protection_keys_and_listing(logs, group):
+def test_protection_and_listing(logs, group):
     logs.put_log_group_deletion_protection(logGroupIdentifier=group, deletionProtectionEnabled=True)
     assert error(logs.delete_log_group, logGroupName=group)[0] == 'ValidationException'
     assert logs.describe_log_groups(logGroupNamePrefix=group)['logGroups'][0]['deletionProtectionEnabled'] is True
     logs.put_log_group_deletion_protection(logGroupIdentifier=group, deletionProtectionEnabled=False)
-    key = 'arn:aws:kms:us-east-1:000000000000:key/x'
-    logs.associate_kms_key(logGroupName=group, kmsKeyId=key)
-    assert logs.describe_log_groups(logGroupNamePrefix=group)['logGroups'][0]['kmsKeyId'] == key
-    logs.disassociate_kms_key(logGroupName=group)
-    assert 'kmsKeyId' not in logs.describe_log_groups(logGroupNamePrefix=group)['logGroups'][0]
     assert [g['logGroupName'] for g in logs.list_log_groups(logGroupNamePattern=group)['logGroups']] == [group]
     names = ['/page/' + uuid.uuid4().hex[:6] + f'/{i}' for i in range(3)]
     for n in names:

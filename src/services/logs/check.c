@@ -112,7 +112,7 @@ void logs_check_event(struct op *op, struct check *c)
     if (!g)
         return;
     g->events++;
-    g->bytes += (int64_t)e->Message.n + LOGS_EVENT_OVERHEAD;
+    g->bytes += event_bytes(e);
     check_twin(op, c, &logs_kind_time, id, &r, "its place in the order of the group");
 }
 

@@ -39,10 +39,10 @@ static int check_batch(struct op *op, const struct logs_InputLogEvents *v)
     return 0;
 }
 
-static int put_one(struct op *op, const struct logs_rec_Group *g, struct logs_rec_Stream *s, struct logs_rec_Live *live,
-                   const struct logs_InputLogEvent *in)
+static int put_one(struct op *op, struct seals *seals, struct logs_rec_Stream *s, struct logs_rec_Live *live, const struct logs_InputLogEvent *in)
 {
     struct logs_rec_Event e = { .Message = in->message, .IngestedMs = SOME_I64(op_now_ms(op)) };
+    const struct logs_rec_Group *g = seals->group;
     int64_t ms = in->timestamp.v;
     struct key k;
     int rc;
@@ -54,9 +54,9 @@ static int put_one(struct op *op, const struct logs_rec_Group *g, struct logs_re
         s->LastMs = SOME_I64(ms);
     if (ms < live->OldestMs.v)
         live->OldestMs = SOME_I64(ms);
-    live->Bytes = SOME_I64(live->Bytes.v + (int64_t)e.Message.n + LOGS_EVENT_OVERHEAD);
+    live->Bytes = SOME_I64(live->Bytes.v + event_bytes(&e));
     event_key(op, &k, g->Id.v, s->Id.v, ms, s->Next.v);
-    if ((rc = op_rec_put(op, &k, &logs_rec_Event_shape, &e)))
+    if ((rc = event_seal(op, seals, &k, &e)) || (rc = op_rec_put(op, &k, &logs_rec_Event_shape, &e)))
         return rc;
     logs_key(op, &k, &logs_kind_time, g->Id.v);
     key_i64(&k, ms);
@@ -70,6 +70,7 @@ int logs_PutLogEvents(struct op *op, const struct logs_PutLogEvents_in *in, stru
     struct logs_RejectedLogEventsInfo *rejected = arena_one(op->arena, struct logs_RejectedLogEventsInfo);
     int64_t now = op_now_ms(op);
     struct logs_rec_Group g;
+    struct seals seals = { .group = &g };
     struct logs_rec_Stream s;
     struct logs_rec_Live live;
     int rc = group_find(op, in->logGroupName, &g);
@@ -87,7 +88,7 @@ int logs_PutLogEvents(struct op *op, const struct logs_PutLogEvents_in *in, stru
             rejected->tooNewLogEventStartIndex = SOME_I64(i);
             break;
         } else {
-            if ((rc = put_one(op, &g, &s, &live, e)))
+            if ((rc = put_one(op, &seals, &s, &live, e)))
                 return rc;
             if (e->timestamp.v < first_ms)
                 first_ms = e->timestamp.v;
@@ -131,18 +132,19 @@ struct found {
 };
 
 /* Events of a stream within [from, to), at most max and about 1 MB, forwards or backwards. */
-static int read_stream(struct op *op, int64_t group_id, int64_t stream_id, struct position from_at, struct position to_at, bool reverse, int64_t max,
+static int read_stream(struct op *op, const struct logs_rec_Group *g, int64_t stream_id, struct position from_at, struct position to_at, bool reverse, int64_t max,
                        struct found *ret, int64_t *ret_n)
 {
     struct key prefix, from, to;
+    struct seals seals = { .group = g };
     struct str key, value;
     int64_t bytes = 0;
     int rc = 0;
 
-    logs_key(op, &prefix, &logs_kind_event, group_id);
+    logs_key(op, &prefix, &logs_kind_event, g->Id.v);
     key_i64(&prefix, stream_id);
-    event_key(op, &from, group_id, stream_id, from_at.ms, from_at.number);
-    event_key(op, &to, group_id, stream_id, to_at.ms, to_at.number);
+    event_key(op, &from, g->Id.v, stream_id, from_at.ms, from_at.number);
+    event_key(op, &to, g->Id.v, stream_id, to_at.ms, to_at.number);
     *ret_n = 0;
     if (str_cmp(key_view(&from), key_view(&to)) >= 0)
         return 0;
@@ -152,9 +154,9 @@ static int read_stream(struct op *op, int64_t group_id, int64_t stream_id, struc
         struct key_reader r;
         key_read_init(&r, str_sub(key, prefix.n, key.n));
         if ((rc = key_read_i64(&r, &f->at.ms)) || (rc = key_read_i64(&r, &f->at.number)) ||
-            (rc = op_rec_decode(op, str_dup(op->arena, value), &logs_rec_Event_shape, &f->e)))
+            (rc = op_rec_decode(op, str_dup(op->arena, value), &logs_rec_Event_shape, &f->e)) || (rc = event_open(op, &seals, key, &f->e)))
             break;
-        bytes += (int64_t)f->e.Message.n + LOGS_EVENT_OVERHEAD;
+        bytes += event_bytes(&f->e);
         ++*ret_n;
     }
     int scan_rc = scan_end(s);
@@ -188,7 +190,7 @@ int logs_GetLogEvents(struct op *op, const struct logs_GetLogEvents_in *in, stru
         to = token;
     bool reverse = direction == 'b';
     struct found *v = arena_many(op->arena, struct found, max);
-    if ((rc = read_stream(op, g.Id.v, s.Id.v, from, to, reverse, max, v, &n)))
+    if ((rc = read_stream(op, &g, s.Id.v, from, to, reverse, max, v, &n)))
         return rc;
     out->events.set = true;
     for (int64_t i = 0; i < n; i++) {
@@ -240,9 +242,10 @@ static const struct stream_name *stream_name(struct op *op, const struct logs_Fi
     return e;
 }
 
-static int filter_one(struct op *op, const struct logs_FilterLogEvents_in *in, const struct filter *f, int64_t group_id, struct position at,
+static int filter_one(struct op *op, const struct logs_FilterLogEvents_in *in, const struct filter *f, struct seals *seals, struct position at,
                       int64_t stream_id, struct name_cache *names, struct logs_FilterLogEvents_out *out, int64_t *bytes)
 {
+    int64_t group_id = seals->group->Id.v;
     const struct stream_name *name = stream_name(op, in, group_id, stream_id, names);
     struct logs_rec_Event e = { 0 };
     struct key k;
@@ -251,6 +254,8 @@ static int filter_one(struct op *op, const struct logs_FilterLogEvents_in *in, c
         return 0;
     event_key(op, &k, group_id, stream_id, at.ms, at.number);
     int rc = op_rec_get(op, &k, &logs_rec_Event_shape, &e);
+    if (rc == 0)
+        rc = event_open(op, seals, key_view(&k), &e);
     if (rc || !filter_match(f, op->arena, e.Message, NULL))
         return rc == E_NOT_FOUND ? 0 : rc;
     struct logs_FilteredLogEvent *r = list_push(op->arena, &out->events);
@@ -259,7 +264,7 @@ static int filter_one(struct op *op, const struct logs_FilterLogEvents_in *in, c
     r->message = e.Message;
     r->ingestionTime = e.IngestedMs;
     r->eventId = str_printf(op->arena, "%020lld%018lld%018lld", (long long)at.ms, (long long)stream_id, (long long)at.number);
-    *bytes += (int64_t)e.Message.n + LOGS_EVENT_OVERHEAD;
+    *bytes += event_bytes(&e);
     return 0;
 }
 
@@ -290,6 +295,7 @@ int logs_FilterLogEvents(struct op *op, const struct logs_FilterLogEvents_in *in
 {
     struct name_cache names = { 0 };
     struct logs_rec_Group g;
+    struct seals seals = { .group = &g };
     struct filter *f;
     struct key prefix, from, to;
     struct str key, value, start;
@@ -324,7 +330,7 @@ int logs_FilterLogEvents(struct op *op, const struct logs_FilterLogEvents_in *in
         }
         key_read_init(&r, str_sub(key, prefix.n, key.n));
         if ((rc = key_read_i64(&r, &at.ms)) || (rc = key_read_i64(&r, &stream_id)) || (rc = key_read_i64(&r, &at.number)) ||
-            (rc = filter_one(op, in, f, g.Id.v, at, stream_id, &names, out, &bytes)))
+            (rc = filter_one(op, in, f, &seals, at, stream_id, &names, out, &bytes)))
             break;
     }
     int scan_rc = scan_end(s);

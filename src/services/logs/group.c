@@ -133,9 +133,11 @@ int logs_CreateLogGroup(struct op *op, const struct logs_CreateLogGroup_in *in, 
         return rc;
     random_bytes(&id, sizeof id);
     g = (struct logs_rec_Group){
-        .Name = in->logGroupName, .Id = SOME_I64((int64_t)(id >> 2)), .CreatedMs = SOME_I64(op_now_ms(op)), .KmsKeyId = in->kmsKeyId,
+        .Name = in->logGroupName, .Id = SOME_I64((int64_t)(id >> 2)), .CreatedMs = SOME_I64(op_now_ms(op)),
         .Class = opt_str(in->logGroupClass, STR("STANDARD")), .Protected = in->deletionProtectionEnabled, .Tags = in->tags,
     };
+    if (str_set(in->kmsKeyId) && (rc = group_seal(op, &g, in->kmsKeyId)))
+        return rc;
     return group_put(op, &g);
 }
 
@@ -366,7 +368,7 @@ int logs_job_retention(struct op *op, struct str payload)
         key_i64(&k, v[i].ms);
         key_i64(&k, v[i].number);
         if (op_rec_get(op, &k, &logs_rec_Event_shape, &e) == 0)
-            live.Bytes = SOME_I64(live.Bytes.v - (int64_t)e.Message.n - LOGS_EVENT_OVERHEAD);
+            live.Bytes = SOME_I64(live.Bytes.v - event_bytes(&e));
         if ((rc = op_rec_delete(op, &k)))
             break;
         logs_key(op, &k, &logs_kind_time, g.Id.v);
@@ -395,7 +397,8 @@ struct sweep {
 
 static int sweep_group(struct op *op, int64_t group_id, struct sweep *ret)
 {
-    static const struct record_kind *const kinds[] = { &logs_kind_event, &logs_kind_time, &logs_kind_stream, &logs_kind_sid, &logs_kind_live };
+    static const struct record_kind *const kinds[] = { &logs_kind_event, &logs_kind_time, &logs_kind_stream, &logs_kind_sid, &logs_kind_live,
+                                                      &logs_kind_key };
     int rc = 0;
     for (size_t i = 0; rc == 0 && i < sizeof kinds / sizeof *kinds && !ret->more; i++) {
         struct key from, to;
@@ -436,7 +439,7 @@ static int sweep_stream(struct op *op, int64_t group_id, int64_t stream_id, stru
         key_i64(&t, number);
         str_list_add(op->arena, &ret->keys, str_dup(op->arena, key));
         str_list_add(op->arena, &ret->keys, str_dup(op->arena, key_view(&t)));
-        ret->bytes += (int64_t)e.Message.n + LOGS_EVENT_OVERHEAD;
+        ret->bytes += event_bytes(&e);
         ret->more = ret->keys.n >= SWEEP_KEYS || ret->bytes >= SWEEP_BYTES;
     }
     int failed = scan_end(s);
@@ -484,7 +487,10 @@ static int set_key(struct op *op, struct str name, struct str identifier, struct
 
     if (rc || (rc = group_find(op, found, &g)))
         return rc;
-    g.KmsKeyId = key_id;
+    g.KmsKeyId = STR_NONE;
+    g.KeyNumber = (struct opt_i64){ 0 };
+    if (str_set(key_id) && (rc = group_seal(op, &g, key_id)))
+        return rc;
     return group_put(op, &g);
 }
 

@@ -4,6 +4,7 @@
  *   stream (group id, name)             Stream record; sid (group id, stream id) -> name
  *   event  (group id, stream id, timestamp, number)   Event record
  *   time   (group id, timestamp, stream id, number)   the same events in the order of the whole group, without value
+ *   key    (group id, number)           Key record: a data key, see seal.c
  *
  * Ids are never used twice, so that deleting a group or stream only drops its record; a job sweeps what it left. Retention hides events at
  * once and deletes them by a timer a group, from the oldest on. */
@@ -40,5 +41,23 @@ int logs_page_from(struct op *op, struct str token, struct str *ret_key); /* fai
 
 int stream_find(struct op *op, const struct logs_rec_Group *g, struct str name, struct logs_rec_Stream *ret);
 int stream_put(struct op *op, const struct logs_rec_Group *g, const struct logs_rec_Stream *s);
+
+/* ---- seal.c ---- */
+
+struct seals_key {
+    int64_t number;
+    const struct data_key *key;
+};
+struct seals { /* the data keys of a group that an operation came across */
+    const struct logs_rec_Group *group;
+    struct seals_key *v;
+    uint32_t n, cap;
+    bool set;
+};
+/* What comes from now on is sealed under that key of KMS; the caller puts g. Fails: The specified KMS key does not exist or is not allowed ... */
+int group_seal(struct op *op, struct logs_rec_Group *g, struct str kms_key_id);
+int event_seal(struct op *op, struct seals *s, const struct key *k, struct logs_rec_Event *e); /* where the group says so. Fails likewise */
+int event_open(struct op *op, struct seals *s, struct str key, struct logs_rec_Event *e);
+int64_t event_bytes(const struct logs_rec_Event *e); /* as they count */
 
 #endif
