@@ -235,6 +235,18 @@ def test_ends_that_no_handler_survives(client, make):
     assert ok(client, name) == 'alive'
 
 
+def test_an_initialization_that_is_over_cannot_fail(client, make):
+    name = make('''
+import urllib.error, urllib.request
+def handler(event, context):
+    try:
+        return urllib.request.urlopen('http://127.0.0.1:9001/2018-06-01/runtime/init/error', b'x' * 1000).status
+    except urllib.error.HTTPError as e:
+        return e.code
+''')
+    assert [ok(client, name) for _ in range(2)] == [403, 403]
+
+
 def test_the_log(strata, client, make):
     name = make('''
         def handler(event, context):

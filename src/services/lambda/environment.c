@@ -7,7 +7,9 @@
 #include <unistd.h>
 
 #include "auth/assume.h"
+#include "base/buf.h"
 #include "base/code.h"
+#include "base/limits.h"
 #include "cloud/call.h"
 #include "http/http.h"
 #include "sandbox/dns.h"
@@ -89,7 +91,12 @@ static int credentials(struct lambda_host *h, struct environment *env, struct as
 static int fail(struct environment *env, const char *type, struct str words)
 {
     struct arena *a = env->arena;
-    env->init_error = str_printf(a, "{\"errorType\":\"%s\",\"errorMessage\":\"%.*s\"}", type, STR_ARG(words));
+    struct buf b;
+    buf_init(&b, a, LIMIT_HEADER_BYTES);
+    buf_printf(&b, "{\"errorType\":\"%s\",\"errorMessage\":", type);
+    buf_json_string(&b, words);
+    buf_byte(&b, '}');
+    env->init_error = opt_str(buf_done(&b), STR("{}"));
     return E_INVALID;
 }
 

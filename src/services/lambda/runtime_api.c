@@ -61,12 +61,18 @@ static void finished(struct lambda_host *h, struct environment *env, struct exch
     accepted(x);
 }
 
+/* Once, and before the first invocation: what is kept of it stays as long as the environment. */
 static void init_failed(struct lambda_host *h, struct environment *env, struct exchange *x)
 {
     pthread_mutex_lock(&h->lock);
-    env->init_error = str_dup(env->arena, x->body);
+    bool in_time = env->state == ENV_STARTING && !env->init_error.p;
+    if (in_time)
+        env->init_error = str_dup(env->arena, x->body);
     pthread_mutex_unlock(&h->lock);
-    accepted(x);
+    if (in_time)
+        accepted(x);
+    else
+        reply_error(x, 403, "InvalidStateTransition", "There is no initialization to fail");
 }
 
 /* Only a runtime that owes no answer may ask for more: else a function could shed its deadline by asking in the middle of an invocation. */
