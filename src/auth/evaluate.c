@@ -80,7 +80,7 @@ static bool applies(const struct eval_request *r, const struct policy *p, const 
 {
     if (action_in(r, &s->actions) == s->not_action)
         return false;
-    if (s->resources.n && resource_in(r, s, p->variables) == s->not_resource)
+    if (s->resources.set && resource_in(r, s, p->variables) == s->not_resource)
         return false;
     for (uint32_t i = 0; i < s->conditions.n; i++)
         if (!condition_holds(r, &s->conditions.v[i], p->variables))

@@ -256,13 +256,23 @@ static int member(struct parser *p, const cJSON *j, struct statement *s)
     return bad(p, "Syntax errors in policy.");
 }
 
+/* Every element stands once, and X and NotX are one: else it would depend on their order what a statement says. */
+static bool is_again(const cJSON *j)
+{
+    const char *name = j->string + (strncmp(j->string, "Not", 3) ? 0 : 3);
+    for (const cJSON *other = j->next; other; other = other->next)
+        if (!strcmp(name, other->string + (strncmp(other->string, "Not", 3) ? 0 : 3)))
+            return true;
+    return false;
+}
+
 static int statement(struct parser *p, const cJSON *j, struct policy *policy)
 {
     struct statement s = { 0 };
     if (!cJSON_IsObject(j))
         return bad(p, "Syntax errors in policy.");
     for (const cJSON *m = j->child; m; m = m->next)
-        if (member(p, m, &s))
+        if (is_again(m) ? bad(p, "Syntax errors in policy.") : member(p, m, &s))
             return E_INVALID;
     if (!cJSON_GetObjectItemCaseSensitive(j, "Effect"))
         return bad(p, "Missing required field Effect");
@@ -283,7 +293,7 @@ static int document(struct parser *p, const cJSON *root, struct policy *policy)
     if (!cJSON_IsObject(root))
         return bad(p, "Syntax errors in policy.");
     for (const cJSON *m = root->child; m; m = m->next)
-        if (strcmp(m->string, "Version") && strcmp(m->string, "Statement") && strcmp(m->string, "Id"))
+        if (is_again(m) || (strcmp(m->string, "Version") && strcmp(m->string, "Statement") && strcmp(m->string, "Id")))
             return bad(p, "Syntax errors in policy.");
     policy->variables = cJSON_IsString(version) && !strcmp(version->valuestring, "2012-10-17");
     if (version && !policy->variables && !(cJSON_IsString(version) && !strcmp(version->valuestring, "2008-10-17")))

@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "auth/evaluate.h"
+#include "base/err.h"
 
 #define ALLOW(action, resource) "{\"Effect\":\"Allow\",\"Action\":\"" action "\",\"Resource\":\"" resource "\"}"
 #define DENY(action, resource) "{\"Effect\":\"Deny\",\"Action\":\"" action "\",\"Resource\":\"" resource "\"}"
@@ -444,6 +445,34 @@ TEST(globs_do_not_blow_up)
     assert_true(glob_match(STR("*"), STR(""), false));
     assert_false(glob_match(STR(""), STR("a"), false));
     assert_true(glob_match(STR("**a**"), STR("bab"), false));
+}
+
+TEST(each_element_stands_once)
+{
+    static const char *const statements[] = {
+        "\"Effect\":\"Deny\",\"Effect\":\"Allow\",\"Principal\":\"*\",\"Action\":\"*\",\"Resource\":\"*\"",
+        "\"Effect\":\"Allow\",\"Principal\":{\"AWS\":\"111111111111\"},\"Principal\":\"*\",\"Action\":\"*\",\"Resource\":\"*\"",
+        "\"Effect\":\"Allow\",\"Principal\":\"*\",\"Action\":\"*\",\"NotAction\":\"iam:*\",\"Resource\":\"*\"",
+        "\"Effect\":\"Allow\",\"Principal\":\"*\",\"Action\":\"*\",\"NotResource\":\"a\",\"Resource\":\"*\"",
+    };
+    struct arena *a = arena_new();
+    struct policy *p;
+    struct str why;
+    for (size_t i = 0; i < sizeof statements / sizeof *statements; i++) {
+        struct str json = str_printf(a, "{\"Version\":\"2012-10-17\",\"Statement\":{%s}}", statements[i]);
+        assert_int_equal(policy_parse(a, json, POLICY_ANY, &p, &why), E_INVALID);
+        assert_str(why, "Syntax errors in policy.");
+    }
+    arena_free(a);
+}
+
+TEST(no_resource_is_not_every_resource)
+{
+    struct world w;
+    begin(&w);
+    identity(&w, DOC("{\"Effect\":\"Allow\",\"Action\":\"*\",\"Resource\":[]}"));
+    assert_false(allowed(&w));
+    end(&w);
 }
 
 /* A document damaged anywhere parses or is refused with words, and what parses can be evaluated. */

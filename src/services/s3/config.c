@@ -2,6 +2,7 @@
 #include <cjson/cJSON.h>
 
 #include "auth/auth.h"
+#include "auth/policy.h"
 #include "aws/tags.h"
 #include "services/s3/s3.h"
 
@@ -85,6 +86,10 @@ int s3_PutBucketPolicy(struct op *op, const struct s3_PutBucketPolicy_in *in, st
     cJSON_Delete(tree);
     if (!ok)
         return aws_fail(op, S3_MalformedPolicy, "Policies must be valid JSON and the first byte must be '{'");
+    struct policy *parsed;
+    struct str why;
+    if (policy_parse(op->arena, in->Policy, POLICY_RESOURCE, &parsed, &why))
+        return aws_fail(op, S3_MalformedPolicy, "%.*s", STR_ARG(why));
     if (b.PublicAccess && opt_bool(b.PublicAccess->BlockPublicPolicy, false) && s3_policy_is_public(in->Policy))
         return aws_fail(op, AWS_AccessDenied,
                         "User: %.*s is not authorized to perform: s3:PutBucketPolicy on resource: \"%.*s\" because public policies are prevented by the "
