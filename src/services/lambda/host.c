@@ -412,8 +412,10 @@ static void *host_loop(void *arg)
 {
     struct lambda_host *h = arg;
     pthread_mutex_lock(&h->lock);
-    while (!h->stopping) {
+    for (;;) {
         tick(h);
+        if (h->stopping) /* asked behind tick, which leaves the lock: who stops signals once */
+            break;
         if (h->environments == 0) {
             pthread_cond_wait(&h->changed, &h->lock);
             continue;
