@@ -68,8 +68,11 @@ static void lock(struct worker *w)
 
 static void make_object(struct worker *w)
 {
+    enum { BYTES = 17000 }; /* a file's */
     struct model *m = w->m;
-    struct reply r = ask_with_body(w->a, "s3", "PutObject", str_printf(w->a, "%0*d", 17000, (int)rng_below(&w->rng, 1000)), false,
+    char *body = arena_alloc(w->a, BYTES);
+    memset(body, 'a' + (int)rng_below(&w->rng, 26), BYTES);
+    struct reply r = ask_with_body(w->a, "s3", "PutObject", (struct str){ body, BYTES }, false,
                                    "{'Bucket':'races','Key':'%u-%u','IfNoneMatch':'*'}", m->self->number, m->round);
     enum outcome o = outcome(&r);
     m->winners += o == DONE;
