@@ -33,13 +33,14 @@ class Strata:
         self.process = None
         self.log_path = self.data.with_name(self.data.name + '.log')
         self.as_user = {}  # Popen's user, group, extra_groups
+        self.program = PROGRAM  # a copy where as_user may not reach the build
         self.more_environment = {}
 
     def launch(self):
         """Returns at once, whatever becomes of it."""
         self.log = open(self.log_path, 'a')
         (self.data / 'endpoint').unlink(missing_ok=True)
-        self.process = subprocess.Popen([PROGRAM, 'serve', '--data', self.data, '--listen', self.listen, *self.arguments],
+        self.process = subprocess.Popen([self.program, 'serve', '--data', self.data, '--listen', self.listen, *self.arguments],
                                         stdout=subprocess.PIPE, stderr=self.log, env={**os.environ, **self.more_environment}, **self.as_user)
         return self
 

@@ -10,6 +10,7 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
+#include <sys/sendfile.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -33,17 +34,33 @@ static int number(const char *text)
     return (int)strtol(text, NULL, 10);
 }
 
+static int probe_fd; /* the program as it was built: an ordinary user may not reach its folder */
+
+static int open_probe(void)
+{
+    static const char name[] = "src/sandbox/sandbox_probe"; /* from this program's folder */
+    char path[512];
+    ssize_t n = readlink("/proc/self/exe", path, sizeof path - sizeof name);
+    CHECK(n > 0);
+    path[n] = '\0';
+    memcpy(strrchr(path, '/') + 1, name, sizeof name);
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    CHECK(fd >= 0);
+    return fd;
+}
+
 /* Before main: this program as the helper. */
 __attribute__((constructor)) static void other_life(int argc, char **argv, char **env)
 {
     if (argc >= 3 && strcmp(argv[1], "sandbox-helper") == 0)
         sandbox_helper_main(number(argv[2]));
+    probe_fd = open_probe();
 }
 
 struct world {
     struct sandboxes *s;
     struct sandbox_caps caps;
-    char root[64], probe[512];
+    char root[64], probe[128];
     pthread_mutex_t lock;
     pthread_cond_t changed;
     int exits;
@@ -70,13 +87,9 @@ static void make_root(struct world *w)
     static const char *const dirs[] = { "proc", "dev", "tmp", "usr", "var", "var/task", "etc" };
     static const char *const links[] = { "bin", "lib", "lib64" };
     char path[128], target[32];
-    static const char name[] = "src/sandbox/sandbox_probe"; /* from this program's folder */
-    ssize_t n = readlink("/proc/self/exe", w->probe, sizeof w->probe - sizeof name);
+    off_t at = 0;
     int fd;
 
-    CHECK(n > 0);
-    w->probe[n] = '\0';
-    memcpy(strrchr(w->probe, '/') + 1, name, sizeof name);
     snprintf(w->root, sizeof w->root, "/tmp/test-sandbox-XXXXXX");
     CHECK(mkdtemp(w->root) != NULL && chmod(w->root, 0755) == 0);
     for (unsigned i = 0; i < sizeof dirs / sizeof *dirs; i++) {
@@ -88,8 +101,11 @@ static void make_root(struct world *w)
         snprintf(target, sizeof target, "usr/%s", links[i]);
         CHECK(symlink(target, path) == 0);
     }
-    snprintf(path, sizeof path, "%s/probe", w->root);
-    CHECK((fd = open(path, O_CREAT | O_WRONLY, 0755)) >= 0);
+    snprintf(w->probe, sizeof w->probe, "%s/probe", w->root);
+    CHECK((fd = open(w->probe, O_CREAT | O_WRONLY | O_CLOEXEC, 0755)) >= 0);
+    while (sendfile(fd, probe_fd, &at, MB) > 0)
+        ;
+    CHECK(at > 0);
     close(fd);
 }
 
@@ -460,9 +476,9 @@ static void *churn(void *arg)
     struct world *w = arg;
 
     for (int i = 0; i < 60; i++) {
-        static const struct str argv[] = { STR("/probe"), STR("inside"), STR("exit"), STR("0") };
+        static const struct str argv[] = { STR("/probe"), STR("exit"), STR("0") };
         struct sandbox_mount mounts[] = { { STR("/usr"), STR("/usr") }, { { w->probe, strlen(w->probe) }, STR("/probe") } };
-        struct sandbox_config c = { .root = { w->root, strlen(w->root) }, .mounts = mounts, .n_mounts = 2, .argv = argv, .n_argv = 4,
+        struct sandbox_config c = { .root = { w->root, strlen(w->root) }, .mounts = mounts, .n_mounts = 2, .argv = argv, .n_argv = 3,
                                     .memory_bytes = 64 * MB, .tmp_bytes = MB, .pids_max = 8 };
         struct sandbox *box; /* freed by nobody: the process ends with the test */
         char why[256] = "", byte;

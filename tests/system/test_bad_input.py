@@ -227,8 +227,8 @@ def test_slow_senders_hold_up_nobody(strata, wire):
 
 # ---- what stands around it ----
 
-def serve(*arguments, **more):
-    return subprocess.run([PROGRAM, 'serve', *arguments], capture_output=True, text=True, timeout=60, **more)
+def serve(*arguments, program=PROGRAM, **more):
+    return subprocess.run([program, 'serve', *arguments], capture_output=True, text=True, timeout=60, **more)
 
 
 def test_what_keeps_it_from_serving_is_one_line(strata, tmp_path):
@@ -248,7 +248,8 @@ def test_a_data_directory_of_somebody_else_is_one_line(strata, tmp_path):
     for parent in list(tmp_path.parents)[:2]:
         parent.chmod(parent.stat().st_mode | 0o055)
     (tmp_path / 'theirs').mkdir(mode=0o700)
-    done = serve('--data', tmp_path / 'theirs', user=65534, group=65534, extra_groups=[])
+    program = shutil.copy(PROGRAM, tmp_path)  # the build may lie where they may not reach it
+    done = serve('--data', tmp_path / 'theirs', program=program, user=65534, group=65534, extra_groups=[])
     said = [line for line in done.stderr.splitlines() if line.startswith('strata: ')]
     assert done.returncode == 1 and len(said) == 1 and str(tmp_path / 'theirs') in said[0] and 'permission' in said[0].lower(), done.stderr
 

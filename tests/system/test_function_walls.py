@@ -10,7 +10,7 @@ import tempfile
 import zipfile
 
 import pytest
-from running import Strata
+from running import PROGRAM, Strata
 
 ORDINARY_ID = 61234
 TRUST = json.dumps({'Version': '2012-10-17', 'Statement': [{'Effect': 'Allow', 'Principal': {'Service': 'lambda.amazonaws.com'}, 'Action': 'sts:AssumeRole'}]})
@@ -158,6 +158,7 @@ def world(request):
     directory.chmod(0o755)
     strata = Strata(directory / 'data')
     if request.param == 'ordinary' and os.geteuid() == 0:
+        strata.program = shutil.copy(PROGRAM, directory)
         strata.as_user = {'user': ORDINARY_ID, 'group': ORDINARY_ID, 'extra_groups': []}
         strata.more_environment = {'STRATA_RUNTIMES': str(readable_images(directory)), 'HOME': str(directory), 'TMPDIR': '/tmp'}
         os.chown(directory, ORDINARY_ID, ORDINARY_ID)
