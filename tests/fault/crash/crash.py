@@ -31,9 +31,8 @@ from running import PROGRAM, Strata
 
 LOADS = (Items, Standard, Fifo, Objects, Secrets, Identities, Events, Invocations)
 LIBRARY = PROGRAM.parent / 'tests/fault/crash/libpowercut.so'
-FIRST_STARTS = 5              # that are killed before there is anything
+FIRST_STARTS = 5
 START_KILLED = 0.2            # how often a restart is killed as well
-START_SECONDS = 0.06          # about what a start takes
 LOAD_SECONDS = (0.2, 1.4)     # between a start and the kill
 FINDINGS_SHOWN = 50           # the ledger has all
 ADVANCE_SECONDS = 5           # of the clock after a start: see load_queues.py
@@ -76,9 +75,8 @@ class Run:
 
     def rounds(self, kills, stop_at_first):
         for _ in range(FIRST_STARTS):
-            self.kill_a_start()
-        self.start()
-        self.machine.wipe()
+            self.first_start()
+            self.machine.wipe()
         self.start()
         for load in self.loads:
             self.told(load.setup)
@@ -98,12 +96,24 @@ class Run:
             self.told(load.finish)
         self.machine.strata.stop()
 
+    def first_start(self):
+        """Cut short at any moment, it leaves what the next one can go on from; what that one acknowledges is there."""
+        self.kill_a_start()
+        self.machine.start()
+        sqs = self.machine.client('sqs')
+        url = sqs.create_queue(QueueName='first')['QueueUrl']
+        self.machine.kill()
+        self.machine.lose(self.rng, 'lost')
+        self.machine.start()
+        if sqs.list_queues().get('QueueUrls') != [url]:
+            self.machine.book.note('wrong', text='what was acknowledged after a first start is lost')
+
     def start(self):
         self.machine.start()
         self.machine.advance(ADVANCE_SECONDS)
 
     def kill_a_start(self):
-        self.machine.launch(self.rng.uniform(0, START_SECONDS))
+        self.machine.launch(self.rng.random() * self.machine.start_seconds)
         self.machine.kill()
         self.machine.lose(self.rng)
 

@@ -31,6 +31,7 @@ class Machine:
         self.strata, self.disk, self.ledger, self.book = strata, disk, ledger, Book(ledger, 'machine')
         self.down, self.kills, self.at_stake = True, 0, {}
         self.advanced = 0
+        self.start_seconds = 0.05  # how long the last one took
         self.clients, self.lock = {}, threading.Lock()
 
     def client(self, service):
@@ -59,7 +60,9 @@ class Machine:
             raise Gone from e
 
     def start(self):
+        began = time.monotonic()
         self.strata.start()
+        self.start_seconds = time.monotonic() - began
         self.down = False
 
     def launch(self, seconds):
