@@ -298,6 +298,12 @@ def _service_row(room, model):
     bits = ' | '.join(f'1u << {PROTOCOLS[p]}' for p in room.protocols)
     namespace = room.error_namespace and room.error_namespace.rstrip('#') + '#'
     xml_ns = room.xmlns or meta.get('xmlNamespace')
+    throttled = 'NULL'
+    if room.throttled:
+        names = [e[0] for e in model.errors]
+        if room.throttled not in names:
+            raise Problem(f'{n}.ops: throttled {room.throttled} is none of its errors')
+        throttled = f'&{n}_errors[{names.index(room.throttled)}]'
     return f'''const struct service_row {n}_service = {{
     .name = {string(n)}, .signing_name = {string(signing)}, .endpoint_prefix = {string(meta["endpointPrefix"])},
     .target_prefix = {string(target)}, .model_service = {string(target if "cbor" in room.protocols else None)},
@@ -305,7 +311,7 @@ def _service_row(room, model):
     .error_namespace = {string(namespace)}, .validates = {boolean(room.validation != "none")}, .validation_error = {_validation_error(room, model)},
     .protocol = {PROTOCOLS[room.protocols[0]]}, .protocols = {bits},
     .ops = ops, .n_ops = {len(room.operations)}, .known_ops = known_ops, .n_known_ops = {len(model.operations)},
-    .errors = {n}_errors, .n_errors = {len(model.errors)},
+    .errors = {n}_errors, .n_errors = {len(model.errors)}, .throttled = {throttled},
     .kinds = kinds,
     .resource_policy = {room.resource_policy or "NULL"}, .resource_tags = {room.resource_tags or "NULL"},
     .cross_origin = {room.cross_origin or "NULL"},

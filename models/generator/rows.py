@@ -110,7 +110,7 @@ class Room:
         self.folder = os.path.join(rooms, name)
         self.files = [self.folder]
         self.model_name = self.model_version = None
-        self.resource_policy = self.resource_tags = self.cross_origin = self.error_namespace = self.xmlns = self.door = self.start = self.stop = self.free = None
+        self.resource_policy = self.resource_tags = self.cross_origin = self.error_namespace = self.xmlns = self.throttled = self.door = self.start = self.stop = self.free = None
         self.protocols, self.errors, self.jobs, self.operations, self.records, self.kinds = [], [], [], [], {}, []
         self.validation = 'smithy'
         self._read_ops(os.path.join(self.folder, name + '.ops'))
@@ -148,7 +148,7 @@ class Room:
                 self.protocols = rest
             elif head == 'error':
                 self.errors.append(ErrorRow(where, rest))
-            elif head in ('resource_policy', 'resource_tags', 'cross_origin', 'door', 'start', 'stop', 'free', 'error_namespace', 'xmlns') and len(rest) == 1:
+            elif head in ('resource_policy', 'resource_tags', 'cross_origin', 'door', 'start', 'stop', 'free', 'error_namespace', 'xmlns', 'throttled') and len(rest) == 1:
                 setattr(self, head, rest[0])
             elif head == 'job':
                 self.jobs.append((rest[0], rest[1]))

@@ -59,6 +59,7 @@ struct exchange {
     int64_t content_length; /* -1 when chunked or unknown */
     struct str body;        /* whole, when the door asked for it */
     bool body_failed;       /* the client went away, or the body was over a limit: reply is useless or has been sent */
+    _Atomic bool gone;      /* the client went while the door had not replied yet: a reply is due all the same, and thrown away */
 
     const struct door *door;/* who handles it; set by serve */
     void *door_state;       /* the door's own */
@@ -91,6 +92,9 @@ struct exchange_handler {
     /* The body is complete, or x->body_failed. The handler replies now or later; with body_failed it only cleans up: x ends when run returns, and a
      * reply is ignored. After a sink's write failed, the rest of the body is thrown away and run is called as usual. Not called after BODY_NONE. */
     void (*run)(void *ctx, struct exchange *x);
+    /* Instead of run, with or without a begin before: too much is held in memory for others (LIMIT_HELD_BYTES), so the door replies now, in its own
+     * words, that the client is to try again. NULL: 503 is the answer. */
+    void (*overloaded)(void *ctx, struct exchange *x);
 };
 
 #endif

@@ -15,6 +15,7 @@ enum {
     LIMIT_PARKED = 100000,                   /* parked operations */
     LIMIT_WRITER_QUEUE = 16384,              /* operations waiting for the writer */
     LIMIT_REQUEST_SECONDS = 60,              /* idle time while a request is being sent */
+    LIMIT_HELD_BYTES = 512 * 1024 * 1024,    /* bodies and answers in memory, of all requests together: over it new ones are turned away */
 };
 
 #define LIMIT_OBJECT_BYTES (5LL * 1024 * 1024 * 1024) /* one S3 PUT */

@@ -43,6 +43,23 @@ static void run(void *ctx, struct exchange *x)
     x->door->handler.run(x->door->handler.ctx, x);
 }
 
+/* Doors that have no words of their own for it: what HTTP has. */
+static void overloaded(void *ctx, struct exchange *x)
+{
+    struct serve *s = ctx;
+    struct answer a;
+    if (!x->door)
+        x->door = door_find(s->cloud, x);
+    if (x->door->handler.overloaded) {
+        x->door->handler.overloaded(x->door->handler.ctx, x);
+        return;
+    }
+    answer_init(&a, 503);
+    answer_header(x->arena, &a, "Retry-After", STR("1"));
+    a.body = STR("strata has too much to do: try again\n");
+    exchange_reply(x, &a);
+}
+
 static int certificate(void *ctx, struct str server_name, struct arena *a, struct str *ret_cert_pem, struct str *ret_key_pem)
 {
     struct serve *s = ctx;
@@ -114,7 +131,7 @@ static int open_cloud(struct serve *s, struct sandboxes *sandboxes)
         log_info("removed %d body files that no record names", orphans);
     s->cloud->sandboxes = caps.available ? sandboxes : NULL;
     struct http_config http = {
-        .handler = { .ctx = s, .begin = begin, .run = run }, .certificate = certificate, .connect_allowed = connect_allowed, .ctx = s,
+        .handler = { .ctx = s, .begin = begin, .run = run, .overloaded = overloaded }, .certificate = certificate, .connect_allowed = connect_allowed, .ctx = s,
     };
     rc = http_start(&http, &s->http);
     if (rc)

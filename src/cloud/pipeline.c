@@ -191,6 +191,8 @@ static int execute(struct task *t)
 {
     struct request *r = (struct request *)t;
     struct op *op = &t->op;
+    if (r->x->gone) /* it waited longer than its client: nothing is done for nobody */
+        return E_CLOSED;
     if (t->txn == OP_RW && auth_epoch(op) != r->epoch) { /* a policy changed since: decide again */
         int rc = authorize(r);
         if (rc)
@@ -231,9 +233,11 @@ static void word_failure(struct op *op, int rc)
     case E_AWS:
         return;
     case E_BUSY:
-    case E_LIMIT:
-        aws_fail(op, AWS_Throttling, "Rate exceeded");
+    case E_LIMIT: {
+        const struct aws_error *own = op->row ? op->row->service->throttled : NULL;
+        aws_fail(op, own ? own : AWS_Throttling, op->protocol == PROTO_REST_XML ? "Please reduce your request rate." : "Rate exceeded");
         return;
+    }
     case E_CLOSED:
         aws_fail(op, AWS_ServiceUnavailable, "strata is stopping");
         return;
@@ -253,7 +257,7 @@ static void reply_error(struct request *r, int rc)
     struct op *op = &r->task.op;
     word_failure(op, rc);
     answer_drop(&r->answer); /* it came so far, and was not committed */
-    if (rc != E_AWS)
+    if (rc != E_AWS && !r->x->gone)
         log_warn("%.*s %s %.*s: %s: %.*s", STR_ARG(op->request_id), op->row ? op->row->name : "?", STR_ARG(r->x->target), err_name(rc),
                  STR_ARG(op->fail.message));
     struct wire_failure f = {
@@ -349,4 +353,17 @@ static bool matches_all(struct cloud *cloud, const struct exchange *x)
     return true;
 }
 
-const struct door api_door = { .name = "aws", .matches = matches_all, .handler = { .begin = begin, .run = run } };
+/* Which service is asked, and in which protocol, is known from the head alone: all that the answer needs. */
+static void overloaded(void *ctx, struct exchange *x)
+{
+    struct request *r = x->door_state ? x->door_state : request_new(ctx, x);
+    struct op *op = &r->task.op;
+    bool readable = sigv4_parse(op, x, &r->sig) == 0;
+    if (readable && wire_route(x, r->sig.present ? r->sig.service : STR_NONE, false, &r->route) == 0) {
+        op->row = r->route.row;
+        op->protocol = r->route.protocol;
+    }
+    reply_error(r, E_BUSY);
+}
+
+const struct door api_door = { .name = "aws", .matches = matches_all, .handler = { .begin = begin, .run = run, .overloaded = overloaded } };

@@ -1,7 +1,10 @@
 /* The acceptor: one thread that owns the listening sockets, looks at the first bytes of each new connection, answers CONNECT, swallows
  * what lingers, and once a second sweeps out connections that take too long. */
 #include <errno.h>
+#include <linux/tcp.h>
+#include <poll.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
@@ -212,6 +215,28 @@ static void accept_from(struct http *h, int fd)
 
 /* ---- the sweep ---- */
 
+/* How many bytes the client has taken so far. */
+static uint64_t acked(const struct conn *c)
+{
+    struct tcp_info info = { 0 };
+    socklen_t n = sizeof info;
+    return getsockopt(c->fd, IPPROTO_TCP, TCP_INFO, &info, &n) == 0 ? info.tcpi_bytes_acked : 0;
+}
+
+/* Whether a client reads its answer too slowly: looked at once per patience, first when the answer is that old. */
+static bool reads_too_slowly(struct conn *c, unsigned now, unsigned patience)
+{
+    unsigned since = atomic_load(&c->sent_since), from = c->acked_for == since ? c->acked_at : since;
+    if (since == 0 || now - from <= patience)
+        return false;
+    uint64_t bytes = acked(c);
+    bool slow = c->acked_for == since && bytes - c->acked < (uint64_t)(now - from) * BODY_BYTES_A_SECOND;
+    c->acked_for = since;
+    c->acked_at = now;
+    c->acked = bytes;
+    return slow;
+}
+
 /* Under http->lock. The acceptor closes its own connections; libmicrohttpd's are shut down, and it closes them. */
 static bool overdue(struct http *h, struct conn *c, unsigned now)
 {
@@ -222,6 +247,8 @@ static bool overdue(struct http *h, struct conn *c, unsigned now)
         return now - since > h->request_seconds;
     unsigned patience = h->request_seconds + SWEEP_SLACK_SECONDS; /* libmicrohttpd's own time limit on idle connections comes first */
     if (since != 0 && now - since > patience)
+        return true;
+    if (reads_too_slowly(c, now, patience))
         return true;
     return body != 0 && now - body > patience && atomic_load(&c->body_bytes) < (uint64_t)(now - body) * BODY_BYTES_A_SECOND;
 }
@@ -247,6 +274,28 @@ static void sweep(struct http *h)
     } while (n == VICTIMS);
 }
 
+/* Ends the wait of requests whose client went: what they wait for is not for them any more. Their sockets are in nobody's epoll set meanwhile. A client
+ * that shuts its sending half down while it waits has gone, too. */
+static void drop_gone(struct http *h)
+{
+    pthread_mutex_lock(&h->lock);
+    struct pollfd *fds = xalloc((h->conns_n + 1) * sizeof *fds);
+    nfds_t n = 0;
+    for (struct conn *c = h->conns; c; c = c->next)
+        if (c->stage == CONN_SERVED)
+            fds[n++] = (struct pollfd){ .fd = conn_is_parked(c) ? c->fd : -1, .events = POLLRDHUP };
+    int gone = n ? poll(fds, n, 0) : 0;
+    n = 0;
+    for (struct conn *c = h->conns; c && gone > 0; c = c->next) {
+        if (c->stage != CONN_SERVED || !fds[n++].revents)
+            continue;
+        gone--;
+        conn_abort_parked(c);
+    }
+    pthread_mutex_unlock(&h->lock);
+    free(fds);
+}
+
 static void on_timer(struct http *h)
 {
     uint64_t seconds = 0;
@@ -254,6 +303,7 @@ static void on_timer(struct http *h)
         return;
     atomic_fetch_add(&h->tick, (unsigned)seconds);
     sweep(h);
+    drop_gone(h);
     unpause(h);
 }
 

@@ -93,6 +93,22 @@ void conn_close(struct conn *c)
     close(fd);
 }
 
+bool conn_is_parked(struct conn *c)
+{
+    pthread_mutex_lock(&c->lock);
+    bool parked = c->parked;
+    pthread_mutex_unlock(&c->lock);
+    return parked;
+}
+
+void conn_abort_parked(struct conn *c)
+{
+    pthread_mutex_lock(&c->lock);
+    if (c->parked)
+        request_abort_parked(c->parked);
+    pthread_mutex_unlock(&c->lock);
+}
+
 struct conn *conn_of(struct MHD_Connection *mc)
 {
     const union MHD_ConnectionInfo *info = MHD_get_connection_info(mc, MHD_CONNECTION_INFO_CLIENT_ADDRESS);

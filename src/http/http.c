@@ -64,6 +64,8 @@ int http_start(const struct http_config *config, struct http **ret)
         h->config.threads_n = (unsigned)sysconf(_SC_NPROCESSORS_ONLN);
     if (h->config.connections_max == 0)
         h->config.connections_max = CONNECTIONS_MAX;
+    if (h->config.held_bytes_max == 0)
+        h->config.held_bytes_max = LIMIT_HELD_BYTES;
     h->request_seconds = config->request_seconds ? config->request_seconds : LIMIT_REQUEST_SECONDS;
     atomic_init(&h->tick, 1);
     atomic_init(&h->refs, 1);
@@ -238,12 +240,8 @@ void http_stop(struct http *h)
     /* libmicrohttpd cannot be stopped while a connection is suspended: the parked ones go first. No other is parked behind our back:
      * run_and_settle looks at `stopping`, which acceptor_stop has set. */
     pthread_mutex_lock(&h->lock);
-    for (struct conn *c = h->conns; c; c = c->next) {
-        pthread_mutex_lock(&c->lock);
-        if (c->parked)
-            request_abort_parked(c->parked);
-        pthread_mutex_unlock(&c->lock);
-    }
+    for (struct conn *c = h->conns; c; c = c->next)
+        conn_abort_parked(c);
     pthread_mutex_unlock(&h->lock);
     if (h->plain)
         MHD_stop_daemon(h->plain);

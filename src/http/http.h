@@ -3,7 +3,8 @@
  * One port speaks plain HTTP, TLS and HTTP CONNECT: the first bytes decide. Plain and TLS connections are handed to two
  * libmicrohttpd daemons (epoll, threads_n threads each); a CONNECT to an allowed host is answered 200 and the same socket starts anew as a
  * TLS or plain connection, so strata itself answers for that host.
- * Limits: base/limits.h. A connection that sends nothing for LIMIT_REQUEST_SECONDS is closed. */
+ * Limits: base/limits.h. A connection that sends nothing for LIMIT_REQUEST_SECONDS is closed, and one whose body or answer moves by less than 1 KiB/s behind
+ * that time. */
 #ifndef STRATA_HTTP_HTTP_H
 #define STRATA_HTTP_HTTP_H
 
@@ -15,6 +16,7 @@ struct http_config {
     unsigned threads_n;                  /* 0: one a core */
     unsigned connections_max;            /* 0: 20000; no more than descriptors allow; others wait in the backlog */
     unsigned request_seconds;            /* 0: LIMIT_REQUEST_SECONDS */
+    size_t held_bytes_max;               /* 0: LIMIT_HELD_BYTES */
     struct exchange_handler handler;     /* asked for every request */
     /* PEM certificate chain and key for a server name, in a; NULL config: no TLS. Called once a name; the answers are kept. */
     int (*certificate)(void *ctx, struct str server_name, struct arena *a, struct str *ret_cert_pem, struct str *ret_key_pem);

@@ -21,6 +21,7 @@
 #include "http/http.h"
 
 enum {
+    HOLD_BYTES = 64 * 1024,             /* what takes less is not counted: connections_max bounds it */
     POOL_BYTES = 24 * 1024,             /* a connection's memory in libmicrohttpd, which zeroes it after each request */
     DRAIN_SMALL_BYTES = 256 * 1024,     /* an unwanted body up to this is read, so that the connection can be kept */
     DRAIN_BYTES = 1024 * 1024 * 1024,   /* the rest of a body that turned out to be unwanted is read up to this */
@@ -57,6 +58,9 @@ struct conn {
     atomic_uint head_since;    /* when the wait for the next request began; 0 while one is being served */
     atomic_uint body_since;    /* when its body began; 0 outside */
     _Atomic uint64_t body_bytes;
+    atomic_uint sent_since;    /* when the answer was handed to libmicrohttpd; 0 outside */
+    unsigned acked_for, acked_at; /* the acceptor's: of which sent_since, and when, acked was measured */
+    uint64_t acked;
 
     pthread_mutex_t lock;
     struct request *parked;    /* the suspended request, under lock */
@@ -74,12 +78,14 @@ struct request {
     enum body_mode mode;
     bool begun;            /* the door knows of it, so it hears of its end */
     bool drain;            /* the rest of the body is thrown away */
+    bool overloaded;       /* there is no memory for its body: its door says so */
     bool queued;           /* the answer went to libmicrohttpd */
     int own_status;        /* 0, or what http answers by itself */
     size_t body_max, body_cap;
     char *body;            /* malloc'd when it outgrows the arena */
     struct body_sink sink;
     uint64_t drained;
+    size_t held;           /* of http->held */
     atomic_int state;
     struct answer answer;
 };
@@ -108,6 +114,7 @@ struct http {
     uint32_t arenas_n;
 
     _Atomic uint64_t requests, connections;
+    _Atomic size_t held; /* bytes that great bodies and answers take */
     atomic_uint public_running; /* exchanges that carry no tag: what http_quiesce waits for */
     atomic_uint refs; /* http_start's own, and one an exchange: a door may still hold some after http_stop */
 };
@@ -128,6 +135,8 @@ void conn_unref(struct conn *c);
 void conn_drop(struct conn *c);               /* out of http->conns, and the owner's reference */
 void conn_close(struct conn *c);              /* the same, and closes the socket */
 int conn_serve(struct conn *c, bool tls);     /* gives it to libmicrohttpd; closes it when that fails */
+bool conn_is_parked(struct conn *c);
+void conn_abort_parked(struct conn *c);       /* the request that waits for its door, if one does: its client is not there any more */
 void conn_notify(void *cls, struct MHD_Connection *mc, void **socket_context, enum MHD_ConnectionNotificationCode code);
 struct conn *conn_of(struct MHD_Connection *mc);
 
@@ -146,6 +155,7 @@ enum MHD_Result request_step(void *cls, struct MHD_Connection *mc, const char *u
                              const char *data, size_t *data_n, void **context);
 void request_completed(void *cls, struct MHD_Connection *mc, void **context, enum MHD_RequestTerminationCode code);
 bool request_abort_parked(struct request *r); /* under conn->lock */
+void request_hold(struct request *r, size_t bytes); /* until the request ends */
 
 /* reply.c */
 enum MHD_Result reply_queue(struct request *r);

@@ -56,6 +56,7 @@ static struct MHD_Response *make_response(struct request *r, struct answer *a)
 enum MHD_Result reply_queue(struct request *r)
 {
     struct answer *a = &r->answer;
+    size_t bytes = arena_bytes(r->x.arena);
     struct MHD_Response *response = make_response(r, a);
     answer_drop(a);
     if (!response)
@@ -65,6 +66,9 @@ enum MHD_Result reply_queue(struct request *r)
             MHD_add_response_header(response, str_dup(r->x.arena, h->name).p, str_dup(r->x.arena, h->value).p);
     if (a->close)
         MHD_add_response_header(response, "Connection", "close");
+    if (bytes > HOLD_BYTES) /* what it was made of stays until the last byte is sent, and the client may read slowly */
+        request_hold(r, bytes);
+    atomic_store_explicit(&r->conn->sent_since, atomic_load(&r->http->tick), memory_order_relaxed);
     r->queued = true;
     enum MHD_Result result = MHD_queue_response(r->mc, (unsigned)a->status, response);
     MHD_destroy_response(response);
@@ -73,7 +77,7 @@ enum MHD_Result reply_queue(struct request *r)
 
 void reply_own(struct request *r)
 {
-    const char *why = "the server is stopping";
+    const char *why = r->overloaded ? "the server has too much to do: try again" : "the server is stopping";
     if (r->own_status == MHD_HTTP_CONTENT_TOO_LARGE)
         why = "the request's body is too large";
     else if (r->own_status == MHD_HTTP_REQUEST_HEADER_FIELDS_TOO_LARGE)

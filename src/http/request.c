@@ -38,9 +38,23 @@ static void request_free(struct request *r)
     struct conn *c = r->conn;
     if (!r->x.listener_tag)
         atomic_fetch_sub(&h->public_running, 1);
+    if (r->held)
+        atomic_fetch_sub(&h->held, r->held);
     arena_give(h, r->x.arena); /* r lives in it */
     conn_unref(c);
     http_unref(h);
+}
+
+void request_hold(struct request *r, size_t bytes)
+{
+    atomic_fetch_add(&r->http->held, bytes);
+    r->held += bytes;
+}
+
+/* Functions that run need their listeners to finish, and so to give memory back. */
+static bool is_overloaded(struct request *r)
+{
+    return atomic_load_explicit(&r->http->held, memory_order_relaxed) > r->http->config.held_bytes_max && !r->x.listener_tag;
 }
 
 /* ---- the answer arrives ---- */
@@ -70,6 +84,7 @@ bool request_abort_parked(struct request *r)
     int expected = SUSPENDED;
     if (!atomic_compare_exchange_strong(&r->state, &expected, ABORTED))
         return false;
+    atomic_store(&r->x.gone, true);
     MHD_resume_connection(r->mc);
     return true;
 }
@@ -197,6 +212,21 @@ static void set_own(struct request *r, int status)
     r->drain = true;
 }
 
+/* The door turns it away. */
+static void reply_overloaded(struct request *r)
+{
+    const struct exchange_handler *handler = &r->http->config.handler;
+    r->overloaded = true;
+    if (handler->overloaded) {
+        handler->overloaded(handler->ctx, &r->x);
+        assert(atomic_load(&r->state) == ANSWERED);
+        r->mode = BODY_NONE;
+        r->drain = true;
+    } else {
+        set_own(r, MHD_HTTP_SERVICE_UNAVAILABLE);
+    }
+}
+
 static enum MHD_Result head_done(struct request *r, const char *method)
 {
     struct http *h = r->http;
@@ -216,6 +246,8 @@ static enum MHD_Result head_done(struct request *r, const char *method)
         set_own(r, MHD_HTTP_REQUEST_HEADER_FIELDS_TOO_LARGE);
     else if (atomic_load_explicit(&h->quiescing, memory_order_relaxed) && !x->listener_tag)
         set_own(r, MHD_HTTP_SERVICE_UNAVAILABLE);
+    else if (is_overloaded(r))
+        reply_overloaded(r);
     else {
         r->begun = true;
         r->body_max = LIMIT_BODY_BYTES;
@@ -246,12 +278,12 @@ static void free_body(void *arg)
     free(r->body);
 }
 
-/* Room for n more bytes and a NUL. A length that a client merely claims reserves no more than 64 KiB. */
-static void body_reserve(struct request *r, size_t n)
+/* Room for n more bytes and a NUL. A length that a client merely claims reserves no more than 64 KiB. False: others hold too much. */
+static bool body_reserve(struct request *r, size_t n)
 {
     size_t need = r->x.body.n + n + 1;
     if (need <= r->body_cap)
-        return;
+        return true;
     size_t cap = r->body_cap ? r->body_cap * 2 : 4096;
     if (!r->body && r->x.content_length > 0) {
         cap = (size_t)r->x.content_length + 1;
@@ -260,10 +292,15 @@ static void body_reserve(struct request *r, size_t n)
     }
     while (cap < need)
         cap *= 2;
+    if (cap > HOLD_BYTES && is_overloaded(r))
+        return false;
+    if (cap > HOLD_BYTES)
+        request_hold(r, cap - r->held);
     if (!r->body)
         arena_defer(r->x.arena, free_body, r);
     r->body = xrealloc(r->body, cap);
     r->body_cap = cap;
+    return true;
 }
 
 static void body_add(struct request *r, const char *p, size_t n)
@@ -272,7 +309,10 @@ static void body_add(struct request *r, const char *p, size_t n)
         set_own(r, MHD_HTTP_CONTENT_TOO_LARGE);
         return;
     }
-    body_reserve(r, n);
+    if (!body_reserve(r, n)) {
+        r->overloaded = r->drain = true;
+        return;
+    }
     memcpy(r->body + r->x.body.n, p, n);
     r->x.body.n += n;
     r->body[r->x.body.n] = 0;
@@ -321,6 +361,8 @@ static enum MHD_Result body_done(struct request *r)
 {
     atomic_store_explicit(&r->conn->body_since, 0, memory_order_relaxed);
     r->phase = PHASE_RUN;
+    if (r->overloaded)
+        reply_overloaded(r);
     if (r->own_status)
         answer_by_ourselves(r);
     if (r->own_status || r->mode == BODY_NONE)
@@ -372,6 +414,7 @@ void request_completed(void *cls, struct MHD_Connection *mc, void **context, enu
     *context = NULL;
     struct http *h = r->http;
     atomic_store_explicit(&r->conn->body_since, 0, memory_order_relaxed);
+    atomic_store_explicit(&r->conn->sent_since, 0, memory_order_relaxed);
     atomic_store_explicit(&r->conn->head_since, atomic_load(&h->tick), memory_order_relaxed);
     if (r->phase == PHASE_BODY && r->mode != BODY_NONE) /* the client went in the middle of the body */
         tell_failed(r);

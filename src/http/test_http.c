@@ -17,7 +17,7 @@
 #include "http/ca.h"
 #include "http/http.h"
 
-enum { BODY_MAX = 1000, SINK_STOPS_AT = 100000, ANSWER_MAX = 65536 };
+enum { BODY_MAX = 1000, BODY_GREAT_MAX = 1 << 20, HELD_MAX = 400 * 1024, SINK_STOPS_AT = 100000, ANSWER_MAX = 65536 };
 
 struct server {
     struct http *http;
@@ -30,6 +30,8 @@ struct server {
     atomic_uint failed, certificates;
     atomic_size_t sunk;
 };
+
+static char large[16 << 20];
 
 /* ---- the handler ---- */
 
@@ -51,7 +53,7 @@ static int sink_write(void *ctx, const char *p, size_t n)
 static enum body_mode begin(void *ctx, struct exchange *x, size_t *max_bytes, struct body_sink *sink)
 {
     struct server *s = ctx;
-    *max_bytes = BODY_MAX;
+    *max_bytes = str_is(x->target, "/hold") ? BODY_GREAT_MAX : BODY_MAX;
     if (str_is(x->target, "/none")) {
         answer_text(x, 403, STR("no"));
         return BODY_NONE;
@@ -105,6 +107,8 @@ static void run(void *ctx, struct exchange *x)
         exchange_reply(x, &a);
     } else if (str_is(x->target, "/host"))
         answer_text(x, 200, str_printf(x->arena, "header=%.*s", STR_ARG(exchange_header(x, "host"))));
+    else if (str_is(x->target, "/large"))
+        answer_text(x, 200, (struct str){ large, sizeof large });
     else if (str_is(x->target, "/sink"))
         answer_text(x, 200, str_printf(x->arena, "sunk %zu", atomic_load(&s->sunk)));
     else
@@ -133,7 +137,7 @@ static void server_start(struct server *s)
     assert_non_null(mkdtemp(s->dir));
     assert_int_equal(ca_open(s->dir, &s->ca), 0);
     struct http_config config = {
-        .threads_n = 2, .request_seconds = 2, .handler = { .ctx = s, .begin = begin, .run = run }, .certificate = certificate,
+        .threads_n = 2, .request_seconds = 2, .held_bytes_max = HELD_MAX, .handler = { .ctx = s, .begin = begin, .run = run }, .certificate = certificate,
         .connect_allowed = connect_allowed, .ctx = s,
     };
     assert_int_equal(http_start(&config, &s->http), 0);
@@ -169,12 +173,20 @@ static void wait_held(struct server *s, unsigned n)
 
 /* ---- the client ---- */
 
-static int dial(uint16_t port)
+/* receive_bytes: what fits into the kernel's buffer; 0: what the kernel thinks best. */
+static int dial_with(uint16_t port, int receive_bytes)
 {
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (receive_bytes)
+        setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &receive_bytes, sizeof receive_bytes);
     struct sockaddr_in sa = { .sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
     assert_int_equal(connect(fd, (struct sockaddr *)&sa, sizeof sa), 0);
     return fd;
+}
+
+static int dial(uint16_t port)
+{
+    return dial_with(port, 0);
 }
 
 static void say(int fd, const char *text)
@@ -444,7 +456,7 @@ TEST(parked_requests_outlive_the_time_limit_and_the_server)
     close(b);
 }
 
-TEST(slow_senders_are_closed)
+TEST(slow_senders_and_readers_are_closed)
 {
     struct server s;
     char buf[ANSWER_MAX];
@@ -452,11 +464,19 @@ TEST(slow_senders_are_closed)
     int silent = dial(s.port), half = dial(s.port), trickle = dial(s.port), connecting = dial(s.port);
     say(half, "GET / HTT");
     say(connecting, "CONN");
+    int sipping = dial_with(s.port, 4096);
     say(trickle, "GET / HTTP/1.1\r\nHost: h\r\nX: ");
-    for (int i = 0; i < 80; i++) { /* each byte starts libmicrohttpd's own limit anew: the sweep ends it */
+    say(sipping, "GET /large HTTP/1.1\r\nHost: h\r\n\r\n");
+    for (int i = 0; i < 110; i++) { /* each byte starts libmicrohttpd's own limit anew: the sweep ends it */
         say(trickle, "x");
+        (void)!recv(sipping, buf, 40, MSG_DONTWAIT);
         usleep(100000);
     }
+    size_t sipped = 0;
+    for (ssize_t n; (n = recv(sipping, buf, sizeof buf, 0)) > 0;)
+        sipped += (size_t)n;
+    assert_true(sipped < sizeof large / 2);
+    close(sipping);
     assert_string_equal(hear(silent, buf, NULL), "");
     hear(half, buf, NULL);
     assert_string_equal(hear(connecting, buf, NULL), "");
@@ -465,6 +485,56 @@ TEST(slow_senders_are_closed)
     close(half);
     close(trickle);
     close(connecting);
+    server_stop(&s);
+}
+
+TEST(a_client_that_went_is_not_waited_for)
+{
+    struct server s;
+    server_start(&s);
+    int stays = dial(s.port), goes = dial(s.port), gone = 0;
+    say(stays, "GET /hold HTTP/1.1\r\nHost: h\r\n\r\n");
+    say(goes, "GET /hold HTTP/1.1\r\nHost: h\r\n\r\n");
+    wait_held(&s, 2);
+    close(goes);
+    for (int i = 0; i < 1000 && !gone; i++) {
+        usleep(10000);
+        gone = s.held[0]->gone + s.held[1]->gone;
+    }
+    assert_int_equal(gone, 1);
+    answer_text(s.held[0], 200, STR("all"));
+    answer_text(s.held[1], 200, STR("all"));
+    char buf[ANSWER_MAX];
+    assert_has(hear(stays, buf, "all"), "200 OK");
+    close(stays);
+    server_stop(&s);
+}
+
+TEST(who_comes_while_too_much_is_held_is_turned_away)
+{
+    struct server s;
+    char buf[ANSWER_MAX], body[300 * 1024];
+    memset(body, 'x', sizeof body - 1);
+    body[sizeof body - 1] = 0;
+    server_start(&s);
+    int first = dial(s.port), second = dial(s.port);
+    say(first, "POST /hold HTTP/1.1\r\nHost: h\r\nContent-Length: 307199\r\n\r\n"); /* takes 512 KB */
+    say(first, body);
+    wait_held(&s, 1);
+    say(second, "GET / HTTP/1.1\r\nHost: h\r\n\r\n");
+    assert_has(hear(second, buf, "try again"), "503 Service Unavailable");
+    close(second);
+    second = dial(s.port);
+    say(second, "GET / HTTP/1.1\r\nHost: h\r\n\r\n");
+    assert_has(hear(second, buf, "try again"), "503 Service Unavailable");
+    close(second);
+    answer_text(s.held[0], 200, STR("all"));
+    assert_has(hear(first, buf, "all"), "200 OK");
+    second = dial(s.port);
+    say(second, "GET / HTTP/1.1\r\nHost: h\r\n\r\n");
+    assert_has(hear(second, buf, "body="), "200 OK");
+    close(first);
+    close(second);
     server_stop(&s);
 }
 

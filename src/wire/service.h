@@ -81,6 +81,7 @@ struct service_row {
     uint32_t n_known_ops;
     const struct aws_error *errors;
     uint32_t n_errors;
+    const struct aws_error *throttled; /* what it answers when it has too much to do; NULL: the common one */
     const struct record_kind *const *kinds; /* NULL-terminated */
     /* The policy of a resource of this service, as JSON in op->arena, or absent; and whose it is, where its ARN does not say (else left alone).
      * NULL: the service has none. */
