@@ -14,7 +14,9 @@ enum {
     LIMIT_QUERY_PARAMS = 10000,              /* pairs in a query string or form */
     LIMIT_PARKED = 100000,                   /* parked operations */
     LIMIT_WRITER_QUEUE = 16384,              /* operations waiting for the writer */
+    LIMIT_BACKGROUND = 64,                   /* long work waiting for a thread (cloud/background.h) */
     LIMIT_REQUEST_SECONDS = 60,              /* idle time while a request is being sent */
+    LIMIT_STEP_BYTES = 16 * 1024 * 1024,     /* what a step of a job, or a search that goes on with a token, reads: behind it comes the next one */
     LIMIT_HELD_BYTES = 512 * 1024 * 1024,    /* bodies and answers in memory, of all requests together: over it new ones are turned away */
 };
 

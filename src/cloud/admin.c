@@ -11,7 +11,7 @@
 #include "base/err.h"
 #include "base/limits.h"
 #include "cloud/check.h"
-#include "cloud/chore.h"
+#include "cloud/background.h"
 #include "cloud/metrics.h"
 #include "cloud/task.h"
 #include "sched/jobs.h"
@@ -237,7 +237,7 @@ static void set_clock(struct cloud *cloud, struct exchange *x)
         show_clock(cloud, x);
 }
 
-/* ---- long work: each in the chores' thread ---- */
+/* ---- long work: in the background, one at a time ---- */
 
 /* The store first, then its bodies: one that came in between is an orphan of the copy, which its first start sweeps. */
 static int copy_all(struct cloud *cloud, struct arena *a, const char *dir)
@@ -250,22 +250,28 @@ static int copy_all(struct cloud *cloud, struct arena *a, const char *dir)
     return rc;
 }
 
-static void backup(struct cloud *cloud, struct exchange *x, const atomic_bool *stop)
+/* The answer is the last that a chore does: whoever has it may ask for the next. */
+static void chore_ends(struct cloud *cloud)
 {
+    cloud->chore_runs = false;
+}
+
+static void backup(struct cloud *cloud, void *ctx, const atomic_bool *stop)
+{
+    struct exchange *x = ctx;
     cJSON *tree = cJSON_ParseWithLength(x->body.p, x->body.n);
     const cJSON *dir = cJSON_GetObjectItemCaseSensitive(tree, "dir");
-    if (!cJSON_IsString(dir)) {
-        reply_problem(x, 400, "say {\"dir\": \"an empty directory\"}");
-    } else {
-        int rc = copy_all(cloud, x->arena, dir->valuestring);
-        if (rc == E_EXISTS)
-            reply_problem(x, 409, "the directory is not empty: name another");
-        else if (rc)
-            reply_problem(x, 500, err_name(rc));
-        else
-            reply_json(x, 200, STR("{}\n"));
-    }
+    int rc = cJSON_IsString(dir) ? copy_all(cloud, x->arena, dir->valuestring) : E_INVALID;
     cJSON_Delete(tree);
+    chore_ends(cloud);
+    if (rc == E_INVALID)
+        reply_problem(x, 400, "say {\"dir\": \"an empty directory\"}");
+    else if (rc == E_EXISTS)
+        reply_problem(x, 409, "the directory is not empty: name another");
+    else if (rc)
+        reply_problem(x, 500, err_name(rc));
+    else
+        reply_json(x, 200, STR("{}\n"));
 }
 
 /* What was found, as the elements of a JSON list. */
@@ -285,8 +291,9 @@ static void find(void *ctx, bool fault, struct str text)
     buf_c(&f->list, "}");
 }
 
-static void check(struct cloud *cloud, struct exchange *x, const atomic_bool *stop)
+static void check(struct cloud *cloud, void *ctx, const atomic_bool *stop)
 {
+    struct exchange *x = ctx;
     cJSON *tree = cJSON_ParseWithLength(x->body.p, x->body.n);
     struct findings f = { 0 };
     struct check_report r;
@@ -296,6 +303,7 @@ static void check(struct cloud *cloud, struct exchange *x, const atomic_bool *st
     cJSON_Delete(tree);
     buf_init(&f.list, x->arena, 16 * 1024 * 1024);
     int rc = cloud_check(cloud, &config, &r);
+    chore_ends(cloud);
     if (rc) {
         reply_problem(x, 500, err_name(rc));
         return;
@@ -306,10 +314,14 @@ static void check(struct cloud *cloud, struct exchange *x, const atomic_bool *st
                                   (unsigned long long)r.orphans, STR_ARG(found)));
 }
 
-static void start_chore(struct cloud *cloud, struct exchange *x, void (*fn)(struct cloud *cloud, struct exchange *x, const atomic_bool *stop))
+static void start_chore(struct cloud *cloud, struct exchange *x, void (*fn)(struct cloud *cloud, void *ctx, const atomic_bool *stop))
 {
-    if (chore_start(cloud->chores, fn, cloud, x))
-        reply_problem(x, 503, "a backup or a check is running: try again when it has ended");
+    bool idle = false, mine = atomic_compare_exchange_strong(&cloud->chore_runs, &idle, true);
+    if (mine && background_run(cloud->background, fn, x) == 0)
+        return;
+    if (mine)
+        chore_ends(cloud);
+    reply_problem(x, 503, "a backup or a check is running: try again when it has ended");
 }
 
 static void start_backup(struct cloud *cloud, struct exchange *x)

@@ -6,7 +6,7 @@
 #include "auth/state.h"
 #include "base/code.h"
 #include "cloud/admin.h"
-#include "cloud/chore.h"
+#include "cloud/background.h"
 #include "cloud/envelope.h"
 #include "cloud/metrics.h"
 #include "cloud/pipeline.h"
@@ -80,7 +80,7 @@ int cloud_start(const struct cloud_config *config, struct store *store, struct b
     cloud->metrics = metrics_new();
     cloud->envelopes = envelopes_new();
     cloud->parking = parking_start(cloud);
-    cloud->chores = chores_new();
+    cloud->background = background_new(cloud);
     door_register(cloud, &admin_door);
     *ret = cloud;
     return 0;
@@ -109,7 +109,7 @@ void cloud_stop(struct cloud *cloud)
 {
     if (!cloud)
         return;
-    chores_free(cloud->chores);
+    background_free(cloud->background);
     jobs_stop(cloud->jobs);
     for (size_t i = cloud->services_started; i-- > 0;)
         if (wire_services[i]->stop)

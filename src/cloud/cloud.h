@@ -36,7 +36,8 @@ struct cloud {
     struct jobs *jobs;         /* timers and outbox */
     struct parking *parking;
     struct doors *doors;
-    struct chores *chores;     /* the admin door's long work */
+    struct background *background;
+    _Atomic bool chore_runs;   /* a backup or a check: one at a time */
     struct auth_state *auth;   /* signing keys and parsed policies */
     struct sandboxes *sandboxes; /* NULL when functions cannot run */
     struct http *http;         /* for listeners inside sandboxes; NULL in tests */

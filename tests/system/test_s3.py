@@ -347,6 +347,22 @@ def test_list_objects(s3, bucket):
     assert [o['Key'] for o in s3.list_objects(Bucket=bucket, Marker='b/', Delimiter='/')['Contents']] == ['c']
 
 
+def test_a_prefix_of_many_keys_is_one_step(s3, bucket):
+    s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={'Status': 'Enabled'})
+    for key in [f'{p}/{n:03}' for p in 'ab' for n in range(150)] + ['a', 'aa', 'b', 'c/x']:
+        s3.put_object(Bucket=bucket, Key=key, Body=b'x')
+    expected = ['a', 'a/', 'aa', 'b', 'b/', 'c/']
+    for size in (1, 2, 3, 1000):
+        pages = s3.get_paginator('list_objects_v2').paginate(Bucket=bucket, Delimiter='/', PaginationConfig={'PageSize': size})
+        found = [[e.get('Key', e.get('Prefix')) for e in sorted(p.get('Contents', []) + p.get('CommonPrefixes', []), key=lambda e: e.get('Key', e.get('Prefix')))]
+                 for p in pages]
+        assert sum(found, []) == expected and all(len(page) == size for page in found[:-1])
+        pages = s3.get_paginator('list_object_versions').paginate(Bucket=bucket, Delimiter='/', PaginationConfig={'PageSize': size})
+        found = [e.get('Key', e.get('Prefix')) for p in pages for e in p.get('Versions', []) + p.get('CommonPrefixes', [])]
+        assert sorted(found) == expected
+    assert [e['Key'] for e in s3.list_objects_v2(Bucket=bucket, Delimiter='/', StartAfter='a/100', Prefix='a')['Contents']] == ['aa']
+
+
 def test_list_encoding_on_the_wire(strata, s3, bucket):
     s3.put_object(Bucket=bucket, Key='x/ü &<+', Body=b'')
     encoded = raw(strata, 'GET', f'/{bucket}?encoding-type=url&list-type=2').text

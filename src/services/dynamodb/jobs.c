@@ -105,6 +105,7 @@ int dynamodb_job_clear(struct op *op, struct str prefix)
     key_raw(&from, prefix);
     key_after_prefix(&from, &to);
     struct scan *s = txn_scan(op->txn, key_view(&from), key_view(&to), false);
+    scan_brief(s);
     while (keys.n < STEP_ITEMS && scan_next(s, &key, &value))
         str_list_add(op->arena, &keys, str_dup(op->arena, key));
     int rc = scan_end(s);
@@ -154,6 +155,7 @@ static int walk_step(struct op *op, struct str container, struct walk *w)
         key_raw(&from, w->from);
     }
     struct scan *s = txn_scan(op->txn, key_view(&from), key_view(&to), false);
+    scan_brief(s);
     while (!w->next.p && scan_next(s, &key, &value)) {
         if (w->keys.n == STEP_ITEMS || bytes > STEP_BYTES) {
             w->next = str_dup(op->arena, key);

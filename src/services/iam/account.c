@@ -65,6 +65,7 @@ static int64_t count(struct op *op, const struct record_kind *kind)
     directory_key(op, &prefix, op->account, kind, STR_NONE);
     key_after_prefix(&prefix, &to);
     struct scan *s = txn_scan(op->txn, key_view(&prefix), key_view(&to), false);
+    scan_brief(s);
     while (scan_next(s, &key, &value))
         n++;
     scan_end(s);

@@ -161,6 +161,7 @@ int64_t iam_use_count(struct op *op, const struct record_kind *how, struct str p
     use_key(op, &k, how, policy_arn);
     key_after_prefix(&k, &to);
     struct scan *s = txn_scan(op->txn, key_view(&k), key_view(&to), false);
+    scan_brief(s);
     while (scan_next(s, &key, &value))
         n++;
     scan_end(s);

@@ -180,6 +180,7 @@ int lambda_GetAccountSettings(struct op *op, const struct lambda_GetAccountSetti
     struct scan *s = txn_scan(op->txn, key_view(&from), key_view(&to), false);
     struct str key, value;
     int64_t functions = 0, bytes = 0, reserved = 0;
+    scan_brief(s);
     while (scan_next(s, &key, &value)) {
         struct lambda_rec_Function f = { 0 };
         if (op_rec_decode(op, value, &lambda_rec_Function_shape, &f))

@@ -242,8 +242,13 @@ static const struct stream_name *stream_name(struct op *op, const struct logs_Fi
     return e;
 }
 
+/* Bytes of events that a call looked at, and of those that it answers. */
+struct filtered {
+    int64_t read, given;
+};
+
 static int filter_one(struct op *op, const struct logs_FilterLogEvents_in *in, const struct filter *f, struct seals *seals, struct position at,
-                      int64_t stream_id, struct name_cache *names, struct logs_FilterLogEvents_out *out, int64_t *bytes)
+                      int64_t stream_id, struct name_cache *names, struct logs_FilterLogEvents_out *out, struct filtered *sum)
 {
     int64_t group_id = seals->group->Id.v;
     const struct stream_name *name = stream_name(op, in, group_id, stream_id, names);
@@ -254,8 +259,10 @@ static int filter_one(struct op *op, const struct logs_FilterLogEvents_in *in, c
         return 0;
     event_key(op, &k, group_id, stream_id, at.ms, at.number);
     int rc = op_rec_get(op, &k, &logs_rec_Event_shape, &e);
-    if (rc == 0)
+    if (rc == 0) {
+        sum->read += event_bytes(&e);
         rc = event_open(op, seals, key_view(&k), &e);
+    }
     if (rc || !filter_match(f, op->arena, e.Message, NULL))
         return rc == E_NOT_FOUND ? 0 : rc;
     struct logs_FilteredLogEvent *r = list_push(op->arena, &out->events);
@@ -264,7 +271,7 @@ static int filter_one(struct op *op, const struct logs_FilterLogEvents_in *in, c
     r->message = e.Message;
     r->ingestionTime = e.IngestedMs;
     r->eventId = str_printf(op->arena, "%020lld%018lld%018lld", (long long)at.ms, (long long)stream_id, (long long)at.number);
-    *bytes += event_bytes(&e);
+    sum->given += event_bytes(&e);
     return 0;
 }
 
@@ -299,7 +306,8 @@ int logs_FilterLogEvents(struct op *op, const struct logs_FilterLogEvents_in *in
     struct filter *f;
     struct key prefix, from, to;
     struct str key, value, start;
-    int64_t max, bytes = 0;
+    struct filtered sum = { 0 };
+    int64_t max;
     int rc = filter_check(op, in, &g, &f, &max, &start);
 
     if (rc)
@@ -324,13 +332,14 @@ int logs_FilterLogEvents(struct op *op, const struct logs_FilterLogEvents_in *in
         struct key_reader r;
         struct position at;
         int64_t stream_id;
-        if ((int64_t)out->events.n == max || bytes >= LOGS_ANSWER_BYTES_MAX || seen == FILTER_SCAN_MAX) {
+        if ((int64_t)out->events.n == max || sum.given >= LOGS_ANSWER_BYTES_MAX || sum.read >= LIMIT_STEP_BYTES ||
+            seen == FILTER_SCAN_MAX) { /* as AWS does, a page may be empty and go on */
             out->nextToken = page_token(op, str_sub(key, prefix.n, key.n));
             break;
         }
         key_read_init(&r, str_sub(key, prefix.n, key.n));
         if ((rc = key_read_i64(&r, &at.ms)) || (rc = key_read_i64(&r, &stream_id)) || (rc = key_read_i64(&r, &at.number)) ||
-            (rc = filter_one(op, in, f, &seals, at, stream_id, &names, out, &bytes)))
+            (rc = filter_one(op, in, f, &seals, at, stream_id, &names, out, &sum)))
             break;
     }
     int scan_rc = scan_end(s);

@@ -8,7 +8,7 @@
 #include "aws/tags.h"
 #include "base/code.h"
 
-enum { SWEEP_KEYS = 2000, SWEEP_BYTES = 16 << 20, EXPIRE_EVENTS = 1000, TAGS_MAX = 50 };
+enum { SWEEP_KEYS = 2000, EXPIRE_EVENTS = 1000, TAGS_MAX = 50 };
 
 void logs_key(struct op *op, struct key *k, const struct record_kind *kind, int64_t group_id)
 {
@@ -335,6 +335,7 @@ int logs_job_retention(struct op *op, struct str payload)
     struct key prefix, from, to, k;
     struct str key, value;
     uint32_t n = 0;
+    size_t bytes = 0;
     int64_t next_ms = 0;
     int rc = group_get(op, payload, &g);
 
@@ -363,12 +364,19 @@ int logs_job_retention(struct op *op, struct str payload)
     int scan_rc = scan_end(s);
     for (uint32_t i = 0; !rc && !scan_rc && i < n; i++) {
         struct logs_rec_Event e = { 0 };
+        if (bytes >= LIMIT_STEP_BYTES) { /* the rest with the next step, which begins here */
+            live.OldestMs = SOME_I64(v[i].ms);
+            next_ms = op_now_ms(op);
+            break;
+        }
         logs_key(op, &k, &logs_kind_event, g.Id.v);
         key_i64(&k, v[i].stream);
         key_i64(&k, v[i].ms);
         key_i64(&k, v[i].number);
-        if (op_rec_get(op, &k, &logs_rec_Event_shape, &e) == 0)
+        if (op_rec_get(op, &k, &logs_rec_Event_shape, &e) == 0) {
             live.Bytes = SOME_I64(live.Bytes.v - event_bytes(&e));
+            bytes += event_bytes(&e);
+        }
         if ((rc = op_rec_delete(op, &k)))
             break;
         logs_key(op, &k, &logs_kind_time, g.Id.v);
@@ -440,7 +448,7 @@ static int sweep_stream(struct op *op, int64_t group_id, int64_t stream_id, stru
         str_list_add(op->arena, &ret->keys, str_dup(op->arena, key));
         str_list_add(op->arena, &ret->keys, str_dup(op->arena, key_view(&t)));
         ret->bytes += event_bytes(&e);
-        ret->more = ret->keys.n >= SWEEP_KEYS || ret->bytes >= SWEEP_BYTES;
+        ret->more = ret->keys.n >= SWEEP_KEYS || ret->bytes >= LIMIT_STEP_BYTES;
     }
     int failed = scan_end(s);
     return rc ? rc : failed;

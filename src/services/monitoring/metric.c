@@ -136,14 +136,18 @@ int read_points(struct op *op, struct str space, struct str name, const struct m
     key_i64(&from, from_ms / period_ms * period_ms);
     to = prefix;
     key_i64(&to, to_ms);
+    struct op brief = *op; /* what is read of months of minutes does not stay */
+    brief.arena = arena_new();
     struct scan *s = txn_scan(op->txn, key_view(&from), key_view(&to), false);
+    scan_brief(s);
     while (scan_next(s, &key, &value)) {
         struct monitoring_rec_Bucket b = { 0 };
         struct key_reader r;
         int64_t ms;
+        arena_clear(brief.arena);
         key_read_init(&r, str_sub(key, prefix.n, key.n));
-        if ((rc = key_read_i64(&r, &ms)) || (rc = key_read_str(&r, op->arena, &u)) ||
-            (rc = op_rec_decode(op, str_dup(op->arena, value), &monitoring_rec_Bucket_shape, &b)))
+        if ((rc = key_read_i64(&r, &ms)) || (rc = key_read_str(&r, brief.arena, &u)) ||
+            (rc = op_rec_decode(&brief, value, &monitoring_rec_Bucket_shape, &b)))
             break;
         if (str_set(unit) && !str_eq(unit, u))
             continue;
@@ -151,10 +155,11 @@ int read_points(struct op *op, struct str space, struct str name, const struct m
         if (!ret->n || ret->v[ret->n - 1].start_ms != ms) {
             struct point *p = list_push(op->arena, ret);
             p->start_ms = ms;
-            p->unit = u;
+            p->unit = str_dup(op->arena, u);
         }
         bucket_merge(op->arena, &ret->v[ret->n - 1].bucket, &b);
     }
+    arena_free(brief.arena);
     int scan_rc = scan_end(s);
     return rc ? rc : scan_rc;
 }

@@ -1,10 +1,10 @@
-/* CompleteMultipartUpload. Joining gigabytes takes long, so it happens on a snapshot, in the HTTP thread and not in the writer: the joined body
- * becomes a file, then a write operation (cloud_run) checks that the upload is still there and commits the object, and the request, parked
- * meanwhile, answers. */
+/* CompleteMultipartUpload. Joining gigabytes takes long, so it happens on a snapshot, in the background: the joined body becomes a file, then a write
+ * operation (cloud_run) checks that the upload is still there and commits the object, and the request, parked meanwhile, answers. */
 #include <string.h>
 #include <unistd.h>
 
 #include "base/code.h"
+#include "cloud/background.h"
 #include "cloud/call.h"
 #include "cloud/cloud.h"
 #include "services/s3/multipart.h"
@@ -16,6 +16,11 @@ enum { COPY_BYTES = 256 * 1024, WAIT_MS = 24 * 3600 * 1000 }; /* the write alway
 struct completion {
     const struct s3_CompleteMultipartUpload_in *in;
     struct str account, region, wake_key;
+    struct s3_rec_Bucket bucket;
+    struct s3_rec_Upload upload;
+    const struct s3_rec_Part *parts;
+    const struct data_key *key; /* of the upload: whoever completes it asked KMS for it */
+    const atomic_bool *stop;
     struct s3_rec_Object object;
     struct arena *arena;  /* the parked operation's: the writer puts what it learns here */
     struct str error_message;
@@ -73,27 +78,26 @@ static int collect(struct op *op, const struct s3_CompleteMultipartUpload_in *in
     return 0;
 }
 
-static int append_file(struct op *op, struct blob_writer *w, const struct blob *body)
+static int append_file(struct op *op, const struct completion *c, struct blob_writer *w, const struct blob *body, char *chunk)
 {
     struct blob_reader *r;
     int rc = blob_reader_open(op_blobs(op), body, &r);
     if (rc < 0)
         return rc;
-    char *chunk = arena_alloc(op->arena, COPY_BYTES);
     int64_t n = 0;
     while (rc == 0 && (n = blob_reader_read(r, chunk, COPY_BYTES)) > 0)
-        rc = blob_write(w, chunk, (size_t)n);
+        rc = atomic_load(c->stop) ? E_CLOSED : blob_write(w, chunk, (size_t)n);
     blob_reader_close(r);
     return rc < 0 ? rc : (int)n;
 }
 
-static int append(struct op *op, struct blob_writer *w, const struct data_key *k, const struct s3_rec_Part *p)
+static int append(struct op *op, const struct completion *c, struct blob_writer *w, const struct s3_rec_Part *p, char *chunk)
 {
     struct blob body;
-    int rc = s3_part_open(op, k, p, &body);
+    int rc = s3_part_open(op, c->key, p, &body);
     if (rc < 0)
         return rc;
-    return body.id.p ? append_file(op, w, &body) : blob_write(w, body.data.p, body.data.n);
+    return body.id.p ? append_file(op, c, w, &body, chunk) : blob_write(w, body.data.p, body.data.n);
 }
 
 /* The digest of the parts' digests: S3's COMPOSITE checksum. */
@@ -140,29 +144,29 @@ static void said_of_whole(const struct s3_CompleteMultipartUpload_in *in, struct
 }
 
 /* Joins the parts into one body and fills c->object. */
-static int assemble(struct op *op, struct completion *c, const struct s3_rec_Bucket *b, const struct s3_rec_Upload *u, const struct s3_rec_Part *parts,
-                    uint32_t n)
+static int assemble(struct op *op, struct completion *c)
 {
+    const struct s3_rec_Upload *u = &c->upload;
+    const struct s3_rec_Part *parts = c->parts;
+    uint32_t n = c->in->MultipartUpload->Parts.n;
     struct s3_rec_Object *o = &c->object;
     *o = *u->Object;
     o->ChecksumName = u->ChecksumName;
     o->ChecksumType = u->ChecksumType;
-    const struct data_key *key;
     struct blob_writer *w;
     struct blob body = { 0 };
-    int rc = s3_upload_key_open(op, b, u, &key);
-    if (!rc)
-        rc = blob_begin(op_blobs(op), BLOB_MD5 | BLOB_CRC64NVME | s3_digest_of(u->ChecksumName), true, &w);
+    int rc = blob_begin(op_blobs(op), BLOB_MD5 | BLOB_CRC64NVME | s3_digest_of(u->ChecksumName), true, &w);
     if (rc)
         return rc;
     uint8_t *md5s = arena_alloc(op->arena, 16 * (size_t)n), md5[16];
+    char *chunk = arena_alloc(op->arena, COPY_BYTES);
     for (uint32_t i = 0; rc == 0 && i < n; i++) {
         struct str raw;
         rc = hex_decode(op->arena, parts[i].ETag, &raw);
         if (rc == 0)
             memcpy(md5s + 16 * i, raw.p, 16);
         if (rc == 0)
-            rc = append(op, w, key, &parts[i]);
+            rc = append(op, c, w, &parts[i], chunk);
         *list_push(op->arena, &o->Parts) = parts[i].Size;
     }
     if (rc) {
@@ -175,7 +179,7 @@ static int assemble(struct op *op, struct completion *c, const struct s3_rec_Buc
     digest_md5(md5s, 16 * (size_t)n, md5);
     o->ETag = str_printf(op->arena, "%.*s-%u", STR_ARG(hex_encode(op->arena, md5, 16)), n);
     o->Size = SOME_I64(body.bytes);
-    s3_body_seal_with(op, b, c->in->Key, key, &body, o);
+    s3_body_seal_with(op, &c->bucket, c->in->Key, c->key, &body, o);
     struct s3_checksums whole = { .algorithm = u->ChecksumName };
     if (c->in->MpuObjectSize.set && c->in->MpuObjectSize.v != body.bytes)
         return aws_fail(op, S3_InvalidRequest, "The provided 'x-amz-mp-object-size' header does not match what was computed.");
@@ -215,6 +219,7 @@ static int commit(struct op *op, void *ctx)
     return rc;
 }
 
+/* The request answers now; in the writer, or before it came so far. */
 static void committed(struct cloud *cloud, void *ctx, int rc)
 {
     struct completion *c = ctx;
@@ -224,6 +229,33 @@ static void committed(struct cloud *cloud, void *ctx, int rc)
     memcpy(key, c->wake_key.p, wake.n);
     c->done = true;
     cloud_wake(cloud, wake);
+}
+
+static int join_parts(struct op *op, void *ctx)
+{
+    struct completion *c = ctx;
+    struct op own = *op;
+    own.arena = c->arena; /* what it makes outlives it */
+    int rc = assemble(&own, c);
+    if (rc == E_AWS) {
+        c->error = own.fail.error;
+        c->error_message = own.fail.message;
+    }
+    return rc;
+}
+
+static void in_background(struct cloud *cloud, void *ctx, const atomic_bool *stop)
+{
+    struct completion *c = ctx;
+    c->stop = stop;
+    int rc = cloud_read(cloud, c->account, c->region, join_parts, c);
+    if (!rc)
+        rc = cloud_run(cloud, c->account, c->region, commit, committed, c);
+    if (!rc)
+        return;
+    if (c->object.BlobId.p)
+        blob_remove(cloud->blobs, c->object.BlobId);
+    committed(cloud, c, rc);
 }
 
 static int answer(struct op *op, const struct completion *c, struct s3_CompleteMultipartUpload_out *out)
@@ -266,12 +298,12 @@ int s3_CompleteMultipartUpload(struct op *op, const struct s3_CompleteMultipartU
     if (rc)
         return rc;
     c = arena_one(op->arena, struct completion);
-    *c = (struct completion){ .in = in, .arena = op->arena, .wake_key = str_printf(op->arena, "s3/complete/%.*s", STR_ARG(op->request_id)) };
-    rc = assemble(op, c, &b, &u, parts, in->MultipartUpload->Parts.n);
+    *c = (struct completion){ .in = in, .account = op->account, .region = op->region, .bucket = b, .upload = u, .parts = parts, .arena = op->arena,
+                              .wake_key = str_printf(op->arena, "s3/complete/%.*s", STR_ARG(op->request_id)) };
+    rc = s3_upload_key_open(op, &b, &u, &c->key);
+    if (rc)
+        return rc;
     op->state = c;
-    if (!rc)
-        rc = cloud_run(op->cloud, op->account, op->region, commit, committed, c);
-    if (rc && c->object.BlobId.p)
-        blob_remove(op_blobs(op), c->object.BlobId);
+    rc = background_run(op->cloud->background, in_background, c); /* from here on the arena is its, until it wakes us */
     return rc ? rc : op_park(op, c->wake_key, WAIT_MS);
 }

@@ -174,7 +174,9 @@ static struct scan *scan_from(struct op *op, const struct walk *w, const struct 
         key_str(&last, w->after);
         key_after_prefix(&last, &from);
     }
-    return txn_scan(op->txn, key_view(&from), key_view(&to), false);
+    struct scan *s = txn_scan(op->txn, key_view(&from), key_view(&to), false);
+    scan_brief(s);
+    return s;
 }
 
 static void look_at_current(struct op *op, struct walk *w, struct str key, struct s3_rec_Object *o)

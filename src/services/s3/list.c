@@ -12,8 +12,13 @@ struct walk {
     bool encode;          /* EncodingType=url */
     int64_t max, n;
     struct str last;      /* the last key or prefix that was listed */
+    struct str fold;      /* the same when it is a prefix; else absent */
+    unsigned passed;      /* keys in a row that were not listed */
+    bool within_key;      /* versions: the key `after` was not listed to its end */
     bool truncated;
 };
+
+enum { PASSED_MAX = 64 }; /* after so many keys of one prefix the scan begins anew behind it: a prefix costs little, however many keys it has */
 
 static struct str shown(const struct walk *w, struct str key)
 {
@@ -29,22 +34,27 @@ static struct str folds(const struct walk *w, struct str key)
     return at ? str_sub(key, 0, (size_t)(at - key.p) + w->delimiter.n) : STR_NONE;
 }
 
-/* Starts a scan of kind (object, version) at the first key that may be listed. */
-static struct scan *start(const struct walk *w, const struct record_kind *kind, struct key *ret_to)
+/* Starts a scan of kind (object, version) at the first key that may be listed now. */
+static struct scan *start(const struct walk *w, const struct record_kind *kind)
 {
-    struct key from;
-    op_key(w->op, ret_to, kind);
-    key_str(ret_to, w->bucket);
-    struct key whole = *ret_to;
-    key_after_prefix(&whole, ret_to);
-    op_key(w->op, &from, kind);
-    key_str(&from, w->bucket);
-    struct str begin = w->prefix;
-    if (str_cmp(w->after, begin) > 0)
-        begin = w->after;
-    if (begin.n)
-        key_str(&from, begin);
-    return txn_scan(w->op->txn, key_view(&from), key_view(ret_to), false);
+    struct key from, to, whole;
+    struct str fold = w->fold.p ? w->fold : w->after.n && !w->within_key && str_starts(w->after, w->prefix) ? folds(w, w->after) : STR_NONE;
+    op_key(w->op, &whole, kind);
+    key_str(&whole, w->bucket);
+    key_after_prefix(&whole, &to);
+    from = whole;
+    if (fold.p) { /* all of it was listed as one */
+        struct key folded = whole;
+        key_str_open(&folded, fold);
+        key_after_prefix(&folded, &from);
+    } else {
+        struct str begin = str_cmp(w->after, w->prefix) > 0 ? w->after : w->prefix;
+        if (begin.n)
+            key_str(&from, begin);
+    }
+    struct scan *s = txn_scan(w->op->txn, key_view(&from), key_view(&to), false);
+    scan_brief(s);
+    return s;
 }
 
 /* Lists one key: 1 it is to be shown, 0 it is folded or passed over, -1 the listing is full, -2 behind the prefix. */
@@ -63,25 +73,41 @@ static int step(struct walk *w, struct str key, struct s3_CommonPrefixList *pref
     }
     w->n++;
     w->last = fold.p ? fold : key;
+    w->fold = fold;
     if (!fold.p)
         return 1;
     list_push(w->op->arena, prefixes)->Prefix = shown(w, fold);
     return 0;
 }
 
+/* Of a key that was not listed: whether it is time to begin anew behind its prefix. */
+static bool should_jump(struct walk *w)
+{
+    if (++w->passed < PASSED_MAX || !w->fold.p)
+        return false;
+    w->passed = 0;
+    return true;
+}
+
 static int list_objects(struct walk *w, struct s3_ObjectList *contents, struct s3_CommonPrefixList *prefixes, struct s3_Owner *owner)
 {
-    struct key to;
-    struct scan *s = start(w, &s3_kind_object, &to);
+    struct scan *s = start(w, &s3_kind_object);
     struct str store_key, value;
     int rc = 0;
     while (scan_next(s, &store_key, &value)) {
         int what = step(w, s3_key_of(w->op, store_key), prefixes);
         if (what < 0)
             break;
+        if (what == 0 && should_jump(w)) {
+            rc = scan_end(s);
+            s = start(w, &s3_kind_object);
+            if (rc)
+                break;
+        }
         struct s3_rec_Object o = { 0 };
         if (what == 0)
             continue;
+        w->passed = 0;
         rc = op_rec_decode(w->op, value, &s3_rec_Object_shape, &o);
         if (rc)
             break;
@@ -172,6 +198,7 @@ struct cursor {
     struct str key, value; /* the entry it stands on; key absent at the end */
 };
 
+/* The value lives until the next call. */
 static void advance(struct op *op, struct cursor *c)
 {
     struct str store_key;
@@ -210,64 +237,96 @@ static void show_version(struct versions *v, struct str key, const struct s3_rec
     }
 }
 
-/* One version in order: <0 the listing is full or failed. */
+/* Within the key that the marker names: true when the marker's version, or one before it, was listed already. */
+static bool before_marker(struct versions *v, struct str version_id)
+{
+    bool passed = v->passed_marker;
+    v->passed_marker = passed || str_eq(version_id, v->version_marker);
+    return !passed;
+}
+
+/* Whether the version's key is passed over, or listed as a prefix. */
+static bool take_fold(struct versions *v, struct str key)
+{
+    struct walk *w = &v->walk;
+    struct str fold = folds(w, key);
+    if (w->after.n && (str_cmp(key, w->after) <= 0 || (fold.p && str_cmp(fold, w->after) <= 0)))
+        return true;
+    if (!fold.p || str_eq(fold, w->last) || w->n >= w->max)
+        return fold.p && str_eq(fold, w->last);
+    w->n++;
+    w->last = w->fold = fold;
+    v->last_version = STR_NONE;
+    list_push(w->op->arena, &v->out->CommonPrefixes)->Prefix = shown(w, fold);
+    return true;
+}
+
+/* One version in order: 0 it was listed, 1 it was passed over, <0 the listing is full (E_LIMIT) or failed. */
 static int take_version(struct versions *v, struct str key, struct str value)
 {
     struct walk *w = &v->walk;
     struct s3_rec_Object o = { 0 };
+    bool latest = !str_eq(key, v->seen), goes_on = w->within_key && str_eq(key, w->after);
+    v->seen = key;
+    if (!goes_on && take_fold(v, key))
+        return 1;
     int rc = op_rec_decode(w->op, value, &s3_rec_Object_shape, &o);
     if (rc)
         return rc;
-    bool latest = !str_eq(key, v->seen);
-    v->seen = key;
-    if (w->after.n && str_eq(key, w->after) && v->version_marker.n) { /* goes on within a key */
-        bool skip = !v->passed_marker;
-        v->passed_marker = v->passed_marker || str_eq(o.VersionId, v->version_marker);
-        if (skip)
-            return 0;
-    } else {
-        struct str fold = folds(w, key);
-        if (w->after.n && (str_cmp(key, w->after) <= 0 || (fold.p && str_cmp(fold, w->after) <= 0)))
-            return 0;
-        if (fold.p && str_eq(fold, w->last))
-            return 0;
-        if (fold.p && w->n < w->max) {
-            w->n++;
-            w->last = fold;
-            v->last_version = STR_NONE;
-            list_push(w->op->arena, &v->out->CommonPrefixes)->Prefix = shown(w, fold);
-            return 0;
-        }
-    }
+    if (goes_on && before_marker(v, o.VersionId))
+        return 1;
     if (w->n >= w->max) {
         w->truncated = w->max > 0;
         return E_LIMIT;
     }
     w->n++;
     w->last = key;
+    w->fold = STR_NONE;
     v->last_version = o.VersionId;
     show_version(v, key, &o, latest);
     return 0;
 }
 
+struct pair {
+    struct cursor newest, older;
+};
+
+static void pair_start(struct walk *w, struct pair *p)
+{
+    *p = (struct pair){ { .scan = start(w, &s3_kind_object) }, { .scan = start(w, &s3_kind_version) } };
+    advance(w->op, &p->newest);
+    advance(w->op, &p->older);
+}
+
+static int pair_end(struct pair *p)
+{
+    int failed = scan_end(p->newest.scan), failed_too = scan_end(p->older.scan);
+    return failed ? failed : failed_too;
+}
+
 static int list_versions(struct versions *v)
 {
     struct walk *w = &v->walk;
-    struct key to_object, to_version;
-    struct cursor newest = { .scan = start(w, &s3_kind_object, &to_object) }, older = { .scan = start(w, &s3_kind_version, &to_version) };
-    advance(w->op, &newest);
-    advance(w->op, &older);
+    struct pair p;
     int rc = 0;
-    while (rc == 0 && (newest.key.p || older.key.p)) {
-        bool first = newest.key.p && (!older.key.p || str_cmp(newest.key, older.key) <= 0);
-        struct cursor *c = first ? &newest : &older;
+    pair_start(w, &p);
+    while (rc >= 0 && (p.newest.key.p || p.older.key.p)) {
+        bool first = p.newest.key.p && (!p.older.key.p || str_cmp(p.newest.key, p.older.key) <= 0);
+        struct cursor *c = first ? &p.newest : &p.older;
         if (!str_starts(c->key, w->prefix))
             break;
         rc = take_version(v, c->key, c->value);
-        advance(w->op, c);
+        if (rc == 0)
+            w->passed = 0;
+        if (rc == 1 && should_jump(w)) {
+            rc = pair_end(&p);
+            pair_start(w, &p);
+        } else {
+            advance(w->op, c);
+        }
     }
-    int failed = scan_end(newest.scan), failed_too = scan_end(older.scan);
-    return rc && rc != E_LIMIT ? rc : failed ? failed : failed_too;
+    int failed = pair_end(&p);
+    return rc < 0 && rc != E_LIMIT ? rc : failed;
 }
 
 int s3_ListObjectVersions(struct op *op, const struct s3_ListObjectVersions_in *in, struct s3_ListObjectVersions_out *out)
@@ -283,6 +342,7 @@ int s3_ListObjectVersions(struct op *op, const struct s3_ListObjectVersions_in *
     if (rc)
         return rc;
     v.owner = s3_owner(op, b.Account);
+    v.walk.within_key = in->VersionIdMarker.n > 0;
     rc = list_versions(&v);
     out->Name = in->Bucket;
     out->Prefix = shown(&v.walk, v.walk.prefix);

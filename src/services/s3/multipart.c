@@ -39,6 +39,7 @@ int s3_upload_drop(struct op *op, struct str bucket, struct str key, struct str 
     key_after_prefix(&from, &to);
     struct scan *s = txn_scan(op->txn, key_view(&from), key_view(&to), false);
     struct str store_key, value;
+    scan_brief(s);
     while (rc == 0 && scan_next(s, &store_key, &value)) {
         struct s3_rec_Part p = { 0 };
         rc = op_rec_decode(op, value, &s3_rec_Part_shape, &p);

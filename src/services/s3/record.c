@@ -50,6 +50,7 @@ static int older(struct op *op, struct str bucket, struct str key, struct str ve
     struct scan *s = txn_scan(op->txn, key_view(&from), key_view(&to), false);
     struct str k, value;
     int rc = E_NOT_FOUND;
+    scan_brief(s);
     while (rc == E_NOT_FOUND && scan_next(s, &k, &value)) {
         struct s3_rec_Object o = { 0 };
         int bad = op_rec_decode(op, value, &s3_rec_Object_shape, &o);

@@ -461,6 +461,7 @@ int sqs_job_expire(struct op *op, struct str payload)
     struct queue q;
     struct { int64_t seq; struct sqs_rec_Message m; } *v = arena_alloc(op->arena, sizeof *v * EXPIRE_MAX);
     uint32_t n = 0;
+    size_t bytes = 0;
     int rc = job_queue(op, payload, &q);
 
     if (rc)
@@ -472,11 +473,13 @@ int sqs_job_expire(struct op *op, struct str payload)
     key_after_prefix(&prefix, &to);
     q.live.ExpireMs = SOME_I64(0);
     struct scan *s = txn_scan(op->txn, key_view(&from), key_view(&to), false);
-    while (!next_ms && n < EXPIRE_MAX && scan_next(s, &key, &value)) {
+    scan_brief(s);
+    while (!next_ms && n < EXPIRE_MAX && bytes < LIMIT_STEP_BYTES && scan_next(s, &key, &value)) {
         struct key_reader r;
         key_read_init(&r, str_sub(key, prefix.n, key.n));
-        if ((rc = key_read_i64(&r, &v[n].seq)) || (rc = op_rec_decode(op, str_dup(op->arena, value), &sqs_rec_Message_shape, &v[n].m)))
+        if ((rc = key_read_i64(&r, &v[n].seq)) || (rc = op_rec_decode(op, value, &sqs_rec_Message_shape, &v[n].m)))
             break;
+        bytes += value.n;
         q.live.OldestFrom = SOME_I64(v[n].seq);
         if (v[n].m.SentMs.v + retention_ms > op_now_ms(op))
             next_ms = v[n].m.SentMs.v + retention_ms + EXPIRE_SLACK_MS;
@@ -492,7 +495,7 @@ int sqs_job_expire(struct op *op, struct str payload)
     }
     if (rc || scan_rc)
         return rc ? rc : scan_rc;
-    if (n == EXPIRE_MAX)
+    if (n == EXPIRE_MAX || (n && bytes >= LIMIT_STEP_BYTES))
         next_ms = op_now_ms(op);
     if (next_ms && (rc = line_expire_arm(op, &q, next_ms)))
         return rc;

@@ -229,6 +229,7 @@ int sqs_job_sweep(struct op *op, struct str payload)
         queue_key(op, &from, kinds[i], id);
         key_after_prefix(&from, &to);
         struct scan *s = txn_scan(op->txn, key_view(&from), key_view(&to), false);
+        scan_brief(s);
         while (doomed.n < SWEEP_KEYS && scan_next(s, &key, &value))
             str_list_add(op->arena, &doomed, str_dup(op->arena, key));
         int rc = scan_end(s);
