@@ -103,6 +103,14 @@ static void check_twin(struct op *op, struct check *c, const struct record_kind 
         check_stream_there(op, c, group_id, first);
 }
 
+static void check_key_there(struct op *op, struct check *c, int64_t group_id, int64_t number)
+{
+    struct key k;
+    logs_key(op, &k, &logs_kind_key, group_id);
+    key_i64(&k, number);
+    check_there(op, c, &k, "the data key that seals it");
+}
+
 void logs_check_event(struct op *op, struct check *c)
 {
     const struct logs_rec_Event *e = c->rec;
@@ -114,6 +122,8 @@ void logs_check_event(struct op *op, struct check *c)
     g->events++;
     g->bytes += event_bytes(e);
     check_twin(op, c, &logs_kind_time, id, &r, "its place in the order of the group");
+    if (e->KeyNumber.set)
+        check_key_there(op, c, id, e->KeyNumber.v);
 }
 
 void logs_check_time(struct op *op, struct check *c)
@@ -183,6 +193,8 @@ void logs_check_group(struct op *op, struct check *c)
         return;
     if (live.Bytes.v != k->bytes && !check_waits(op, c, "logs.sweep", STR_NONE))
         check_fault(op, c, "it counts %lld bytes; its events have %lld", (long long)live.Bytes.v, (long long)k->bytes);
+    if (g->KeyNumber.v)
+        check_key_there(op, c, g->Id.v, g->KeyNumber.v);
     if (live.MetricFilters.v != filters)
         check_fault(op, c, "it counts %lld metric filters; there are %lld", (long long)live.MetricFilters.v, (long long)filters);
     if (g->RetentionDays.v && k->events)
