@@ -18,6 +18,7 @@ struct envelope {
     const struct principal *as; /* who asks KMS; NULL: op's caller */
     int64_t reuse_ms;           /* of the clock; 0: KMS is asked each time */
     bool verifies;              /* a new data key is opened once, too: whoever seals needs kms:Decrypt (SQS) */
+    bool encrypts;              /* data keys come from here and are wrapped with kms:Encrypt, not made with kms:GenerateDataKey (Lambda) */
 };
 
 struct data_key {

@@ -8,6 +8,7 @@ import uuid
 import pytest
 from botocore.exceptions import ClientError
 
+import functions
 from functions import wait_for
 from sealed import ACCOUNT, allow, fails, lies_in_clear, statement
 
@@ -326,7 +327,7 @@ def test_log_events_are_not_on_the_disk(own_strata):
     assert lies_in_clear(own_strata, secret.encode())
     logs.put_retention_policy(logGroupName=group, retentionInDays=1)
     own_strata.advance_clock(2 * 24 * 3600)
-    wait_for(lambda: logs.describe_log_groups(logGroupNamePrefix=group)['logGroups'][0]['storedBytes'] == 0)
+    assert wait_for(lambda: logs.describe_log_groups(logGroupNamePrefix=group)['logGroups'][0]['storedBytes'] == 0)
 
 
 def test_a_log_group_under_a_disabled_key(strata, kms):
@@ -369,3 +370,52 @@ def test_the_policy_of_the_key_lets_a_log_group_in(strata, kms, key):
     client, iam, name = strata.user('logs')
     allow(iam, name, ('logs:*', {}))
     assert logged(client, group) == ['x']  # whoever may read the group needs no permission for its key
+
+
+# ---- all of them ----
+
+def test_one_disabled_key_under_all_of_them(strata, kms):
+    """A queue, a table, a bucket, a secret, a log group and a function's variables: each says it in its own way, and each comes back."""
+    key = key_for_logs(kms)
+    arn, name = key['Arn'], uuid.uuid4().hex
+    s3, ddb, secrets, functions_ = (strata.client(s) for s in ('s3', 'dynamodb', 'secretsmanager', 'lambda'))
+    sqs, url = queue(strata, KmsMasterKeyId=arn)
+    sqs.send_message(QueueUrl=url, MessageBody='kept')
+    ddb.create_table(TableName=name, KeySchema=[{'AttributeName': 'id', 'KeyType': 'HASH'}], BillingMode='PAY_PER_REQUEST',
+                     AttributeDefinitions=[{'AttributeName': 'id', 'AttributeType': 'S'}],
+                     SSESpecification={'Enabled': True, 'SSEType': 'KMS', 'KMSMasterKeyId': arn})
+    ddb.put_item(TableName=name, Item={'id': {'S': '1'}, 'text': {'S': 'kept'}})
+    s3.create_bucket(Bucket=name)
+    s3.put_bucket_encryption(Bucket=name, ServerSideEncryptionConfiguration={'Rules': [{'ApplyServerSideEncryptionByDefault': {
+        'SSEAlgorithm': 'aws:kms', 'KMSMasterKeyID': arn}}]})
+    s3.put_object(Bucket=name, Key='k', Body=b'kept')
+    secrets.create_secret(Name=name, SecretString='kept', KmsKeyId=arn)
+    logs, group = log_group(strata, arn)
+    log(strata, logs, group, 'kept')
+    function = functions.create(strata, 'def handler(e, c): pass', f'arn:aws:iam::{ACCOUNT}:role/r', KMSKeyArn=arn, Environment={'Variables': {'TEXT': 'kept'}})
+
+    def all_kept():
+        variables = functions_.get_function_configuration(FunctionName=function)['Environment']['Variables']
+        return [received(sqs, url)[0], ddb.get_item(TableName=name, Key={'id': {'S': '1'}})['Item']['text']['S'],
+                s3.get_object(Bucket=name, Key='k')['Body'].read().decode(), secrets.get_secret_value(SecretId=name)['SecretString'],
+                logged(logs, group)[0], variables['TEXT']] == ['kept'] * 6
+    assert all_kept()
+    for close, words, queue_code, bucket_code in [
+        (lambda: kms.disable_key(KeyId=arn), f'{arn} is disabled.', 'KMS.DisabledException', 'KMS.DisabledException'),
+        (lambda: kms.schedule_key_deletion(KeyId=arn), f'{arn} is pending deletion.', 'KMS.KMSInvalidStateException', 'KMS.KMSInvalidStateException'),
+    ]:
+        close()
+        fails(queue_code, sqs.receive_message, words, QueueUrl=url)
+        fails(queue_code, sqs.send_message, words, QueueUrl=url, MessageBody='x')
+        fails('ValidationException', ddb.get_item, words, TableName=name, Key={'id': {'S': '1'}})
+        fails('ValidationException', ddb.put_item, words, TableName=name, Item={'id': {'S': '2'}})
+        fails(bucket_code, s3.get_object, words, Bucket=name, Key='k')
+        fails(bucket_code, s3.put_object, words, Bucket=name, Key='k', Body=b'x')
+        assert s3.head_bucket(Bucket=name) and s3.list_objects_v2(Bucket=name)['KeyCount'] == 1
+        fails('DecryptionFailure', secrets.get_secret_value, words, SecretId=name)
+        fails('EncryptionFailure', secrets.put_secret_value, words, SecretId=name, SecretString='x')
+        fails('AccessDeniedException', logs.get_log_events, logGroupName=group, logStreamName='s')
+        assert words in functions_.get_function_configuration(FunctionName=function)['Environment']['Error']['Message']
+    kms.cancel_key_deletion(KeyId=arn)
+    kms.enable_key(KeyId=arn)
+    assert all_kept()

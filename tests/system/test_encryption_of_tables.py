@@ -49,7 +49,7 @@ def described(ddb, name):
 
 
 def sealed(ddb, name):
-    wait_for(lambda: described(ddb, name)['SSEDescription']['Status'] == 'ENABLED')
+    assert wait_for(lambda: described(ddb, name)['SSEDescription']['Status'] == 'ENABLED')
 
 
 def every_way_to_items(ddb, name):
@@ -237,7 +237,7 @@ def test_jobs_wait_for_the_key(own_strata):
     kms.enable_key(KeyId=key)
     assert ids(ddb, name) == ['old']  # nobody could open it when it expired
     own_strata.advance_clock(900)
-    wait_for(lambda: ids(ddb, name) == [])
+    assert wait_for(lambda: ids(ddb, name) == [])
     assert ddb.scan(TableName=name, IndexName='by-owner')['Count'] == 0
     put(ddb, name)
     kms.disable_key(KeyId=key)
@@ -247,7 +247,7 @@ def test_jobs_wait_for_the_key(own_strata):
     kms.enable_key(KeyId=key)
     assert [x['IndexStatus'] for x in described(ddb, name)['GlobalSecondaryIndexes']] == ['ACTIVE', 'CREATING']
     own_strata.advance_clock(900)
-    wait_for(lambda: [x['IndexStatus'] for x in described(ddb, name)['GlobalSecondaryIndexes']] == ['ACTIVE', 'ACTIVE'])
+    assert wait_for(lambda: [x['IndexStatus'] for x in described(ddb, name)['GlobalSecondaryIndexes']] == ['ACTIVE', 'ACTIVE'])
     assert ddb.scan(TableName=name, IndexName='later')['Count'] == 1
 
 

@@ -43,6 +43,19 @@ struct ask {
     int rc;
 };
 
+static int open_variables(struct op *op, struct environment *env, const struct principal *role)
+{
+    struct str_map found;
+    int rc = variables_open(op, &env->pool->function, role, &found);
+    if (rc == E_AWS) {
+        env->refusal = op->fail.error;
+        env->refusal_message = str_dup(env->arena, op->fail.message);
+    }
+    for (uint32_t i = 0; rc == 0 && i < found.n; i++)
+        str_map_put(env->arena, &env->variables, str_dup(env->arena, found.v[i].key), str_dup(env->arena, found.v[i].value));
+    return rc;
+}
+
 static int assume(struct op *op, void *ctx)
 {
     struct ask *ask = ctx;
@@ -52,6 +65,8 @@ static int assume(struct op *op, void *ctx)
     struct arena *a = ask->env->arena;
     if (rc == E_AWS)
         ask->why = str_dup(a, op->fail.message);
+    if (rc == 0)
+        rc = open_variables(op, ask->env, &c.principal);
     ask->credentials = (struct session_credentials){
         .access_key_id = str_dup(a, c.access_key_id), .secret = str_dup(a, c.secret),
         .session_token = str_dup(a, c.session_token), .expires_ms = c.expires_ms,
@@ -171,8 +186,8 @@ static void variables(struct environment *env, const struct session_credentials 
     set(env, vars, "LD_LIBRARY_PATH", STR("/var/task:/var/task/lib:/opt/lib"));
     set(env, vars, "LANG", STR("C.UTF-8"));
     set(env, vars, "TZ", STR(":UTC"));
-    for (uint32_t i = 0; i < f->Environment.n; i++)
-        str_list_add(a, vars, str_printf(a, "%.*s=%.*s", STR_ARG(f->Environment.v[i].key), STR_ARG(f->Environment.v[i].value)));
+    for (uint32_t i = 0; i < env->variables.n; i++)
+        str_list_add(a, vars, str_printf(a, "%.*s=%.*s", STR_ARG(env->variables.v[i].key), STR_ARG(env->variables.v[i].value)));
 }
 
 /* ---- starting ---- */
@@ -247,7 +262,9 @@ int environment_start(struct lambda_host *h, struct environment *env)
         return fail(env, "Runtime.NotInstalled", str_printf(env->arena, "the runtime %.*s is not installed here: run `strata runtime install %.*s`",
                                                             STR_ARG(f->Runtime), STR_ARG(f->Runtime)));
     rc = credentials(h, env, &ask);
-    if (rc && rc != E_AWS)
+    if (env->refusal)
+        return fail(env, env->refusal->code, env->refusal_message);
+    if (rc && rc != E_AWS && rc != E_NOT_FOUND)
         return fail(env, "Sandbox.Failed", str_printf(env->arena, "strata cannot make credentials for the function (%s)", err_name(rc)));
     if (rc)
         return fail(env, "AccessDeniedException", str_printf(env->arena, "The role defined for the function cannot be assumed by Lambda. %.*s",

@@ -88,7 +88,10 @@ int lambda_function_put(struct op *op, struct lambda_rec_Function *f)
     function_key(op, &k, f->Name);
     f->RevisionId = id_uuid(op);
     lambda_changed(op, lambda_function_arn(op, f->Name));
-    return op_rec_put(op, &k, &lambda_rec_Function_shape, f);
+    struct lambda_rec_Function stored = *f;
+    if (f->SealedEnvironment.p)
+        stored.Environment = (struct str_map){ 0 };
+    return op_rec_put(op, &k, &lambda_rec_Function_shape, &stored);
 }
 
 static void describe_layers(struct op *op, const struct lambda_rec_Function *f, struct lambda_FunctionConfiguration *out)
@@ -120,7 +123,7 @@ void lambda_describe(struct op *op, const struct lambda_rec_Function *f, struct 
     out->LastUpdateStatus = STR("Successful");
     out->PackageType = STR("Zip");
     out->Architectures = f->Architectures;
-    out->KMSKeyArn = f->KmsKeyArn;
+    out->KMSKeyArn = f->KmsKeyArn.n ? f->KmsKeyArn : STR_NONE;
     out->EphemeralStorage = arena_one(op->arena, struct lambda_EphemeralStorage);
     out->EphemeralStorage->Size = f->EphemeralMb;
     out->TracingConfig = arena_one(op->arena, struct lambda_TracingConfigResponse);
@@ -132,10 +135,7 @@ void lambda_describe(struct op *op, const struct lambda_rec_Function *f, struct 
     out->RuntimeVersionConfig->RuntimeVersionArn =
         str_printf(op->arena, "arn:%.*s:lambda:%.*s::runtime:%.*s", STR_ARG(op->partition), STR_ARG(op->region), STR_ARG(f->Runtime));
     out->LoggingConfig = f->Logging;
-    if (f->Environment.n) {
-        out->Environment = arena_one(op->arena, struct lambda_EnvironmentResponse);
-        out->Environment->Variables = f->Environment;
-    }
+    variables_describe(op, f, out);
     if (f->DeadLetter.n) {
         out->DeadLetterConfig = arena_one(op->arena, struct lambda_DeadLetterConfig);
         out->DeadLetterConfig->TargetArn = f->DeadLetter;
@@ -195,7 +195,7 @@ static bool reserved_variable(struct str name)
     return false;
 }
 
-static int set_environment(struct op *op, const struct lambda_Environment *e, struct lambda_rec_Function *f)
+static int check_environment(struct op *op, const struct lambda_Environment *e)
 {
     size_t bytes = 0;
     for (uint32_t i = 0; i < e->Variables.n; i++) {
@@ -210,7 +210,6 @@ static int set_environment(struct op *op, const struct lambda_Environment *e, st
         return aws_fail(op, LAMBDA_InvalidParameterValueException,
                         "Lambda was unable to configure your environment variables because the environment variables you have provided exceeded the "
                         "4KB limit. String measured: %zu bytes", bytes);
-    f->Environment = e->Variables;
     return 0;
 }
 
@@ -242,11 +241,12 @@ static int check_role(struct op *op, struct str role)
 
 static int apply(struct op *op, const struct wanted *w, struct lambda_rec_Function *f)
 {
+    const struct lambda_rec_Function old = *f;
     int rc = check_unsupported(op, w);
     if (!rc && w->Role.p)
         rc = check_role(op, f->Role = w->Role);
     if (!rc && w->Environment)
-        rc = set_environment(op, w->Environment, f);
+        rc = check_environment(op, w->Environment);
     if (!rc && w->Layers.set)
         rc = set_layers(op, &w->Layers, f);
     if (rc)
@@ -270,7 +270,7 @@ static int apply(struct op *op, const struct wanted *w, struct lambda_rec_Functi
         f->Logging = l;
     }
     f->LastModifiedMs = SOME_I64(op_now_ms(op));
-    return 0;
+    return variables_change(op, &old, f, w->Environment ? &w->Environment->Variables : NULL);
 }
 
 /* ---- operations ---- */
@@ -325,6 +325,8 @@ static int set_code(struct op *op, const struct lambda_FunctionCode *c, struct l
     struct lambda_code code;
     if (c && c->ImageUri.p)
         return aws_unsupported(op, "ImageUri");
+    if (c && c->SourceKMSKeyArn.p)
+        return aws_unsupported(op, "SourceKMSKeyArn");
     int rc = lambda_code_take(op, c ? c->ZipFile : STR_NONE, c ? c->S3Bucket : STR_NONE, c ? c->S3Key : STR_NONE,
                               c ? c->S3ObjectVersion : STR_NONE, &code);
     if (rc)
@@ -405,7 +407,8 @@ int lambda_UpdateFunctionCode(struct op *op, const struct lambda_UpdateFunctionC
 {
     struct lambda_rec_Function f = { 0 };
     struct lambda_FunctionCode code = { .ZipFile = in->ZipFile, .S3Bucket = in->S3Bucket, .S3Key = in->S3Key,
-                                        .S3ObjectVersion = in->S3ObjectVersion, .ImageUri = in->ImageUri };
+                                        .S3ObjectVersion = in->S3ObjectVersion, .ImageUri = in->ImageUri,
+                                        .SourceKMSKeyArn = in->SourceKMSKeyArn };
     int rc = lambda_function_get(op, in->FunctionName, STR_NONE, &f);
     if (!rc && opt_bool(in->Publish, false))
         rc = aws_unsupported(op, "Publish (versions)");
@@ -459,6 +462,8 @@ int lambda_DeleteFunction(struct op *op, const struct lambda_DeleteFunction_in *
     lambda_changed(op, lambda_function_arn(op, f.Name));
     out->StatusCode = SOME_I64(204);
     rc = auth_epoch_bump(op);
+    if (!rc)
+        rc = variables_drop(op, &f);
     if (!rc)
         rc = lambda_code_drop(op, f.CodeBlobId);
     return rc ? rc : op_rec_delete(op, &k);

@@ -260,7 +260,12 @@ static void bury(struct lambda_host *h, struct environment *env)
         env->current = queue_take(p);
         env->current->started_ms = env->since_ms;
     }
-    if (env->current) {
+    if (env->current && env->refusal) {
+        struct invocation *inv = env->current;
+        struct lambda_result r = { .rc = E_AWS, .refusal = env->refusal, .message = str_dup(inv->arena, env->refusal_message) };
+        env->current = NULL;
+        conclude(h, inv, &r);
+    } else if (env->current) {
         struct str note = env->init_error.p ? env->init_error : death_note(env, env->current->id, env->current->arena);
         log_death(h, env, env->current);
         environment_finish(h, env, STR("Unhandled"), note);

@@ -27,7 +27,9 @@ enum {
 
 /* What an invocation came to. In the invocation's arena, valid in done. */
 struct lambda_result {
-    int rc;                 /* 0: it ran, perhaps into an error; <0: it could not run (E_BUSY: throttled) */
+    int rc;                 /* 0: it ran, perhaps into an error; <0: it could not run (E_BUSY: throttled; E_AWS: refusal says why) */
+    const struct aws_error *refusal;
+    struct str message;     /* of refusal */
     struct str error;       /* absent, "Handled" or "Unhandled" */
     struct str payload;
     struct str log_tail;    /* the last 4 KB of its log, text */
@@ -67,6 +69,9 @@ struct environment {
     int64_t init_ms;            /* how long INIT took; reported with the first invocation */
     int64_t credentials_until_ms; /* the clock's */
     struct str log_stream, init_error;
+    const struct aws_error *refusal; /* it cannot start, and the invoker is refused: not an error of the function. NULL: none */
+    struct str refusal_message;
+    struct str_map variables;   /* opened */
     struct lambda_code *layer_codes;
     struct arena *arena;        /* its own */
     struct arena *log_arena;    /* of the lines gathered so far */

@@ -45,6 +45,7 @@ static void answered(struct cloud *cloud, void *ctx, const struct lambda_result 
 {
     struct wait *w = ctx;
     w->result = (struct lambda_result){ .rc = r->rc, .error = r->error, .payload = str_dup(w->arena, r->payload),
+                                        .refusal = r->refusal, .message = str_dup(w->arena, r->message),
                                         .log_tail = str_dup(w->arena, r->log_tail) };
     char key[WAKE_KEY_BYTES]; /* once done is set, w may be gone */
     struct str wake = wake_copy(key, w->wake_key);
@@ -64,6 +65,8 @@ static int throttled(struct op *op, int rc)
 
 static int finish_wait(struct op *op, const struct lambda_Invoke_in *in, const struct wait *w, struct lambda_Invoke_out *out)
 {
+    if (w->result.rc == E_AWS)
+        return aws_fail(op, w->result.refusal, "%.*s", STR_ARG(w->result.message));
     if (w->result.rc)
         return throttled(op, w->result.rc);
     out->StatusCode = SOME_I64(200);

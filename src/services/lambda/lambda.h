@@ -32,6 +32,13 @@ struct str lambda_function_arn(struct op *op, struct str name);
 void lambda_describe(struct op *op, const struct lambda_rec_Function *f, struct lambda_FunctionConfiguration *out);
 struct str lambda_time(struct op *op, int64_t ms); /* 2026-01-02T03:04:05.678+0000 */
 
+/* seal.c: environment variables. old: what f was before, with nothing in it for a new function; variables NULL: they stay as they are. */
+int variables_change(struct op *op, const struct lambda_rec_Function *old, struct lambda_rec_Function *f, const struct str_map *variables);
+int variables_drop(struct op *op, const struct lambda_rec_Function *f); /* the function goes */
+void variables_describe(struct op *op, const struct lambda_rec_Function *f, struct lambda_FunctionConfiguration *out);
+/* For an environment that starts. E_AWS in the words of Invoke. */
+int variables_open(struct op *op, const struct lambda_rec_Function *f, const struct principal *role, struct str_map *ret);
+
 /* Takes a zip in: from the request or from S3, checks it (readable, sizes, no path outside), keeps it. E_AWS in AWS's words. */
 struct lambda_code {
     struct str sha256, blob_id, data, key;
