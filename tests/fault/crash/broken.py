@@ -29,6 +29,7 @@ BREAKS = {
                                          ['    remove_file(op->cloud, kept_id(op, id));\n'], 'kill'),
     'no timer for a running event': ('services/lambda/invoke.c', ['    return op_timer_set(op, "lambda.event", l->id, op_now_ms(op) + l->function.Timeout.v'],
                                      ['    return 0; return op_timer_set(op, "lambda.event", l->id, op_now_ms(op) + l->function.Timeout.v'], 'kill'),
+    'no log': ('store/rocksdb.c', ['rocksdb_writeoptions_set_sync(r->synced, 1);'], ['rocksdb_writeoptions_disable_WAL(r->synced, 1);'], 'kill'),
     'no sync of the log': ('store/rocksdb.c', ['rocksdb_writeoptions_set_sync(r->synced, 1);'], ['rocksdb_writeoptions_set_sync(r->synced, 0);'], 'power cut'),
     'no sync of a body': ('store/blob.c', ['synced(w->blobs, fdatasync(w->fd))'], ['0'], 'power cut'),
     'no sync of a body\'s name': ('store/blob.c', ['synced(w->blobs, fsync(folder_fd))'], ['0'], 'power cut'),
