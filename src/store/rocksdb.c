@@ -293,6 +293,8 @@ static int format_check(const char *dir, const char *db_path)
     rest = str_trim(str_sub(version, 7, version.n));
     if (str_to_i64(rest, &format) < 0 || format < 1)
         return E_CORRUPT;
+    if (format < STORE_FORMAT) /* an older program must not open what this one will write */
+        return format_write(dir);
     return format > STORE_FORMAT ? E_VERSION : 0;
 }
 

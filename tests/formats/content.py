@@ -100,6 +100,28 @@ def fill_secrets(strata):
         {'Effect': 'Deny', 'Principal': '*', 'Action': 'secretsmanager:DeleteSecret', 'Resource': '*'}]}))
 
 
+def fill_sealed(strata):
+    """Under keys of KMS, since format 2."""
+    kms, s3, ddb, logs = (strata.client(s) for s in ('kms', 's3', 'dynamodb', 'logs'))
+    key = kms.create_key(Policy=json.dumps({'Version': '2012-10-17', 'Statement': [
+        {'Effect': 'Allow', 'Principal': who, 'Action': 'kms:*', 'Resource': '*'}
+        for who in ({'AWS': 'arn:aws:iam::000000000000:root'}, {'Service': 'logs.us-east-1.amazonaws.com'})]}))['KeyMetadata']['Arn']
+    kms.create_alias(AliasName='alias/sealing', TargetKeyId=key)
+    s3.put_object(Bucket='sample', Key='sealed', Body=b'kept', ServerSideEncryption='aws:kms', SSEKMSKeyId=key)
+    s3.put_object(Bucket='sample', Key='sealed by the bucket key', Body=b'x', ServerSideEncryption='aws:kms', SSEKMSKeyId=key, BucketKeyEnabled=True)
+    ddb.create_table(TableName='sealed', BillingMode='PAY_PER_REQUEST', KeySchema=[{'AttributeName': 'id', 'KeyType': 'HASH'}],
+                     AttributeDefinitions=[{'AttributeName': 'id', 'AttributeType': 'S'}],
+                     SSESpecification={'Enabled': True, 'SSEType': 'KMS', 'KMSMasterKeyId': key})
+    ddb.put_item(TableName='sealed', Item={'id': {'S': '1'}, 'text': {'S': 'kept'}})
+    logs.create_log_group(logGroupName='/sealed', kmsKeyId=key)
+    logs.create_log_stream(logGroupName='/sealed', logStreamName='s')
+    logs.put_log_events(logGroupName='/sealed', logStreamName='s', logEvents=[{'timestamp': strata.now_ms(), 'message': 'kept'}])
+    url = strata.client('sqs').create_queue(QueueName='sealed', Attributes={'KmsMasterKeyId': key})['QueueUrl']
+    strata.client('sqs').send_message(QueueUrl=url, MessageBody='kept')
+    strata.client('lambda').create_function(FunctionName='sealed', Runtime='python3.11', Role=ROLE, Handler='app.handler', Code={'ZipFile': code()},
+                                            Environment={'Variables': {'TEXT': 'kept'}}, KMSKeyArn=key)
+
+
 def fill_functions(strata):
     functions, apis = strata.client('lambda'), strata.client('apigatewayv2')
     functions.create_function(FunctionName='sample', Runtime='python3.11', Role=ROLE, Handler='app.handler', Code={'ZipFile': code()},
@@ -127,6 +149,7 @@ def fill(strata):
     fill_messages(strata)
     fill_secrets(strata)
     fill_functions(strata)
+    fill_sealed(strata)
 
 
 def expect_storage(strata):
@@ -197,7 +220,18 @@ def expect_identities(strata):
     assert iam.list_open_id_connect_providers()['OpenIDConnectProviderList']
 
 
-def expect(strata):
+def expect_sealed(strata):
+    s3, ddb, logs, functions = (strata.client(s) for s in ('s3', 'dynamodb', 'logs', 'lambda'))
+    for key, body in (('sealed', b'kept'), ('sealed by the bucket key', b'x')):
+        assert s3.get_object(Bucket='sample', Key=key)['Body'].read() == body
+    assert ddb.get_item(TableName='sealed', Key={'id': {'S': '1'}})['Item']['text'] == {'S': 'kept'}
+    assert [e['message'] for e in logs.get_log_events(logGroupName='/sealed', logStreamName='s')['events']] == ['kept']
+    assert functions.get_function_configuration(FunctionName='sealed')['Environment'] == {'Variables': {'TEXT': 'kept'}}
+
+
+def expect(strata, format):
+    if format >= 2:
+        expect_sealed(strata)
     expect_identities(strata)
     expect_storage(strata)
     expect_messages(strata)

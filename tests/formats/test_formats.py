@@ -27,7 +27,7 @@ def test_a_sample_is_read(sample, tmp_path):
     assert done.returncode == 0, done.stderr
     strata.check()
     strata.start()
-    content.expect(strata)
+    content.expect(strata, int(sample.stem))
     strata.check()
     assert strata.stop() == 0
     strata.check()
