@@ -47,7 +47,7 @@ void actor_live(struct actor *self, const struct deed *deeds, unsigned n, void *
 
 enum outcome outcome(const struct reply *r)
 {
-    if (r->status == LOST)
+    if (r->status == LOST || (r->status >= 500 && r->in_doubt))
         return UNKNOWN;
     if (reply_ok(r))
         return DONE;

@@ -14,7 +14,7 @@
 #include "machine.h"
 #include "wire/wire.h"
 
-enum { PIECE_BYTES_MAX = 6000, PATIENCE_MS = 30 * 60 * 1000 };
+enum { PIECE_BYTES_MAX = 6000, BACK_OFF_MS = 50, PATIENCE_MS = 30 * 60 * 1000 };
 
 static const struct sign_credentials root = { { "test", 4 }, { "test", 4 }, { NULL, 0 } };
 
@@ -83,6 +83,7 @@ static void reply(struct exchange *x, const struct answer *answer)
         goto answered;
     }
     c->reply.status = answer->status;
+    c->reply.in_doubt = machine_sync_failed();
     for (uint32_t i = 0; i < answer->headers.n; i++)
         *list_push(c->answer_arena, &c->reply.headers) =
             (struct header){ str_dup(c->answer_arena, answer->headers.v[i].name), str_dup(c->answer_arena, answer->headers.v[i].value) };
@@ -149,6 +150,7 @@ struct call *call_start(const struct request *r, void *listener_tag, struct aren
     c->answer_arena = answer_arena;
     c->hang_up = r->hang_up;
     c->reply.from_ms = clock_now_ms(c->cloud->clock);
+    c->reply.ran_ms = machine_ran_ms();
     c->body = str_dup(a, opt_str(r->wire.body, STR("")));
     x->arena = a;
     x->ops = &ops;
@@ -241,6 +243,8 @@ static struct reply send(struct arena *a, const struct request *r, const char *w
         reply.error = error_code(&reply);
     trace_end(step, reply.status, reply.body);
     trace_ask(what, reply.status);
+    if (reply.status >= 500)
+        fiber_sleep_ms(BACK_OFF_MS);
     return reply;
 }
 
@@ -296,7 +300,10 @@ struct reply ask_admin(struct arena *a, const char *path, const char *fmt, ...)
     r.wire.body = quoted(a, fmt, ap);
     va_end(ap);
     *list_push(a, &r.wire.headers) = (struct header){ STR("Content-Type"), STR("application/json") };
-    return send(a, &r, path, r.wire.body);
+    machine_disturbed();
+    struct reply reply = send(a, &r, path, r.wire.body);
+    machine_disturbed();
+    return reply;
 }
 
 bool reply_ok(const struct reply *r) { return r->status >= 200 && r->status < 300; }

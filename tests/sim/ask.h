@@ -23,7 +23,9 @@ struct reply {
     int status;
     struct str body, error; /* error: AWS's code of an answer that is none of 2xx */
     struct header_list headers;
+    bool in_doubt;          /* answered when a sync had failed */
     int64_t from_ms, to_ms; /* strata's clock, around the operation */
+    int64_t ran_ms;         /* what was due by then had run before it: machine_ran_ms */
     cJSON *json;            /* of the JSON protocols; goes with the arena */
 };
 

@@ -28,7 +28,7 @@ enum { STACK_BYTES = 8 << 20 };
 enum { STACK_BYTES = 1 << 20 };
 #endif
 
-enum { FIBERS_MAX = 512, GUARD_BYTES = 4096, SWITCHES_AT_ONCE_MAX = 200 * 1000, SWITCHES_MAX = 20 * 1000 * 1000 };
+enum { FIBERS_MAX = 512, GUARD_BYTES = 4096, SPURIOUS_ONE_IN = 200, SWITCHES_AT_ONCE_MAX = 200 * 1000, SWITCHES_MAX = 20 * 1000 * 1000 };
 
 struct fiber {
     unsigned id;
@@ -445,8 +445,12 @@ static int cond_wait(pthread_cond_t *c, pthread_mutex_t *m, int64_t until_ns)
     l->owner = NULL;
     if (l->waiters)
         fiber_wake(l);
+    bool woken = rng_one_in(&s.rng, SPURIOUS_ONE_IN); /* a condition may wake without a signal */
     cond->waiters++;
-    bool woken = fiber_wait(c, until_ns);
+    if (woken)
+        fiber_yield();
+    else
+        woken = fiber_wait(c, until_ns);
     cond->waiters--;
     while (l->owner) {
         l->waiters++;

@@ -71,7 +71,7 @@ static void send(void *model)
         r = send_as(m, i, group, i);
     if (outcome(&r) == DONE)
         sent(m, &m->v[i], &first, &r);
-    else if (first.status == LOST)
+    else if (outcome(&first) == UNKNOWN)
         m->v[i] = (struct message){ .places = QUEUE | NOWHERE, .group = group, .original = true, .visible_lo = first.from_ms, .visible_hi = r.to_ms, .sent_lo = first.from_ms,
                                     .sent_hi = r.to_ms };
 }

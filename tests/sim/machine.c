@@ -18,22 +18,23 @@
 #include "store/key.h"
 #include "trace.h"
 
-enum { MONO_AT_START_S = 5000, PLUG_PATIENCE_MS = 5000, QUIESCE_MS = 30 * 1000, SETTLE_MS = 60 * 1000, CORES = 2 };
+enum { MONO_AT_START_S = 5000, PLUG_PATIENCE_MS = 5000, QUIESCE_MS = 30 * 1000, WHILE_MS = 20 * 1000, CORES = 2 };
 #define REAL_AT_START_S 1767225600LL /* 2026-01-01T00:00:00Z */
 
 struct machine_stats machine_stats;
 
 static struct {
     struct machine_config config;
-    struct rng kernel, forgetting, stopping; /* of getrandom, of a forgetful store, of how it stops */
+    struct rng kernel, fate; /* of getrandom; of what the disk and the stop come to */
     struct store *store;
     struct cloud *cloud; /* while it serves */
     struct cloud *running; /* from its start to its end */
     struct blobs *blobs;
     enum plug plug;
-    int commit_err;
+    enum { DISK_SOUND, DISK_FULL, DISK_FAILING, DISK_FAILED } disk;
     bool stopped_cleanly, ended; /* how the last life ended; a boot or stop has */
     int64_t last_ms;
+    int64_t disturbed_ns, quiet_ms; /* last; the clock when the quiet before ended */
     uint64_t life;
 } w;
 
@@ -82,12 +83,24 @@ static struct store *salvage(struct store *old)
     return fresh; /* the old one is left alone: threads that were cut off may have half of it open */
 }
 
+static bool quiet(void) { return fiber_now_ns() - w.disturbed_ns >= WHILE_MS * 1000000LL; }
+
+void machine_disturbed(void)
+{
+    if (quiet())
+        w.quiet_ms = machine_now_ms();
+    w.disturbed_ns = fiber_now_ns();
+}
+
+int64_t machine_ran_ms(void) { return (quiet() ? machine_now_ms() : w.quiet_ms) - WHILE_MS; }
+
 static void down(void)
 {
+    machine_disturbed();
     w.last_ms = machine_now_ms();
     w.cloud = w.running = NULL;
     w.plug = PLUG_NONE;
-    w.commit_err = 0;
+    w.disk = DISK_SOUND;
     w.life++;
     host_lost();
     close_range((unsigned)w.config.first_fd, ~0u, 0);
@@ -106,23 +119,43 @@ static void crash(void)
 
 static bool writes(const struct txn *t) { return txn_write_bytes(t) > 0; }
 
+static int commit(struct txn *t)
+{
+    fiber_atomic(true);
+    int rc = __real_txn_commit(t);
+    fiber_atomic(false);
+    machine_stats.commits++;
+    return rc;
+}
+
+static int drop(struct txn *t, int err)
+{
+    txn_end(t);
+    return err;
+}
+
 int __wrap_txn_commit(struct txn *t)
 {
     if (!fiber_is_strata() || !writes(t))
         return __real_txn_commit(t);
     if (w.plug == PLUG_BEFORE_COMMIT)
         fibers_halt(crash);
-    if (w.commit_err || rng_one_in(&w.forgetting, w.config.forget_one_in)) {
-        int err = w.commit_err;
-        w.commit_err = 0;
-        machine_stats.failed += err != 0;
-        txn_end(t);
-        return err;
+    sim_expect(w.disk != DISK_FAILED, "a commit", "none behind a sync that failed", "one");
+    if (w.disk == DISK_FULL) {
+        w.disk = DISK_SOUND;
+        machine_stats.failed++;
+        return drop(t, E_NO_SPACE);
     }
-    fiber_atomic(true);
-    int rc = __real_txn_commit(t);
-    fiber_atomic(false);
-    machine_stats.commits++;
+    if (w.disk == DISK_FAILING) {
+        w.disk = DISK_FAILED;
+        machine_stats.failed++;
+        fiber_wake(&w);
+        int rc = rng_one_in(&w.fate, 2) ? commit(t) : drop(t, 0);
+        return rc ? rc : E_IO;
+    }
+    if (rng_one_in(&w.fate, w.config.forget_one_in))
+        return drop(t, 0);
+    int rc = commit(t);
     if (w.plug == PLUG_AFTER_COMMIT)
         fibers_halt(crash);
     return rc;
@@ -146,7 +179,21 @@ void machine_crash_at(enum plug when)
     trace_end(step, w.ended, STR(""));
 }
 
-void machine_fail_commit(int err) { w.commit_err = err; }
+void machine_fill_disk(void) { w.disk = DISK_FULL; }
+bool machine_sync_failed(void) { return w.disk == DISK_FAILED; }
+
+void machine_fail_sync(void)
+{
+    int64_t until_ns = fiber_now_ns() + PLUG_PATIENCE_MS * 1000000LL;
+    unsigned step = trace_begin(fiber_name(), "the disk fails at a sync");
+    uint64_t life = w.life;
+    w.disk = DISK_FAILING;
+    while (w.disk == DISK_FAILING && life == w.life && fiber_now_ns() < until_ns)
+        fiber_wait(&w, until_ns);
+    if (w.disk == DISK_FAILING)
+        w.disk = DISK_SOUND;
+    trace_end(step, w.disk == DISK_FAILED, STR(""));
+}
 
 /* ---- starting and stopping, in threads of strata ---- */
 
@@ -203,6 +250,7 @@ static void *boot(void *arg)
     rc = cloud_open(w.running);
     sim_expect(rc == 0, "start", "the services start", "%s", err_name(rc));
     w.cloud = w.running;
+    machine_disturbed();
     arena_free(a);
     w.ended = true;
     fiber_wake(&w);
@@ -228,7 +276,7 @@ static void *stop(void *arg)
 {
     struct cloud *cloud = arg;
     int64_t until_ns = fiber_now_ns() + QUIESCE_MS * 1000000LL;
-    bool quiesces = rng_one_in(&w.stopping, 2);
+    bool quiesces = rng_one_in(&w.fate, 2);
     while (quiesces && calls_open(NULL) && fiber_now_ns() < until_ns) /* http_quiesce, or what its patience did not suffice for */
         fiber_wait(calls_event(), until_ns);
     cloud_stop(cloud);
@@ -273,10 +321,9 @@ void machine_init(const struct machine_config *config)
     memset(&w, 0, sizeof w);
     w.config = *config;
     w.kernel = rng_split(config->seed, 2);
-    w.forgetting = rng_split(config->seed, 4);
-    w.stopping = rng_split(config->seed, 5);
+    w.fate = rng_split(config->seed, 4);
     store_open_mem(&w.store);
-    w.last_ms = machine_real_ms();
+    w.last_ms = w.quiet_ms = machine_real_ms();
 }
 
 struct cloud *machine_cloud(void) { return w.cloud; }

@@ -9,7 +9,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "base/log.h"
 #include "rng.h"
 #include "scene.h"
 
@@ -194,7 +193,6 @@ int main(int argc, char **argv)
     uint64_t seeds = 1;
     bool shrinks = false, tests = false, counts = false;
     setvbuf(stdout, NULL, _IOFBF, 1 << 16);
-    log_set_level(LOG_ERROR);
     for (int c; (c = getopt_long(argc, argv, "", options, NULL)) != -1;) {
         switch (c) {
         case 's': scene.seed = strtoull(optarg, NULL, 10); break;
@@ -203,10 +201,7 @@ int main(int argc, char **argv)
         case 'o': scene.only = kinds_of(optarg); break;
         case 'w': scene.without = (uint32_t)strtoul(optarg, NULL, 10); break;
         case 'c': scene.calm = (unsigned)strtoul(optarg, NULL, 10); break;
-        case 'v':
-            scene.verbose = true;
-            log_set_level(LOG_WARN);
-            break;
+        case 'v': scene.verbose = true; break;
         case 'r': shrinks = true; break;
         case 'm': counts = true; break;
         case 't': tests = true; break;

@@ -39,6 +39,15 @@ static void crash(void)
         machine_crash_at(how == 1 ? PLUG_BEFORE_COMMIT : PLUG_AFTER_COMMIT);
 }
 
+/* Somebody starts strata anew a while later, as its message says. */
+static void fail_sync(void)
+{
+    machine_fail_sync();
+    fiber_sleep_ms(rng_below(&s.rng, 1000));
+    if (machine_sync_failed())
+        machine_crash();
+}
+
 static void move_clock(void)
 {
     struct arena *a = arena_new();
@@ -54,13 +63,14 @@ static void move_clock(void)
 
 static void one_trouble(void)
 {
-    enum trouble what = 1u << rng_below(&s.rng, 4);
+    enum trouble what = 1u << rng_below(&s.rng, 5);
     if (!(s.trouble & what))
         return;
     switch (what) {
     case TROUBLE_CRASHES: crash(); return;
     case TROUBLE_STOPS: machine_stop(); return;
-    case TROUBLE_FULL_DISK: machine_fail_commit(E_NO_SPACE); return;
+    case TROUBLE_FULL_DISK: machine_fill_disk(); return;
+    case TROUBLE_FAILED_SYNC: fail_sync(); return;
     default: move_clock();
     }
 }

@@ -8,7 +8,7 @@
 #include "machine.h"
 #include "trace.h"
 
-enum trouble { TROUBLE_CRASHES = 1, TROUBLE_STOPS = 2, TROUBLE_FULL_DISK = 4, TROUBLE_CLOCK = 8, TROUBLES = 15 };
+enum trouble { TROUBLE_CRASHES = 1, TROUBLE_STOPS = 2, TROUBLE_FULL_DISK = 4, TROUBLE_CLOCK = 8, TROUBLE_FAILED_SYNC = 16, TROUBLES = 31 };
 
 struct scene {
     uint64_t seed;

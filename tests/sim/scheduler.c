@@ -7,7 +7,7 @@
 #include "base/code.h"
 #include "inbox.h"
 
-enum { ONCE_MAX = 100, TICKS_MAX = 1200, TICK_MS = 60 * 1000, SLACK_MS = 20 * 1000 };
+enum { ONCE_MAX = 100, TICKS_MAX = 1200, TICK_MS = 60 * 1000 };
 enum expected { NEVER, MAYBE, SURELY };
 
 struct once {
@@ -75,7 +75,7 @@ static void delete_once(void *model)
         o->deleted = true;
         if (outcome_ == DONE && r.to_ms < o->due_ms)
             o->expected = NEVER;
-        else if (r.from_ms < o->due_ms + SLACK_MS)
+        else if (o->due_ms > r.ran_ms)
             o->expected = MAYBE;
     }
 }
@@ -98,7 +98,7 @@ static void stop_rate(void *model)
     if (m->rate_to != INT64_MAX || !one_in(m->self, 3))
         return;
     machine_up();
-    m->rate_to = machine_now_ms();
+    m->rate_to = machine_ran_ms();
     MAKE("ResourceNotFoundException", SCHEDULER("DeleteSchedule", "{'Name':'rate%u'}", m->self->number));
 }
 
@@ -134,7 +134,7 @@ static void read_inbox(void *model)
 static void check_rate(struct model *m, int64_t now)
 {
     int64_t end = m->rate_to < now ? m->rate_to : now;
-    for (int64_t ms = m->rate_from; ms + TICK_MS + SLACK_MS < end; ms += TICK_MS) {
+    for (int64_t ms = m->rate_from; ms + TICK_MS < end; ms += TICK_MS) {
         bool found = false;
         for (unsigned t = 0; t < m->n_ticks; t++)
             found = found || (m->tick[t] + 999 > ms && m->tick[t] <= ms + TICK_MS); /* told in whole seconds */

@@ -67,13 +67,13 @@ static void add_version(struct secret *s, unsigned token, unsigned value, int la
         move_label(s, CURRENT, v);
 }
 
-/* A marked secret goes when its window is over. Returns whether that is certain, one way or the other, for an operation between from and to. */
-static bool settle_window(struct secret *s, int64_t from, int64_t to)
+/* A marked secret goes when its window is over. Returns whether that is certain, one way or the other, for an operation until to; what was due by
+ * ran_ms had run before it. */
+static bool settle_window(struct secret *s, int64_t ran_ms, int64_t to)
 {
-    enum { SLACK_MS = 30 * 1000 };
     if (!s->going || to < s->gone_lo)
         return true;
-    if (from < s->gone_hi + SLACK_MS)
+    if (s->gone_hi > ran_ms)
         return false;
     *s = (struct secret){ 0 };
     return true;
@@ -89,7 +89,7 @@ static const char *live_error(const struct secret *s)
 static enum outcome judge(struct model *m, struct secret *s, const struct reply *r, const char *what, const char *error)
 {
     bool was_there = s->there;
-    bool certain = settle_window(s, r->from_ms, r->to_ms);
+    bool certain = settle_window(s, r->ran_ms, r->to_ms);
     if (certain && was_there && !s->there) /* gone by now: asked of nothing */
         error = "ResourceNotFoundException";
     return certain ? expect_outcome(r, what, error) : UNKNOWN;
@@ -166,7 +166,7 @@ static void create(void *model)
     const char *error = m->s[i].going ? "InvalidRequestException" : m->s[i].there ? "ResourceExistsException" : NULL;
     struct reply r = SM("CreateSecret", "{'Name':'%.*s','ClientRequestToken':'%.*s','SecretString':'value%u'}", STR_ARG(name_of(m, i)),
                         STR_ARG(token_text(m, token)), token);
-    bool was_going = m->s[i].going, certain = settle_window(&m->s[i], r.from_ms, r.to_ms);
+    bool was_going = m->s[i].going, certain = settle_window(&m->s[i], r.ran_ms, r.to_ms);
     if (was_going && certain && !m->s[i].there)
         error = NULL;
     struct secret after = { .there = true };
@@ -243,7 +243,7 @@ static void mark(void *model)
                          : SM("DeleteSecret", "{'SecretId':'%.*s','RecoveryWindowInDays':%d}", STR_ARG(name_of(m, i)), WINDOW_DAYS);
     if (now) {
         after = (struct secret){ 0 };
-        settle_window(s, r.from_ms, r.to_ms);
+        settle_window(s, r.ran_ms, r.to_ms);
         conclude(m, i, expect_outcome(&r, "DeleteSecret", NULL), &after);
         return;
     }

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "base/code.h"
+#include "base/log.h"
 #include "fiber.h"
 
 enum { STEPS_SHOWN = 20, ASKED_BYTES = 500, ANSWERED_BYTES = 700 };
@@ -94,6 +95,21 @@ void trace_ask(const char *operation, int status)
 }
 
 const struct trace_counts *trace_counts(void) { return &t.counts; }
+
+/* Strata's log stands between the steps, when they are shown. */
+void __wrap_log_line(enum log_level level, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+void __wrap_log_line(enum log_level level, const char *fmt, ...)
+{
+    va_list ap;
+    if (!t.verbose || level > LOG_WARN)
+        return;
+    printf("                    strata says: ");
+    va_start(ap, fmt);
+    vprintf(fmt, ap);
+    va_end(ap);
+    printf("\n");
+}
 
 bool trace_over(void) { return t.max && t.n >= t.max; }
 unsigned trace_steps(void) { return t.n; }
