@@ -122,28 +122,26 @@ static int read_map(struct query *q, const struct member *m, struct str path, st
     return bad(q->a, q->why, "%.*s has too many entries", STR_ARG(path));
 }
 
+/* Lists and maps are levels, too, as they are in the formats that this may be written in later. */
+static int compound(struct query *q, const struct member *m, struct str path, void *slot, bool inside)
+{
+    const struct shape *s = m->shape;
+    if (++q->depth > LIMIT_DEPTH)
+        return bad(q->a, q->why, "The request is nested too deeply");
+    int rc = s->kind == SHAPE_LIST  ? read_list(q, m, path, slot)
+             : s->kind == SHAPE_MAP ? read_map(q, m, path, slot)
+             : any(q, path)         ? read_struct(q, s, path, slot_open(q->a, s, slot, inside)) : 0;
+    q->depth--;
+    return rc;
+}
+
 static int value(struct query *q, const struct member *m, struct str path, void *slot, bool inside)
 {
     const struct shape *s = m->shape;
-    const struct str_pair *pair;
-    int rc = 0;
-    switch (s->kind) {
-    case SHAPE_STRUCT:
-        if (!any(q, path))
-            return 0;
-        if (++q->depth > LIMIT_DEPTH)
-            return bad(q->a, q->why, "The request is nested too deeply");
-        rc = read_struct(q, s, path, slot_open(q->a, s, slot, inside));
-        q->depth--;
-        return rc;
-    case SHAPE_LIST:
-        return read_list(q, m, path, slot);
-    case SHAPE_MAP:
-        return read_map(q, m, path, slot);
-    default:
-        pair = exact(q, path);
-        return pair ? scalar_of_text(q->a, m, pair->value, TIME_ISO8601, slot, q->why) : 0;
-    }
+    if (s->kind == SHAPE_STRUCT || s->kind == SHAPE_LIST || s->kind == SHAPE_MAP)
+        return compound(q, m, path, slot, inside);
+    const struct str_pair *pair = exact(q, path);
+    return pair ? scalar_of_text(q->a, m, pair->value, TIME_ISO8601, slot, q->why) : 0;
 }
 
 int query_read(struct arena *a, const struct str_map *params, bool ec2, const struct shape *s, void *ret_struct, struct str *ret_why)
