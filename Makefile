@@ -4,7 +4,7 @@ PY := .venv/bin/python3
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
 .DEFAULT_GOAL := all
-.PHONY: help all up down test fresh check asan faults tsan sim crash fuzz bench coverage clean
+.PHONY: help all up down test fresh check asan faults tsan sim crash fuzz lint bench coverage clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -67,6 +67,11 @@ crash: ## clients, kills and power cuts, and nothing acknowledged may be lost: N
 	@tools/setup test
 	@$(MAKE) --no-print-directory all
 	@$(PY) tests/fault/crash/crash.py --kills $(or $(N),500) --cuts $$(( ($(or $(N),500) + 19) / 20 )) $(if $(SEED),--seed $(SEED))
+
+lint: ## clang-tidy over everything but tests (.clang-tidy says what it looks for); some minutes
+	@tools/setup lint
+	@$(MAKE) --no-print-directory all
+	@find src -name '*.c' ! -name 'test_*' ! -name 'fuzz_*' | sort | xargs -P $$(nproc) -n 8 clang-tidy -p $(BUILD) --quiet 2>/dev/null
 
 fuzz: ## the fuzz targets under libFuzzer, T=60 seconds each; F=name for one (tools/fuzz keeps what they found)
 	@tools/setup fuzz
