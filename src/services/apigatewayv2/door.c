@@ -197,7 +197,7 @@ static int handle(struct op *op, void *ctx)
     int64_t wait_ms = opt_i64(v->r.integration.TimeoutInMillis, APIGW_TIMEOUT_MS);
     if (!rc)
         rc = cloud_forward(op, "lambda", "Invoke", &v->gateway, &v->invoke, &out, wait_ms, &why);
-    if (rc == E_PARKED)
+    if (rc == E_PARKED || rc == E_CLOSED)
         return rc;
     if (rc == 0)
         answer_with(op, v, &out);
