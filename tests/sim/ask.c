@@ -292,6 +292,12 @@ struct reply ask_with_body(struct arena *a, const char *service, const char *ope
     return send(a, &r, operation, str_printf(a, "%.*s and %zu bytes%s", STR_ARG(input), body.n, hang_up ? ", hanging up" : ""));
 }
 
+struct reply ask_host(struct arena *a, struct str host, struct str body)
+{
+    struct request r = { .wire = { .method = STR("POST"), .target = STR("/"), .query = STR_NONE, .host = host, .body = body } };
+    return send(a, &r, "POST", str_printf(a, "%.*s %.*s", STR_ARG(host), STR_ARG(body)));
+}
+
 struct reply ask_admin(struct arena *a, const char *path, const char *fmt, ...)
 {
     struct request r = { .wire = { .method = STR("POST"), .target = str_c(path), .query = STR_NONE, .host = STR("127.0.0.1:4566") } };

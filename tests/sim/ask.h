@@ -36,6 +36,7 @@ struct reply ask(struct arena *a, const char *service, const char *operation, co
 /* The same with a payload, for the member that is streamed; and a client that may hang up in its middle. */
 struct reply ask_with_body(struct arena *a, const char *service, const char *operation, struct str body, bool hang_up, const char *fmt, ...)
     __attribute__((format(printf, 6, 7)));
+struct reply ask_host(struct arena *a, struct str host, struct str body); /* POST /, as a browser would: unsigned */
 struct reply ask_admin(struct arena *a, const char *path, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 
 bool reply_ok(const struct reply *r);

@@ -1,4 +1,5 @@
-/* Lambda: a function whose every answer the model decides, asked synchronously, asynchronously and from a queue by an event source mapping.
+/* Lambda: a function whose every answer the model decides, asked synchronously, by way of an HTTP API, asynchronously, and from a
+ * queue by an event source mapping.
  *
  * What was accepted runs at least once, until it succeeds or its tries are over; then it is in the dead-letter queue. A message that the function
  * processed is not received more often than the queue allows. The function fails, ends, and hangs as its orders say. */
@@ -14,7 +15,7 @@ enum { ORDERS_MAX = 120, NEVER_SUCCEEDS = 100, TIMEOUT_S = 3, VISIBILITY_S = 6, 
 static const char zip[] = "UEsDBBQAAAAAAAAAIVz/nmVwAQAAAAEAAAAJAAAAYm9vdHN0cmFwI1BLAQIUAxQAAAAAAAAAIVz/nmVwAQAAAAEAAAAJAAAAAAAAAAAAAADtAQAAAABib290c3RyYXBQ"
                           "SwUGAAAAAAEAAQA3AAAAKAAAAAAA";
 
-enum kind { SYNC, ASYNC, QUEUED };
+enum kind { SYNC, ASYNC, QUEUED, HTTP };
 
 struct order { /* one thing for the function to do */
     enum kind kind;
@@ -32,7 +33,7 @@ struct model {
     unsigned n;
     struct inbox dead, dead_events; /* messages that were received too often; events whose tries are over */
     bool reports; /* the mapping asks for batchItemFailures */
-    char uuid[48];
+    char uuid[48], api[48];
 };
 
 #define LAMBDA(operation, ...) ask(m->self->a, "lambda", operation, NULL, __VA_ARGS__)
@@ -80,10 +81,15 @@ static struct function_outcome function(void *ctx, struct arena *a, struct str e
     if (records) {
         f = run_batch(m, a, records, event);
     } else {
+        struct str http = json_text(tree, "body");
         int64_t id = json_number(tree, "id", -1);
+        if (http.p)
+            str_to_i64(http, &id);
         bool good = run_order(m, id, event);
         f = (struct function_outcome){ .deed = good ? FUNCTION_ANSWERS : m->o[id].failing, .takes_ms = m->o[id].takes_ms,
-                                       .answer = good ? str_printf(a, "{\"done\":%lld}", (long long)id) : STR("{\"errorMessage\":\"failed\",\"errorType\":\"Error\"}") };
+                                       .answer = good && http.p ? str_printf(a, "{\"statusCode\":201,\"body\":\"done %lld\"}", (long long)id)
+                                                 : good        ? str_printf(a, "{\"done\":%lld}", (long long)id)
+                                                               : STR("{\"errorMessage\":\"failed\",\"errorType\":\"Error\"}") };
     }
     cJSON_Delete(tree);
     return f;
@@ -121,6 +127,24 @@ static void invoke(void *model)
     sim_expect(o->runs == 1, "Invoke", "one run", "%u", o->runs);
     if (!failed)
         sim_expect(json_number(r.json, "done", -1) == id, "Invoke", str_printf(m->self->a, "the answer to %u", id).p, "%.*s", STR_ARG(r.body));
+}
+
+/* By way of an HTTP API. */
+static void invoke_http(void *model)
+{
+    struct model *m = model;
+    struct order *o = new_order(m, HTTP);
+    if (!o)
+        return;
+    unsigned id = (unsigned)(o - m->o);
+    struct reply r = ask_host(m->self->a, str_printf(m->self->a, "%s.execute-api.us-east-1.localhost:4566", m->api), str_printf(m->self->a, "%u", id));
+    if (r.status == LOST || r.status == 503)
+        return;
+    if (r.status == 500 && (o->failures || machine_stats.failed))
+        return;
+    sim_expect(r.status == 201 && str_eq(r.body, str_printf(m->self->a, "done %u", id)), "an HTTP API", "the function's answer", "%d %.*s", r.status,
+               STR_ARG(r.body));
+    sim_expect(!o->failures && o->runs == 1, "an HTTP API", "one run", "%u", o->runs);
 }
 
 static void invoke_later(void *model)
@@ -181,7 +205,7 @@ static void dead_event(void *model, struct str body, int64_t sent_ms)
 static const struct order *unsettled(const struct model *m)
 {
     for (const struct order *o = m->o; o < m->o + m->n; o++)
-        if (o->kind != SYNC && o->accepted && !o->successes && !o->dead)
+        if (o->accepted && !o->successes && !o->dead)
             return o;
     return NULL;
 }
@@ -225,6 +249,14 @@ static void make_function(struct model *m)
          "\\'%.*s\\',\\'maxReceiveCount\\':%d}'}}", STR_ARG(queue), VISIBILITY_S, STR_ARG(sim_queue_arn(a, str_c(m->dead.name))), RECEIVES_MAX));
     MAKE("ResourceConflictException", LAMBDA("CreateEventSourceMapping", "{'FunctionName':'function%u','EventSourceArn':'%.*s','BatchSize':%u%s}", n,
          STR_ARG(sim_queue_arn(a, queue)), 1 + below(m->self, 10), m->reports ? ",'FunctionResponseTypes':['ReportBatchItemFailures']" : ""));
+    MAKE("ResourceConflictException", LAMBDA("AddPermission", "{'FunctionName':'function%u','StatementId':'api','Action':'lambda:InvokeFunction','Principal':"
+         "'apigateway.amazonaws.com'}", n));
+    while (!m->api[0]) { /* one that was made without an answer serves nobody */
+        struct reply r = ask(a, "apigatewayv2", "CreateApi", NULL, "{'Name':'api%u','ProtocolType':'HTTP','Target':'arn:aws:lambda:us-east-1:000000000000:"
+                             "function:function%u'}", n, n);
+        if (expect_outcome(&r, "CreateApi", NULL) == DONE)
+            snprintf(m->api, sizeof m->api, "%.*s", STR_ARG(json_text(r.json, "apiId")));
+    }
     while (!m->uuid[0]) {
         struct reply r = LAMBDA("ListEventSourceMappings", "{'FunctionName':'function%u'}", n);
         const cJSON *first = cJSON_GetArrayItem(cJSON_GetObjectItemCaseSensitive(r.json, "EventSourceMappings"), 0);
@@ -236,7 +268,7 @@ static void make_function(struct model *m)
 static void run(struct actor *self)
 {
     struct model *m = xalloc(sizeof *m);
-    struct deed deeds[] = { { invoke, 4 }, { invoke_later, 4 }, { send, 6 }, { switch_mapping, 1 } };
+    struct deed deeds[] = { { invoke, 4 }, { invoke_http, 4 }, { invoke_later, 4 }, { send, 6 }, { switch_mapping, 1 } };
     m->self = self;
     m->function_rng = rng_split(rng_next(&self->rng), 8);
     m->reports = one_in(self, 2);

@@ -10,6 +10,7 @@
 
 #include "ask.h"
 #include "base/arena.h"
+#include "base/code.h"
 #include "base/err.h"
 #include "fiber.h"
 #include "host.h"
@@ -234,6 +235,37 @@ static void check_bodies(struct arena *a)
     sim_expect(files == records, "bodies", "as many files as records that name one", "%u files, %u records", files, records);
 }
 
+/* Each timer is found by its name, and each name stands for a timer. */
+static void check_timers(struct arena *a)
+{
+    struct key from, to;
+    struct str key, value, found;
+    int names = 0, timers = 0;
+    struct txn *t = store_read(w.store);
+    for (int by_name = 0; by_name < 2; by_name++) {
+        key_init(&from);
+        key_c(&from, "sys");
+        key_c(&from, by_name ? "timer_at" : "timer");
+        key_after_prefix(&from, &to);
+        struct scan *s = txn_scan(t, key_view(&from), key_view(&to), false);
+        while (scan_next(s, &key, &value)) {
+            struct key k;
+            ++*(by_name ? &names : &timers);
+            if (!by_name)
+                continue;
+            key_init(&k); /* (sys, timer, when, name) of (sys, timer_at, name) -> when */
+            key_c(&k, "sys");
+            key_c(&k, "timer");
+            key_raw(&k, value);
+            key_raw(&k, str_sub(key, from.n, key.n));
+            sim_expect(txn_get(t, key_view(&k), &found) == 0, "timers", "a timer for each name", "none for %.*s", STR_ARG(hex_encode(a, key.p, key.n)));
+        }
+        scan_end(s);
+    }
+    txn_end(t);
+    sim_expect(names == timers, "timers", "as many as names", "%d timers, %d names", timers, names);
+}
+
 static void *boot(void *arg)
 {
     struct arena *a = arena_new();
@@ -246,6 +278,7 @@ static void *boot(void *arg)
     int orphans = cloud_sweep_blobs(w.running);
     sim_expect(orphans == 0 || !w.stopped_cleanly, "start", "no orphaned bodies after a clean stop", "%d", orphans);
     check_bodies(a);
+    check_timers(a);
     host_attach(w.running);
     rc = cloud_open(w.running);
     sim_expect(rc == 0, "start", "the services start", "%s", err_name(rc));

@@ -28,6 +28,19 @@ static const char usage[] =
 
 static int remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw) { return remove(path); }
 
+static void tell_how(const struct scene *scene, int status)
+{
+    unsigned long long seed = scene->seed;
+    if (WIFSIGNALED(status))
+        printf("FAILED seed %llu: strata ended by signal %d (%s)\n", seed, WTERMSIG(status), strsignal(WTERMSIG(status)));
+    printf("  again: sim --seed %llu", seed);
+    if (scene->steps)
+        printf(" --steps %u", scene->steps);
+    if (scene->without || scene->calm)
+        printf(" --without %u --calm %u", scene->without, scene->calm);
+    printf("%s\n", scene->only ? " --only ..." : "");
+}
+
 /* 0 passed, 1 failed. quiet: what went wrong is not told. */
 static int play(const struct scene *scene, bool quiet, struct scene_result *ret)
 {
@@ -52,9 +65,8 @@ static int play(const struct scene *scene, bool quiet, struct scene_result *ret)
     close(ends[0]);
     waitpid(pid, &status, 0);
     nftw(dir, remove_one, 16, FTW_DEPTH | FTW_PHYS);
-    if (WIFSIGNALED(status) && !quiet)
-        printf("FAILED seed %llu: strata ended by signal %d (%s)\n  again: make sim SEED=%llu\n", (unsigned long long)scene->seed, WTERMSIG(status),
-               strsignal(WTERMSIG(status)), (unsigned long long)scene->seed);
+    if (status && !quiet)
+        tell_how(scene, status);
     return status != 0;
 }
 
@@ -132,9 +144,7 @@ static int shrink(struct scene scene)
         }
     }
     struct scene_result r;
-    int failed = play(&scene, false, &r);
-    printf("  shrunk: sim --seed %llu --steps %u --without %u --calm %u\n", (unsigned long long)scene.seed, scene.steps, scene.without, scene.calm);
-    return failed;
+    return play(&scene, false, &r);
 }
 
 /* ---- what `make test` runs, told as cmocka tells its tests ---- */

@@ -128,7 +128,6 @@ void sim_fail(const char *what, const char *expected, const char *got_fmt, ...)
         printf("  %5u %10lld ms %-10s %s\n%32s-> %s\n", s->n, (long long)s->ms, s->actor, s->asked, "", s->answered[0] ? s->answered : "(no answer yet)");
     }
     fibers_tell();
-    printf("  again: make sim SEED=%llu STEPS=%u\n", (unsigned long long)t.seed, t.n);
     fflush(stdout);
     _exit(1);
 }
