@@ -4,7 +4,7 @@ PY := .venv/bin/python3
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
 .DEFAULT_GOAL := all
-.PHONY: help all up down test fresh check asan faults tsan sim crash fuzz lint bench coverage clean
+.PHONY: help all up down test fresh check asan faults tsan sim crash fuzz load lint bench coverage clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -67,6 +67,11 @@ crash: ## clients, kills and power cuts, and nothing acknowledged may be lost: N
 	@tools/setup test
 	@$(MAKE) --no-print-directory all
 	@$(PY) tests/fault/crash/crash.py --kills $(or $(N),500) --cuts $$(( ($(or $(N),500) + 19) / 20 )) $(if $(SEED),--seed $(SEED))
+
+load: ## crowds, slow clients, millions of records, objects of 5 GB: what strata's memory does meanwhile (ONLY=idle,messages); an hour
+	@tools/setup bench
+	@$(MAKE) --no-print-directory all
+	@$(PY) tests/load/run $(if $(ONLY),--only $(ONLY))
 
 lint: ## clang-tidy over everything but tests (.clang-tidy says what it looks for); some minutes
 	@tools/setup lint

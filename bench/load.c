@@ -6,8 +6,9 @@
  * order ("random" or "sequence"), seed, pool; access_key_id, secret, region; and steps, each with method, target, headers, body or body_file, and
  * service (signs for it; absent: not signed). A connection goes through the steps in turn, again and again.
  *
- * In a target or a body (not in a body_file) {n} is a number (a new one each time), {same} the last {n} again, {random.40} forty letters and digits that do not compress, and
- * {answer.X} the string member X of the answer before (a cycle whose answer lacks it starts anew and is counted as missing).
+ * In a target or a body (not in a body_file) {n} is a number (a new one each time), {same} the last {n} again (in plans with no pool that of an
+ * earlier step, too), {random.40} forty letters and digits that do not compress, and {answer.X} the string member X of the answer before (a cycle whose answer
+ * lacks it starts anew and is counted as missing).
  *
  * So that the load is never what is measured: one thread, edge-triggered epoll, and requests that are written and signed before the clock starts, in a
  * pool of which each connection takes the next. Only steps with {answer.X}, and plans with no pool, are signed as they go. cpu_us is what the load itself
@@ -47,7 +48,7 @@ struct ready {
 struct step {
     struct str service, method, target, body;
     struct header_list headers;
-    bool varies, chained;    /* has {n} or {random}; has {answer.X} */
+    bool varies, chained;    /* has {n} or {random}, or {same} in a plan with no pool; has {answer.X} */
     bool verbatim;           /* the body is a file's: braces in it mean nothing */
     struct ready *pool;      /* pool_n of them: 1 when nothing varies, 0 when each is made as it goes */
     uint64_t pool_n, turn;
@@ -270,7 +271,10 @@ static void next_request(struct load *l, struct conn *c)
         l->cycles_left -= l->cycles_left > 0;
     }
     if (s->pool_n > 0) {
+        uint64_t last = c->out.number;
         c->out = s->pool[s->turn++ % s->pool_n];
+        if (!s->varies)
+            c->out.number = last;
     } else {
         arena_clear(c->arena);
         if (!make(l, c->arena, s, (struct str){ c->in + c->head_n, c->in_n - c->head_n }, &c->out)) {
@@ -447,7 +451,7 @@ static void read_step(struct load *l, const cJSON *o, struct step *s)
         *list_push(l->arena, &s->headers) = (struct header){ str_c(h->string), str_c(h->valuestring) };
     struct str both = str_printf(l->arena, "%.*s%.*s", STR_ARG(s->target), s->verbatim ? 0 : (int)s->body.n, s->body.p);
     s->chained = str_contains(both, STR("{answer."));
-    s->varies = str_contains(both, STR("{n}")) || str_contains(both, STR("{random."));
+    s->varies = str_contains(both, STR("{n}")) || str_contains(both, STR("{random.")) || (l->pool == 0 && str_contains(both, STR("{same}")));
     s->latency = arena_many(l->arena, uint32_t, LATENCY_US_MAX + 1);
 }
 
