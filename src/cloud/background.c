@@ -59,6 +59,8 @@ static void *background_main(void *arg)
 
 int background_run(struct background *b, void (*fn)(struct cloud *cloud, void *ctx, const atomic_bool *stop), void *ctx)
 {
+    if (!b)
+        return E_BUSY;
     pthread_mutex_lock(&b->lock);
     if (b->idle <= b->queued && b->threads_n < THREADS && pthread_create(&b->threads[b->threads_n], NULL, background_main, b) == 0)
         b->threads_n++;

@@ -10,8 +10,8 @@ struct cloud;
 struct background;
 
 struct background *background_new(struct cloud *cloud);
-/* Runs fn once. stop becomes true when the program ends: then fn ends soon, and what still waits runs all the same. E_BUSY: LIMIT_BACKGROUND wait already;
- * fn is not run. */
+/* Runs fn once. stop becomes true when the program ends: then fn ends soon, and what still waits runs all the same. E_BUSY: LIMIT_BACKGROUND wait already,
+ * or b is NULL (tests that take no work in the background); fn is not run. */
 int background_run(struct background *b, void (*fn)(struct cloud *cloud, void *ctx, const atomic_bool *stop), void *ctx);
 void background_free(struct background *b); /* when all of it has run; NULL-safe */
 
