@@ -78,7 +78,8 @@ struct request {
     enum body_mode mode;
     bool begun;            /* the door knows of it, so it hears of its end */
     bool drain;            /* the rest of the body is thrown away */
-    bool overloaded;       /* there is no memory for its body: its door says so */
+    bool starved;          /* there is no memory for its body: turned away when that has come */
+    bool overloaded;       /* turned away: its door said so */
     bool queued;           /* the answer went to libmicrohttpd */
     int own_status;        /* 0, or what http answers by itself */
     size_t body_max, body_cap;

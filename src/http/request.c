@@ -310,7 +310,7 @@ static void body_add(struct request *r, const char *p, size_t n)
         return;
     }
     if (!body_reserve(r, n)) {
-        r->overloaded = r->drain = true;
+        r->starved = r->drain = true;
         return;
     }
     memcpy(r->body + r->x.body.n, p, n);
@@ -361,7 +361,7 @@ static enum MHD_Result body_done(struct request *r)
 {
     atomic_store_explicit(&r->conn->body_since, 0, memory_order_relaxed);
     r->phase = PHASE_RUN;
-    if (r->overloaded)
+    if (r->starved)
         reply_overloaded(r);
     if (r->own_status)
         answer_by_ourselves(r);
