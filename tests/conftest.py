@@ -15,6 +15,15 @@ def strata(tmp_path_factory):
     running.check()
 
 
+@pytest.fixture(scope='module')
+def strata_of_module(tmp_path_factory):
+    """One for the tests of a file, which move its clock or count what is there. Such a file says: def strata(strata_of_module)."""
+    running = Strata(tmp_path_factory.mktemp('strata') / 'data').start()
+    yield running
+    running.check()
+    assert running.stop() == 0
+
+
 @pytest.fixture
 def own_strata(tmp_path):
     """One for this test alone, to be stopped, killed and started again."""

@@ -2,18 +2,7 @@
 
 import json
 
-import pytest
-from botocore.exceptions import ClientError
-
 ACCOUNT = '000000000000'
-
-
-def fails(code, call, *words, **arguments):
-    with pytest.raises(ClientError) as caught:
-        call(**arguments)
-    assert caught.value.response['Error']['Code'] == code, caught.value
-    for word in words:
-        assert word in caught.value.response['Error']['Message'], caught.value
 
 
 def allow(iam, name, *statements):

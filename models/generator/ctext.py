@@ -17,7 +17,7 @@ def string(text):
     """A C string literal, or NULL for None."""
     if text is None:
         return 'NULL'
-    out, cut = [], False
+    out = []
     for b in text.encode():
         c = chr(b)
         if b < 32 or b > 126:

@@ -143,7 +143,7 @@ def source(room, model):
         elif row.action == 'custom':
             out.append(f'static int authorize_{row.name}(struct op *op, const void *in, struct authz *a)\n{{\n'
                        f'    return {n}_authorize_{row.name}(op, in, a);\n}}\n')
-    out.append(f'static const struct op_row ops[] = {{')
+    out.append('static const struct op_row ops[] = {')
     for row in room.operations:
         out.append(_op_row(room, model, row))
     if not room.operations:

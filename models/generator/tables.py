@@ -1,6 +1,6 @@
 """Spells the shape tables that the codecs, the validator and the record store walk."""
 from . import types
-from .ctext import boolean, member as c_member, string
+from .ctext import member as c_member, string
 
 LOCATIONS = {
     'uri': 'LOC_URI', 'querystring': 'LOC_QUERY', 'header': 'LOC_HEADER', 'headers': 'LOC_HEADERS', 'statusCode': 'LOC_STATUS',
@@ -9,7 +9,6 @@ TIMES = {'iso8601': 'TIME_ISO8601', 'unixTimestamp': 'TIME_UNIX', 'rfc822': 'TIM
 
 
 def text(room, model):
-    n = room.name
     out = []
     for name in sorted(model.reached):
         shape, kind = model.shapes[name], model.kind(name)

@@ -2,14 +2,12 @@
 
 import base64
 import json
-import uuid
 
 import pytest
 import requests
-from botocore.exceptions import ClientError
 
 import functions
-from running import Strata
+from refusals import refusal
 
 # Answers with what it got, or with what the body (its JSON) or the query asks for.
 SOURCE = '''
@@ -28,10 +26,8 @@ NOT_FOUND, SERVER_ERROR, UNAVAILABLE = ({'message': m} for m in ('Not Found', 'I
 
 
 @pytest.fixture(scope='module')
-def strata(tmp_path_factory):
-    running = Strata(tmp_path_factory.mktemp('strata') / 'data').start()
-    yield running
-    assert running.stop() == 0
+def strata(strata_of_module):
+    return strata_of_module
 
 
 @pytest.fixture(scope='module')
@@ -72,12 +68,6 @@ def api(strata, client, function):
                function)
 
 
-def refused(call, **arguments):
-    with pytest.raises(ClientError) as e:
-        call(**arguments)
-    return e.value.response['Error']['Code'], e.value.response['Error']['Message']
-
-
 # ---- records ----
 
 def test_apis_are_created_changed_listed_and_removed(client):
@@ -96,7 +86,7 @@ def test_apis_are_created_changed_listed_and_removed(client):
     client.untag_resource(ResourceArn=arn, TagKeys=['a'])
     assert client.get_tags(ResourceArn=arn)['Tags'] == {'b': '2'}
     client.delete_api(ApiId=made['ApiId'])
-    assert refused(client.get_api, ApiId=made['ApiId']) == ('NotFoundException', f'Invalid API identifier specified 000000000000:{made["ApiId"]}')
+    assert refusal(client.get_api, ApiId=made['ApiId']) == ('NotFoundException', f'Invalid API identifier specified 000000000000:{made["ApiId"]}')
 
 
 def test_apis_come_in_pages(client):
@@ -115,36 +105,36 @@ def test_parts_come_in_pages(client):
     pages = list(client.get_paginator('get_routes').paginate(ApiId=id, PaginationConfig={'PageSize': 2}))
     assert [len(p['Items']) for p in pages] == [2, 2, 1] and {r['RouteKey'] for p in pages for r in p['Items']} == keys
     for wrong in ({'MaxResults': '0'}, {'MaxResults': 'x'}, {'NextToken': 'nonsense'}):
-        assert refused(client.get_routes, ApiId=id, **wrong)[0] == 'BadRequestException'
+        assert refusal(client.get_routes, ApiId=id, **wrong)[0] == 'BadRequestException'
     client.delete_api(ApiId=id)
 
 
 def test_what_is_not_there_is_refused_by_name(client):
-    assert refused(client.create_api, Name='w', ProtocolType='WEBSOCKET', RouteSelectionExpression='$request.body.a')[0] == 'NotImplemented'
+    assert refusal(client.create_api, Name='w', ProtocolType='WEBSOCKET', RouteSelectionExpression='$request.body.a')[0] == 'NotImplemented'
     id = client.create_api(Name='x', ProtocolType='HTTP')['ApiId']
-    assert refused(client.create_integration, ApiId=id, IntegrationType='HTTP_PROXY', IntegrationUri='http://x', PayloadFormatVersion='1.0')[0] \
+    assert refusal(client.create_integration, ApiId=id, IntegrationType='HTTP_PROXY', IntegrationUri='http://x', PayloadFormatVersion='1.0')[0] \
         == 'NotImplemented'
-    assert refused(client.create_route, ApiId=id, RouteKey='nonsense')[0] == 'BadRequestException'
-    assert refused(client.get_stage, ApiId=id, StageName='none')[0] == 'NotFoundException'
+    assert refusal(client.create_route, ApiId=id, RouteKey='nonsense')[0] == 'BadRequestException'
+    assert refusal(client.get_stage, ApiId=id, StageName='none')[0] == 'NotFoundException'
     client.delete_api(ApiId=id)
 
 
 def test_constraint_failures_are_bad_requests(strata):
     client = strata.client('apigatewayv2', parameter_validation=False)
     one = '1 validation error detected: '
-    assert refused(client.create_api, Name='n' * 129, ProtocolType='HTTP') == (
+    assert refusal(client.create_api, Name='n' * 129, ProtocolType='HTTP') == (
         'BadRequestException', f"{one}Value '{'n' * 129}' at 'name' failed to satisfy constraint: Member must have length less than or equal to 128")
-    assert refused(client.create_api, Name='x', ProtocolType='TCP') == (
+    assert refusal(client.create_api, Name='x', ProtocolType='TCP') == (
         'BadRequestException', f"{one}Value 'TCP' at 'protocolType' failed to satisfy constraint: Member must satisfy enum value set: [WEBSOCKET, HTTP]")
     id = client.create_api(Name='x', ProtocolType='HTTP')['ApiId']
     for wrong in ({'TimeoutInMillis': 49}, {'TimeoutInMillis': 30001}, {'IntegrationUri': 'u' * 2049}, {'IntegrationUri': 'no-function'},
                   {'ConnectionType': 'NONE'}, {'PayloadFormatVersion': None}):
         arguments = {'ApiId': id, 'IntegrationType': 'AWS_PROXY', 'IntegrationUri': 'arn:aws:lambda:us-east-1:000000000000:function:f',
                      'PayloadFormatVersion': '2.0', **wrong}
-        assert refused(client.create_integration, **{k: v for k, v in arguments.items() if v is not None})[0] == 'BadRequestException', wrong
+        assert refusal(client.create_integration, **{k: v for k, v in arguments.items() if v is not None})[0] == 'BadRequestException', wrong
     for call, more in ((client.get_route, {'RouteId': 'r'}), (client.get_integration, {'IntegrationId': 'i'}), (client.delete_stage, {'StageName': 's'}),
                        (client.get_deployment, {'DeploymentId': 'd'}), (client.update_route, {'RouteId': 'r'})):
-        assert refused(call, ApiId=id, **more)[0] == 'NotFoundException'
+        assert refusal(call, ApiId=id, **more)[0] == 'NotFoundException'
     assert not client.get_integrations(ApiId=id)['Items']
     client.delete_api(ApiId=id)
 
@@ -155,15 +145,15 @@ def test_parts_are_created_changed_listed_and_removed(client, function):
     assert (integration['ConnectionType'], integration['IntegrationMethod'], integration['TimeoutInMillis']) == ('INTERNET', 'POST', 30000)
     i = integration['IntegrationId']
     assert client.update_integration(ApiId=id, IntegrationId=i, TimeoutInMillis=5000)['TimeoutInMillis'] == 5000
-    assert refused(client.update_integration, ApiId=id, IntegrationId=i, TimeoutInMillis=40000)[0] == 'BadRequestException'
+    assert refusal(client.update_integration, ApiId=id, IntegrationId=i, TimeoutInMillis=40000)[0] == 'BadRequestException'
     route = client.create_route(ApiId=id, RouteKey='GET /a', Target='integrations/' + i)
     assert (route['ApiKeyRequired'], route['AuthorizationType']) == (False, 'NONE')
-    assert refused(client.create_route, ApiId=id, RouteKey='GET /a')[0] == 'ConflictException'
-    assert refused(client.delete_integration, ApiId=id, IntegrationId=i)[0] in ('BadRequestException', 'ConflictException')
+    assert refusal(client.create_route, ApiId=id, RouteKey='GET /a')[0] == 'ConflictException'
+    assert refusal(client.delete_integration, ApiId=id, IntegrationId=i)[0] in ('BadRequestException', 'ConflictException')
     assert client.update_route(ApiId=id, RouteId=route['RouteId'], RouteKey='GET /b')['RouteKey'] == 'GET /b'
     assert [r['RouteKey'] for r in client.get_routes(ApiId=id)['Items']] == ['GET /b']
     stage = client.create_stage(ApiId=id, StageName='dev', AutoDeploy=True)
-    assert stage['AutoDeploy'] is True and refused(client.create_stage, ApiId=id, StageName='dev')[0] == 'ConflictException'
+    assert stage['AutoDeploy'] is True and refusal(client.create_stage, ApiId=id, StageName='dev')[0] == 'ConflictException'
     assert client.update_stage(ApiId=id, StageName='dev', StageVariables={'a': 'b'})['StageVariables'] == {'a': 'b'}
     d = client.create_deployment(ApiId=id)
     assert d['DeploymentStatus'] == 'DEPLOYED' and d['DeploymentId'] in [x['DeploymentId'] for x in client.get_deployments(ApiId=id)['Items']]

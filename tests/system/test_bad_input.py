@@ -3,17 +3,14 @@ import gzip
 import http.client
 import json
 import os
-import pathlib
 import shutil
 import socket
 import subprocess
 
-import boto3
 import botocore.exceptions
 import pytest
 from botocore.auth import S3SigV4Auth, SigV4Auth
 from botocore.awsrequest import AWSRequest
-from botocore.config import Config
 from botocore.credentials import Credentials
 
 from running import PROGRAM, Strata

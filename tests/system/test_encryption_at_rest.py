@@ -6,11 +6,11 @@ import json
 import uuid
 
 import pytest
-from botocore.exceptions import ClientError
 
 import functions
 from functions import wait_for
-from sealed import ACCOUNT, allow, fails, lies_in_clear, statement
+from refusals import fails
+from sealed import ACCOUNT, allow, lies_in_clear, statement
 
 
 @pytest.fixture

@@ -6,7 +6,8 @@ import uuid
 import pytest
 
 import functions
-from sealed import ACCOUNT, allow, fails, lies_in_clear
+from refusals import fails
+from sealed import ACCOUNT, allow, lies_in_clear
 
 ECHO = 'def handler(event, context):\n    import os\n    return os.environ.get("SECRET")\n'
 ROLE = f'arn:aws:iam::{ACCOUNT}:role/some'

@@ -7,7 +7,8 @@ import uuid
 import pytest
 
 from functions import wait_for
-from sealed import ACCOUNT, allow, fails, lies_in_clear
+from refusals import fails
+from sealed import ACCOUNT, allow, lies_in_clear
 
 INDEX = {'IndexName': 'by-owner', 'KeySchema': [{'AttributeName': 'owner', 'KeyType': 'HASH'}], 'Projection': {'ProjectionType': 'ALL'}}
 

@@ -6,18 +6,15 @@ import uuid
 import pytest
 from botocore.exceptions import ClientError
 
-from running import Strata
+from refusals import code_of
 
 ACCOUNT = '000000000000'
 MINUTE = 60
 
 
 @pytest.fixture(scope='module')
-def strata(tmp_path_factory):
-    """Of this file alone: the tests move its clock."""
-    running = Strata(tmp_path_factory.mktemp('strata') / 'data').start()
-    yield running
-    assert running.stop() == 0
+def strata(strata_of_module):
+    return strata_of_module
 
 
 @pytest.fixture
@@ -28,12 +25,6 @@ def events(strata):
 @pytest.fixture
 def sqs(strata):
     return strata.client('sqs')
-
-
-def error(call, **kw):
-    with pytest.raises(ClientError) as e:
-        call(**kw)
-    return e.value.response['Error']['Code']
 
 
 def new_queue(sqs, rule=None):
@@ -88,22 +79,22 @@ def test_rule_records(events):
     assert events.list_tags_for_resource(ResourceARN=arn)['Tags'] == [{'Key': 'l', 'Value': 'w'}]
     events.put_targets(Rule=name, Targets=[{'Id': '1', 'Arn': f'arn:aws:sqs:us-east-1:{ACCOUNT}:q'}])
     assert events.list_rule_names_by_target(TargetArn=f'arn:aws:sqs:us-east-1:{ACCOUNT}:q')['RuleNames'] == [name]
-    assert error(events.delete_rule, Name=name) == 'ValidationException'
+    assert code_of(events.delete_rule, Name=name) == 'ValidationException'
     events.remove_targets(Rule=name, Ids=['1'])
     assert events.list_targets_by_rule(Rule=name)['Targets'] == []
     events.delete_rule(Name=name)
     events.delete_rule(Name=name)
-    assert error(events.describe_rule, Name=name) == 'ResourceNotFoundException'
+    assert code_of(events.describe_rule, Name=name) == 'ResourceNotFoundException'
 
 
 def test_refused_rules(events):
-    assert error(events.put_rule, Name='x') == 'ValidationException'
-    assert error(events.put_rule, Name='x', EventPattern='{"source": "a"}') == 'InvalidEventPatternException'
-    assert error(events.put_rule, Name='x', EventPattern='{') == 'InvalidEventPatternException'
+    assert code_of(events.put_rule, Name='x') == 'ValidationException'
+    assert code_of(events.put_rule, Name='x', EventPattern='{"source": "a"}') == 'InvalidEventPatternException'
+    assert code_of(events.put_rule, Name='x', EventPattern='{') == 'InvalidEventPatternException'
     for s in ('rate(1 minutes)', 'rate(0 minutes)', 'cron(* * * * *)', 'cron(0 0 1 1 1 2030)', 'at(2030-01-01T00:00:00)', 'nothing'):
-        assert error(events.put_rule, Name='x', ScheduleExpression=s) == 'ValidationException', s
-    assert error(events.put_rule, Name='x', EventBusName='other', EventPattern='{"source": ["a"]}') == 'ResourceNotFoundException'
-    assert error(events.put_targets, Rule='none', Targets=[{'Id': '1', 'Arn': f'arn:aws:sqs:us-east-1:{ACCOUNT}:q'}]) == 'ResourceNotFoundException'
+        assert code_of(events.put_rule, Name='x', ScheduleExpression=s) == 'ValidationException', s
+    assert code_of(events.put_rule, Name='x', EventBusName='other', EventPattern='{"source": ["a"]}') == 'ResourceNotFoundException'
+    assert code_of(events.put_targets, Rule='none', Targets=[{'Id': '1', 'Arn': f'arn:aws:sqs:us-east-1:{ACCOUNT}:q'}]) == 'ResourceNotFoundException'
 
 
 def test_bus(events):
@@ -207,7 +198,7 @@ def test_refused_entries(events):
     assert r['FailedEntryCount'] == 4
     assert [e.get('ErrorCode') for e in r['Entries']] == [None, 'MalformedDetail', 'MalformedDetail', 'NotAuthorizedForSourceException', 'InvalidArgument']
     assert r['Entries'][0]['EventId'] and 'EventId' not in r['Entries'][1]
-    assert error(events.put_events, Entries=[good] * 11) == 'ValidationException'
+    assert code_of(events.put_events, Entries=[good] * 11) == 'ValidationException'
 
 
 def test_scheduled_rule(strata, events, sqs):

@@ -4,8 +4,8 @@ import json
 import subprocess
 
 import pytest
-from botocore.exceptions import ClientError
 
+from refusals import fails
 from running import PROGRAM, Strata
 
 ACCOUNT = '000000000000'
@@ -19,14 +19,6 @@ def kms(strata):
 @pytest.fixture
 def key(kms):
     return kms.create_key(Description='a test', Tags=[{'TagKey': 'a', 'TagValue': 'b'}])['KeyMetadata']
-
-
-def fails(code, call, *words, **arguments):
-    with pytest.raises(ClientError) as caught:
-        call(**arguments)
-    assert caught.value.response['Error']['Code'] == code, caught.value
-    for word in words:
-        assert word in caught.value.response['Error']['Message']
 
 
 def user(strata, name, *statements):

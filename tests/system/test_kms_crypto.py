@@ -3,11 +3,12 @@
 import hashlib
 
 import pytest
-from botocore.exceptions import ClientError
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
 from cryptography.hazmat.primitives.hashes import SHA1, SHA256, SHA384, SHA512
+
+from refusals import fails
 
 SIGNING = {
     'RSA_2048': [f'RSASSA_{s}_SHA_{b}' for s in ('PKCS1_V1_5', 'PSS') for b in (256, 384, 512)],
@@ -32,14 +33,6 @@ def keys(kms):
             made[spec, usage] = kms.create_key(KeySpec=spec, KeyUsage=usage)['KeyMetadata']
         return made[spec, usage]
     return of
-
-
-def fails(code, call, *words, **arguments):
-    with pytest.raises(ClientError) as caught:
-        call(**arguments)
-    assert caught.value.response['Error']['Code'] == code, caught.value
-    for word in words:
-        assert word in caught.value.response['Error']['Message'], caught.value
 
 
 def public_of(kms, key):

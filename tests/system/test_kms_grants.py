@@ -3,7 +3,8 @@
 import json
 
 import pytest
-from botocore.exceptions import ClientError
+
+from refusals import fails
 
 ACCOUNT = '000000000000'
 
@@ -23,14 +24,6 @@ def person(strata):
     """A user without any policy: his client and his ARN."""
     client, _, name = strata.user('kms')
     return client, f'arn:aws:iam::{ACCOUNT}:user/{name}'
-
-
-def fails(code, call, *words, **arguments):
-    with pytest.raises(ClientError) as caught:
-        call(**arguments)
-    assert caught.value.response['Error']['Code'] == code, caught.value
-    for word in words:
-        assert word in caught.value.response['Error']['Message'], caught.value
 
 
 def denied(call, **arguments):

@@ -4,9 +4,10 @@ import datetime
 import os
 
 import pytest
-from botocore.exceptions import ClientError
 from cryptography.hazmat.primitives import hashes, keywrap, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
+
+from refusals import fails
 
 ACCOUNT = '000000000000'
 DAY = 86400
@@ -16,14 +17,6 @@ NEVER = {'ExpirationModel': 'KEY_MATERIAL_DOES_NOT_EXPIRE'}
 @pytest.fixture
 def kms(strata):
     return strata.client('kms')
-
-
-def fails(code, call, *words, **arguments):
-    with pytest.raises(ClientError) as caught:
-        call(**arguments)
-    assert caught.value.response['Error']['Code'] == code, caught.value
-    for word in words:
-        assert word in caught.value.response['Error']['Message'], caught.value
 
 
 def described(kms, key):

@@ -16,18 +16,15 @@ from botocore.exceptions import ClientError
 
 import functions
 from functions import wait_for, zipped
-from running import Strata
+from refusals import refusal
 
 ECHO = 'def handler(event, context): return event'
 
 
 @pytest.fixture(scope='module')
-def strata(tmp_path_factory):
-    """Of this file alone: the tests move its clock."""
-    running = Strata(tmp_path_factory.mktemp('strata') / 'data').start()
-    functions.need_runtime(running)
-    yield running
-    assert running.stop() == 0
+def strata(strata_of_module):
+    functions.need_runtime(strata_of_module)
+    return strata_of_module
 
 
 @pytest.fixture(scope='module')
@@ -89,12 +86,6 @@ def ok(client, name, event=None):
     return payload
 
 
-def refused(call, **arguments):
-    with pytest.raises(ClientError) as e:
-        call(**arguments)
-    return e.value.response['Error']['Code'], e.value.response['Error']['Message']
-
-
 # ---- records ----
 
 def test_members_come_back_as_described(client, make, role):
@@ -112,45 +103,45 @@ def test_members_come_back_as_described(client, make, role):
     assert (changed['Timeout'], changed['MemorySize'], changed['Description'], changed['Environment']) == (5, 256, 'd', {'Variables': {'AB': 'b'}})
     assert changed['RevisionId'] != c['RevisionId'] and changed['Handler'] == 'app.handler'
     assert name in [f['FunctionName'] for p in client.get_paginator('list_functions').paginate(PaginationConfig={'PageSize': 2}) for f in p['Functions']]
-    assert refused(client.update_function_configuration, FunctionName=name, RevisionId=c['RevisionId'], Timeout=6)[0] == 'PreconditionFailedException'
+    assert refusal(client.update_function_configuration, FunctionName=name, RevisionId=c['RevisionId'], Timeout=6)[0] == 'PreconditionFailedException'
     assert client.list_versions_by_function(FunctionName=name)['Versions'][0]['FunctionArn'] == arn + ':$LATEST'
     client.delete_function(FunctionName=name)
-    assert refused(client.get_function, FunctionName=name) == ('ResourceNotFoundException', f'Function not found: {arn}')
+    assert refusal(client.get_function, FunctionName=name) == ('ResourceNotFoundException', f'Function not found: {arn}')
 
 
 def test_what_is_not_there_is_named(client):
     arn = 'arn:aws:lambda:us-east-1:000000000000:function:nobody'
     for call in (client.get_function, client.get_function_configuration, client.invoke, client.delete_function, client.get_policy):
-        assert refused(call, FunctionName='nobody') == ('ResourceNotFoundException', f'Function not found: {arn}')
-    assert refused(client.invoke, FunctionName='nobody', Qualifier='7') == ('ResourceNotFoundException', f'Function not found: {arn}:7')
+        assert refusal(call, FunctionName='nobody') == ('ResourceNotFoundException', f'Function not found: {arn}')
+    assert refusal(client.invoke, FunctionName='nobody', Qualifier='7') == ('ResourceNotFoundException', f'Function not found: {arn}:7')
 
 
 def test_a_name_is_taken_once(client, make, role):
     name = make(ECHO)
     arguments = dict(FunctionName=name, Role=role, Code={'ZipFile': zipped(ECHO)}, Runtime='python3.13', Handler='app.handler')
-    assert refused(client.create_function, **arguments) == ('ResourceConflictException', f'Function already exist: {name}')
+    assert refusal(client.create_function, **arguments) == ('ResourceConflictException', f'Function already exist: {name}')
 
 
 def test_bad_zips_are_refused(client, role):
-    def refusal(data):
-        return refused(client.create_function, FunctionName='bad-zip', Role=role, Code={'ZipFile': data}, Runtime='python3.13', Handler='a.b')
+    def of_zip(data):
+        return refusal(client.create_function, FunctionName='bad-zip', Role=role, Code={'ZipFile': data}, Runtime='python3.13', Handler='a.b')
 
     broken = ('InvalidParameterValueException', 'Could not unzip uploaded file. Please check your file, then try to upload again.')
-    assert refusal(b'no zip at all') == broken
-    assert refusal(zipped({'../outside': 'x'})) == broken
-    assert refusal(zipped({'/etc/outside': 'x'})) == broken
-    assert refusal(zipped({'a/../../outside': 'x'})) == broken
+    assert of_zip(b'no zip at all') == broken
+    assert of_zip(zipped({'../outside': 'x'})) == broken
+    assert of_zip(zipped({'/etc/outside': 'x'})) == broken
+    assert of_zip(zipped({'a/../../outside': 'x'})) == broken
     link = zipfile.ZipInfo('link')
     link.external_attr = 0o120777 << 16
     out = io.BytesIO()
     with zipfile.ZipFile(out, 'w') as z:
         z.writestr(link, '/etc/shadow')
-    assert refusal(out.getvalue()) == broken
+    assert of_zip(out.getvalue()) == broken
     bomb = io.BytesIO()
     with zipfile.ZipFile(bomb, 'w', zipfile.ZIP_DEFLATED) as z, z.open('zeros', 'w', force_zip64=True) as f:
         for _ in range(251):
             f.write(bytes(1 << 20))
-    assert refusal(bomb.getvalue()) == ('InvalidParameterValueException', 'Unzipped size must be smaller than 262144000 bytes')
+    assert of_zip(bomb.getvalue()) == ('InvalidParameterValueException', 'Unzipped size must be smaller than 262144000 bytes')
 
 
 def test_code_from_s3(strata, client, role):
@@ -158,7 +149,7 @@ def test_code_from_s3(strata, client, role):
     s3.create_bucket(Bucket=name)
     s3.put_object(Bucket=name, Key='code.zip', Body=zipped(ECHO))
     arguments = dict(FunctionName=name, Role=role, Runtime='python3.13', Handler='app.handler')
-    assert refused(client.create_function, Code={'S3Bucket': name, 'S3Key': 'none'}, **arguments)[1].startswith(
+    assert refusal(client.create_function, Code={'S3Bucket': name, 'S3Key': 'none'}, **arguments)[1].startswith(
         'Error occurred while GetObject. S3 Error Code: NoSuchKey. S3 Error Message:')
     client.create_function(Code={'S3Bucket': name, 'S3Key': 'code.zip'}, **arguments)
     assert ok(client, name, [1]) == [1]
@@ -175,15 +166,15 @@ def test_tags(client, make):
 
 def test_permissions(client, make):
     name = make(ECHO)
-    assert refused(client.get_policy, FunctionName=name)[0] == 'ResourceNotFoundException'
+    assert refusal(client.get_policy, FunctionName=name)[0] == 'ResourceNotFoundException'
     one = dict(FunctionName=name, StatementId='s', Action='lambda:InvokeFunction', Principal='events.amazonaws.com', SourceArn='arn:aws:events:us-east-1:000000000000:rule/r')
     made = json.loads(client.add_permission(**one)['Statement'])
     assert made == {'Sid': 's', 'Effect': 'Allow', 'Principal': {'Service': 'events.amazonaws.com'}, 'Action': 'lambda:InvokeFunction',
                     'Resource': f'arn:aws:lambda:us-east-1:000000000000:function:{name}', 'Condition': {'ArnLike': {'AWS:SourceArn': one['SourceArn']}}}
     assert json.loads(client.get_policy(FunctionName=name)['Policy'])['Statement'] == [made]
-    assert refused(client.add_permission, **one)[0] == 'ResourceConflictException'
+    assert refusal(client.add_permission, **one)[0] == 'ResourceConflictException'
     client.remove_permission(FunctionName=name, StatementId='s')
-    assert refused(client.remove_permission, FunctionName=name, StatementId='s')[0] == 'ResourceNotFoundException'
+    assert refusal(client.remove_permission, FunctionName=name, StatementId='s')[0] == 'ResourceNotFoundException'
 
 
 # ---- running ----
@@ -201,7 +192,7 @@ def test_success_error_and_environment(client, make):
     assert (error, payload['errorType'], payload['errorMessage']) == ('Unhandled', 'ValueError', 'no good') and payload['stackTrace']
     answer = client.invoke(FunctionName=name)
     assert json.loads(answer['Payload'].read())['event'] == {} and (answer['StatusCode'], answer['ExecutedVersion']) == (200, '$LATEST')
-    assert refused(client.invoke, FunctionName=name, Payload=b'{no json')[0] == 'InvalidRequestContentException'
+    assert refusal(client.invoke, FunctionName=name, Payload=b'{no json')[0] == 'InvalidRequestContentException'
     assert client.invoke(FunctionName=name, InvocationType='DryRun')['StatusCode'] == 204
 
 
@@ -287,7 +278,7 @@ def test_layers(client, make):
     ''', Layers=[made['LayerVersionArn']])
     assert ok(client, name) == [42, 'd']
     assert client.get_function_configuration(FunctionName=name)['Layers'][0]['Arn'] == made['LayerVersionArn']
-    assert refused(client.update_function_configuration, FunctionName=name, Layers=[made['LayerArn'] + ':9'])[0] == 'InvalidParameterValueException'
+    assert refusal(client.update_function_configuration, FunctionName=name, Layers=[made['LayerArn'] + ':9'])[0] == 'InvalidParameterValueException'
     client.delete_layer_version(LayerName=layer, VersionNumber=1)
     assert client.list_layer_versions(LayerName=layer)['LayerVersions'] == []
 
@@ -295,7 +286,7 @@ def test_layers(client, make):
 def test_reserved_concurrency(client, make):
     name = make(ECHO)
     client.put_function_concurrency(FunctionName=name, ReservedConcurrentExecutions=0)
-    assert refused(client.invoke, FunctionName=name) == ('TooManyRequestsException', 'Rate Exceeded.')
+    assert refusal(client.invoke, FunctionName=name) == ('TooManyRequestsException', 'Rate Exceeded.')
     assert client.get_function_concurrency(FunctionName=name)['ReservedConcurrentExecutions'] == 0
     client.delete_function_concurrency(FunctionName=name)
     assert ok(client, name, 1) == 1
@@ -327,7 +318,7 @@ def test_removed_while_it_runs(strata, client, make, sqs):
         assert receive(sqs, url)
         client.delete_function(FunctionName=name)
         assert answer.result() == (None, 'done')
-    assert refused(client.invoke, FunctionName=name)[0] == 'ResourceNotFoundException'
+    assert refusal(client.invoke, FunctionName=name)[0] == 'ResourceNotFoundException'
 
 
 # ---- calls to the cloud, signed by hand: the runtime has no SDK ----
@@ -500,7 +491,7 @@ def test_a_queue_feeds_a_function(strata, client, make, sqs):
     got = client.get_event_source_mapping(UUID=mapping)
     assert (got['BatchSize'], got['State'], got['EventSourceArn'], got['MaximumBatchingWindowInSeconds']) == (10, 'Enabled', source_arn, 0)
     assert got['FunctionArn'].endswith(':function:' + name)
-    assert refused(client.create_event_source_mapping, FunctionName=name, EventSourceArn=source_arn)[0] == 'ResourceConflictException'
+    assert refusal(client.create_event_source_mapping, FunctionName=name, EventSourceArn=source_arn)[0] == 'ResourceConflictException'
     sqs.send_message(QueueUrl=source, MessageBody='hello', MessageAttributes={'k': {'DataType': 'String', 'StringValue': 'v'}})
     body = json.loads(receive(sqs, said)[0]['Body'])
     assert body[:4] == ['hello', 'aws:sqs', source_arn, 'us-east-1']
@@ -515,7 +506,7 @@ def test_a_queue_feeds_a_function(strata, client, make, sqs):
     client.update_event_source_mapping(UUID=mapping, Enabled=True)
     assert wait_for(lambda: waiting(sqs, source) == (0, 0))
     client.delete_event_source_mapping(UUID=mapping)
-    assert refused(client.get_event_source_mapping, UUID=mapping)[0] == 'ResourceNotFoundException'
+    assert refusal(client.get_event_source_mapping, UUID=mapping)[0] == 'ResourceNotFoundException'
     sqs.send_message(QueueUrl=source, MessageBody='too late')
     time.sleep(1)
     assert waiting(sqs, source) == (1, 0)

@@ -5,16 +5,12 @@ import uuid
 import pytest
 from botocore.exceptions import ClientError
 
-from running import Strata
+from refusals import refusal
 
 
 @pytest.fixture(scope='module')
-def strata(tmp_path_factory):
-    """Of this file alone: the tests move its clock."""
-    running = Strata(tmp_path_factory.mktemp('strata') / 'data').start()
-    yield running
-    assert running.stop() == 0
-
+def strata(strata_of_module):
+    return strata_of_module
 
 
 @pytest.fixture
@@ -34,28 +30,22 @@ def group(logs):
         pass
 
 
-def error(call, **kw):
-    with pytest.raises(ClientError) as e:
-        call(**kw)
-    return e.value.response['Error']['Code'], e.value.response['Error']['Message']
-
-
 def put(logs, group, messages, at, stream='s1'):
     return logs.put_log_events(logGroupName=group, logStreamName=stream,
                                logEvents=[{'timestamp': at + i, 'message': m} for i, m in enumerate(messages)])
 
 
 def test_groups(logs, group):
-    assert error(logs.create_log_group, logGroupName=group) == ('ResourceAlreadyExistsException', 'The specified log group already exists')
+    assert refusal(logs.create_log_group, logGroupName=group) == ('ResourceAlreadyExistsException', 'The specified log group already exists')
     (g,) = logs.describe_log_groups(logGroupNamePrefix=group)['logGroups']
     assert g['arn'] == f'arn:aws:logs:us-east-1:000000000000:log-group:{group}:*' and g['logGroupArn'] == g['arn'][:-2]
     assert g['logGroupClass'] == 'STANDARD' and 'retentionInDays' not in g
     logs.put_retention_policy(logGroupName=group, retentionInDays=14)
     assert logs.describe_log_groups(logGroupNamePattern=group[6:14].upper())['logGroups'][0]['retentionInDays'] == 14
-    assert error(logs.put_retention_policy, logGroupName=group, retentionInDays=2)[0] == 'InvalidParameterException'
+    assert refusal(logs.put_retention_policy, logGroupName=group, retentionInDays=2)[0] == 'InvalidParameterException'
     logs.delete_retention_policy(logGroupName=group)
     assert 'retentionInDays' not in logs.describe_log_groups(logGroupNamePrefix=group)['logGroups'][0]
-    assert error(logs.delete_log_group, logGroupName='nowhere') == ('ResourceNotFoundException', 'The specified log group does not exist.')
+    assert refusal(logs.delete_log_group, logGroupName='nowhere') == ('ResourceNotFoundException', 'The specified log group does not exist.')
 
 
 def test_tags_both_ways(logs, group):
@@ -83,15 +73,15 @@ def test_events_and_their_tokens(logs, group, strata):
     assert [e['message'] for e in last['events']] == ['m3', 'm4']
     window = logs.get_log_events(logGroupName=group, logStreamName='s1', startTime=now + 1, endTime=now + 3)
     assert [e['message'] for e in window['events']] == ['m1', 'm2']
-    assert error(logs.get_log_events, logGroupName=group, logStreamName='s1', nextToken='x')[0] == 'InvalidParameterException'
+    assert refusal(logs.get_log_events, logGroupName=group, logStreamName='s1', nextToken='x')[0] == 'InvalidParameterException'
 
 
 def test_put_checks(logs, group, strata):
     now = strata.now_ms()
-    assert error(logs.put_log_events, logGroupName=group, logStreamName='s1', logEvents=[
+    assert refusal(logs.put_log_events, logGroupName=group, logStreamName='s1', logEvents=[
         {'timestamp': now, 'message': 'a'}, {'timestamp': now - 1, 'message': 'b'}])[1] == (
         'Log events in a single PutLogEvents request must be in chronological order.')
-    assert error(put, logs=logs, group=group, messages=['x'], at=now, stream='no')[0] == 'ResourceNotFoundException'
+    assert refusal(put, logs=logs, group=group, messages=['x'], at=now, stream='no')[0] == 'ResourceNotFoundException'
     r = logs.put_log_events(logGroupName=group, logStreamName='s1', logEvents=[{'timestamp': now - 15 * 86400000, 'message': 'old'}])
     assert r['rejectedLogEventsInfo'] == {'tooOldLogEventEndIndex': 1}
     r = logs.put_log_events(logGroupName=group, logStreamName='s1', logEvents=[
@@ -112,7 +102,7 @@ def test_filter_over_streams(logs, group, strata):
     assert len(logs.filter_log_events(logGroupName=group, logStreamNames=['s2'])['events']) == 2
     pages = list(logs.get_paginator('filter_log_events').paginate(logGroupName=group, PaginationConfig={'PageSize': 2}))
     assert sum(len(p['events']) for p in pages) == 5 and len(pages) == 3
-    assert error(logs.filter_log_events, logGroupName=group, filterPattern='{ $.a = }')[0] == 'InvalidParameterException'
+    assert refusal(logs.filter_log_events, logGroupName=group, filterPattern='{ $.a = }')[0] == 'InvalidParameterException'
     logs.delete_log_stream(logGroupName=group, logStreamName='s2')
     assert len(logs.filter_log_events(logGroupName=group)['events']) == 3
 
@@ -155,17 +145,17 @@ def test_metric_filters(logs, group):
 
 def test_denied_by_default_allowed_by_policy(logs, group, strata):
     user, iam, name = strata.user('logs')
-    assert error(user.put_log_events, logGroupName=group, logStreamName='s1',
-                 logEvents=[{'timestamp': strata.now_ms(), 'message': 'x'}])[0] == 'AccessDeniedException'
+    assert refusal(user.put_log_events, logGroupName=group, logStreamName='s1',
+                   logEvents=[{'timestamp': strata.now_ms(), 'message': 'x'}])[0] == 'AccessDeniedException'
     iam.put_user_policy(UserName=name, PolicyName='p', PolicyDocument=json.dumps({'Version': '2012-10-17', 'Statement': [
         {'Effect': 'Allow', 'Action': 'logs:PutLogEvents', 'Resource': f'arn:aws:logs:*:*:log-group:{group}:*'}]}))
     put(user, group, ['x'], strata.now_ms())
-    assert error(user.get_log_events, logGroupName=group, logStreamName='s1')[0] == 'AccessDeniedException'
+    assert refusal(user.get_log_events, logGroupName=group, logStreamName='s1')[0] == 'AccessDeniedException'
 
 
 def test_protection_and_listing(logs, group):
     logs.put_log_group_deletion_protection(logGroupIdentifier=group, deletionProtectionEnabled=True)
-    assert error(logs.delete_log_group, logGroupName=group)[0] == 'ValidationException'
+    assert refusal(logs.delete_log_group, logGroupName=group)[0] == 'ValidationException'
     assert logs.describe_log_groups(logGroupNamePrefix=group)['logGroups'][0]['deletionProtectionEnabled'] is True
     logs.put_log_group_deletion_protection(logGroupIdentifier=group, deletionProtectionEnabled=False)
     assert [g['logGroupName'] for g in logs.list_log_groups(logGroupNamePattern=group)['logGroups']] == [group]

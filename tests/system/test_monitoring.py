@@ -9,29 +9,18 @@ import requests
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
-from botocore.exceptions import ClientError
 
-from running import Strata
+from refusals import code_of
 
 
 @pytest.fixture(scope='module')
-def strata(tmp_path_factory):
-    """Of this file alone: the tests move its clock."""
-    running = Strata(tmp_path_factory.mktemp('strata') / 'data').start()
-    yield running
-    assert running.stop() == 0
-
+def strata(strata_of_module):
+    return strata_of_module
 
 
 @pytest.fixture
 def cw(strata):
     return strata.client('cloudwatch')
-
-
-def error(call, **kw):
-    with pytest.raises(ClientError) as e:
-        call(**kw)
-    return e.value.response['Error']['Code']
 
 
 def at(ms):
@@ -54,7 +43,7 @@ def test_metrics(cw, strata):
     assert sum(r['MetricDataResults'][0]['Values']) == 26.0
     assert cw.list_metrics(Namespace=space)['Metrics'][0]['MetricName'] == 'm'
     assert cw.list_metrics(Namespace=space, Dimensions=[{'Name': 'f', 'Value': 'other'}])['Metrics'] == []
-    assert error(cw.put_metric_data, Namespace='AWS/Lambda', MetricData=[{'MetricName': 'm', 'Value': 1}]) in (
+    assert code_of(cw.put_metric_data, Namespace='AWS/Lambda', MetricData=[{'MetricName': 'm', 'Value': 1}]) in (
         'InvalidParameterValue', 'InvalidParameterValueException')
 
 
@@ -85,8 +74,8 @@ def test_alarms(cw):
     assert sorted(types) == ['ConfigurationUpdate', 'ConfigurationUpdate', 'StateUpdate']
     cw.delete_alarms(AlarmNames=[name])
     assert cw.describe_alarms(AlarmNames=[name])['MetricAlarms'] == []
-    assert error(cw.set_alarm_state, AlarmName=name, StateValue='OK', StateReason='x') in ('ResourceNotFound',)
-    assert error(cw.put_metric_alarm, AlarmName=name, **{k: v for k, v in ALARM.items() if k != 'Statistic'}) == 'ValidationError'
+    assert code_of(cw.set_alarm_state, AlarmName=name, StateValue='OK', StateReason='x') in ('ResourceNotFound',)
+    assert code_of(cw.put_metric_alarm, AlarmName=name, **{k: v for k, v in ALARM.items() if k != 'Statistic'}) == 'ValidationError'
 
 
 def test_composite_alarms(cw):
@@ -95,7 +84,7 @@ def test_composite_alarms(cw):
     assert cw.describe_alarms(AlarmNames=[name])['MetricAlarms'] == []
     (c,) = cw.describe_alarms(AlarmNames=[name], AlarmTypes=['CompositeAlarm'])['CompositeAlarms']
     assert c['AlarmRule'] == 'ALARM(x)'
-    assert error(cw.put_metric_alarm, AlarmName=name, **ALARM) == 'ValidationError'
+    assert code_of(cw.put_metric_alarm, AlarmName=name, **ALARM) == 'ValidationError'
     cw.delete_alarms(AlarmNames=[name])
 
 
@@ -129,8 +118,8 @@ def test_query_protocol(strata):
 def test_denied_by_default_allowed_by_policy(cw, strata):
     user, iam, name = strata.user('cloudwatch')
     datum = [{'MetricName': 'm', 'Value': 1.0}]
-    assert error(user.put_metric_data, Namespace='Mine', MetricData=datum) in ('AccessDenied', 'AccessDeniedException')
+    assert code_of(user.put_metric_data, Namespace='Mine', MetricData=datum) in ('AccessDenied', 'AccessDeniedException')
     iam.put_user_policy(UserName=name, PolicyName='p', PolicyDocument=json.dumps({'Version': '2012-10-17', 'Statement': [
         {'Effect': 'Allow', 'Action': 'cloudwatch:PutMetricData', 'Resource': '*', 'Condition': {'StringEquals': {'cloudwatch:namespace': 'Mine'}}}]}))
     user.put_metric_data(Namespace='Mine', MetricData=datum)
-    assert error(user.put_metric_data, Namespace='Other', MetricData=datum) in ('AccessDenied', 'AccessDeniedException')
+    assert code_of(user.put_metric_data, Namespace='Other', MetricData=datum) in ('AccessDenied', 'AccessDeniedException')

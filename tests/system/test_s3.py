@@ -20,6 +20,8 @@ from botocore.client import Config
 from botocore.credentials import Credentials
 from botocore.exceptions import ClientError
 
+from refusals import code_of
+
 MB = 1024 * 1024
 BIG = bytes(range(256)) * 400  # 100 KB: lies in a file
 NAMESPACE = 'xmlns="http://s3.amazonaws.com/doc/2006-03-01/"'
@@ -57,12 +59,6 @@ def bucket(s3):
         pass
 
 
-def error(call, **kw):
-    with pytest.raises(ClientError) as e:
-        call(**kw)
-    return e.value.response['Error']['Code']
-
-
 def status(call, **kw):
     with pytest.raises(ClientError) as e:
         call(**kw)
@@ -95,20 +91,20 @@ def test_buckets(s3, bucket):
     assert s3.get_bucket_location(Bucket=bucket)['LocationConstraint'] is None
     s3.create_bucket(Bucket=bucket)  # its owner again: us-east-1 says yes
     s3.put_object(Bucket=bucket, Key='k', Body=b'x')
-    assert error(s3.delete_bucket, Bucket=bucket) == 'BucketNotEmpty'
+    assert code_of(s3.delete_bucket, Bucket=bucket) == 'BucketNotEmpty'
     s3.delete_object(Bucket=bucket, Key='k')
     s3.delete_bucket(Bucket=bucket)
-    assert error(s3.head_bucket, Bucket=bucket) == '404'
-    assert error(s3.delete_bucket, Bucket=bucket) == 'NoSuchBucket'
+    assert code_of(s3.head_bucket, Bucket=bucket) == '404'
+    assert code_of(s3.delete_bucket, Bucket=bucket) == 'NoSuchBucket'
 
 
 def test_region_of_a_bucket(strata):
     s3, name = path_client(strata, region='eu-west-1'), 'b-' + uuid.uuid4().hex[:16]
-    assert error(s3.create_bucket, Bucket=name) == 'IllegalLocationConstraintException'
+    assert code_of(s3.create_bucket, Bucket=name) == 'IllegalLocationConstraintException'
     s3.create_bucket(Bucket=name, CreateBucketConfiguration={'LocationConstraint': 'eu-west-1'})
     assert s3.get_bucket_location(Bucket=name)['LocationConstraint'] == 'eu-west-1'
     assert s3.head_bucket(Bucket=name)['BucketRegion'] == 'eu-west-1'
-    assert error(s3.create_bucket, Bucket=name, CreateBucketConfiguration={'LocationConstraint': 'eu-west-1'}) == 'BucketAlreadyOwnedByYou'
+    assert code_of(s3.create_bucket, Bucket=name, CreateBucketConfiguration={'LocationConstraint': 'eu-west-1'}) == 'BucketAlreadyOwnedByYou'
     s3.delete_bucket(Bucket=name)
 
 
@@ -155,15 +151,15 @@ def test_object_round_trip(s3, bucket, body):
 
 
 def test_missing_things(s3, bucket):
-    assert error(s3.get_object, Bucket=bucket, Key='no') == 'NoSuchKey'
-    assert error(s3.head_object, Bucket=bucket, Key='no') == '404'
-    assert error(s3.get_object, Bucket='no-' + bucket, Key='no') == 'NoSuchBucket'
-    assert error(s3.put_object, Bucket='no-' + bucket, Key='no', Body=b'') == 'NoSuchBucket'
-    assert error(s3.list_objects_v2, Bucket='no-' + bucket) == 'NoSuchBucket'
+    assert code_of(s3.get_object, Bucket=bucket, Key='no') == 'NoSuchKey'
+    assert code_of(s3.head_object, Bucket=bucket, Key='no') == '404'
+    assert code_of(s3.get_object, Bucket='no-' + bucket, Key='no') == 'NoSuchBucket'
+    assert code_of(s3.put_object, Bucket='no-' + bucket, Key='no', Body=b'') == 'NoSuchBucket'
+    assert code_of(s3.list_objects_v2, Bucket='no-' + bucket) == 'NoSuchBucket'
     s3.delete_object(Bucket=bucket, Key='no')
-    assert error(s3.put_object, Bucket=bucket, Key='k' * 1025, Body=b'') == 'KeyTooLongError'
-    assert error(s3.put_object, Bucket=bucket, Key='k', Body=b'', Metadata={'m': 'x' * 2100}) == 'MetadataTooLarge'
-    assert error(s3.get_object, Bucket=bucket, Key='k', ExpectedBucketOwner='111111111111') == 'AccessDenied'
+    assert code_of(s3.put_object, Bucket=bucket, Key='k' * 1025, Body=b'') == 'KeyTooLongError'
+    assert code_of(s3.put_object, Bucket=bucket, Key='k', Body=b'', Metadata={'m': 'x' * 2100}) == 'MetadataTooLarge'
+    assert code_of(s3.get_object, Bucket=bucket, Key='k', ExpectedBucketOwner='111111111111') == 'AccessDenied'
 
 
 def test_errors_on_the_wire(strata, bucket):
@@ -187,7 +183,7 @@ def test_ranges(s3, bucket, body):
         assert got['Body'].read() == want and got['ResponseMetadata']['HTTPStatusCode'] == 206
         assert got['ContentRange'].endswith(f'/{n}') and got['ContentLength'] == len(want)
     assert s3.head_object(Bucket=bucket, Key='r', Range='bytes=1-2')['ContentRange'] == f'bytes 1-2/{n}'
-    assert error(s3.get_object, Bucket=bucket, Key='r', Range=f'bytes={n}-') == 'InvalidRange'
+    assert code_of(s3.get_object, Bucket=bucket, Key='r', Range=f'bytes={n}-') == 'InvalidRange'
     whole = s3.get_object(Bucket=bucket, Key='r', Range='bytes=9-3')
     assert whole['ResponseMetadata']['HTTPStatusCode'] == 200 and whole['Body'].read() == body
 
@@ -206,7 +202,7 @@ def test_conditional_reads(s3, bucket):
         assert status(call, Bucket=bucket, Key='c', IfUnmodifiedSince=earlier) == 412
         call(Bucket=bucket, Key='c', IfUnmodifiedSince=later)
         call(Bucket=bucket, Key='c', IfMatch=etag, IfUnmodifiedSince=earlier)
-    assert error(s3.get_object, Bucket=bucket, Key='c', IfMatch='"no"') == 'PreconditionFailed'
+    assert code_of(s3.get_object, Bucket=bucket, Key='c', IfMatch='"no"') == 'PreconditionFailed'
 
 
 def test_response_overrides(s3, bucket):
@@ -217,11 +213,11 @@ def test_response_overrides(s3, bucket):
 
 def test_conditional_writes(s3, bucket):
     first = s3.put_object(Bucket=bucket, Key='w', Body=b'1', IfNoneMatch='*')['ETag']
-    assert error(s3.put_object, Bucket=bucket, Key='w', Body=b'2', IfNoneMatch='*') == 'PreconditionFailed'
+    assert code_of(s3.put_object, Bucket=bucket, Key='w', Body=b'2', IfNoneMatch='*') == 'PreconditionFailed'
     second = s3.put_object(Bucket=bucket, Key='w', Body=b'2', IfMatch=first)['ETag']
-    assert error(s3.put_object, Bucket=bucket, Key='w', Body=b'3', IfMatch=first) == 'PreconditionFailed'
-    assert error(s3.put_object, Bucket=bucket, Key='none', Body=b'3', IfMatch=first) == 'NoSuchKey'
-    assert error(s3.delete_object, Bucket=bucket, Key='w', IfMatch=first) == 'PreconditionFailed'
+    assert code_of(s3.put_object, Bucket=bucket, Key='w', Body=b'3', IfMatch=first) == 'PreconditionFailed'
+    assert code_of(s3.put_object, Bucket=bucket, Key='none', Body=b'3', IfMatch=first) == 'NoSuchKey'
+    assert code_of(s3.delete_object, Bucket=bucket, Key='w', IfMatch=first) == 'PreconditionFailed'
     s3.delete_object(Bucket=bucket, Key='w', IfMatch=second)
     s3.put_object(Bucket=bucket, Key='w', Body=b'1', IfNoneMatch='*')
 
@@ -242,10 +238,10 @@ def test_one_of_twenty_creates(strata, s3, bucket, size):
 
 
 def test_body_digests(strata, s3, bucket):
-    assert error(s3.put_object, Bucket=bucket, Key='d', Body=b'x', ContentMD5=base64.b64encode(b'0' * 16).decode()) == 'BadDigest'
-    assert error(s3.put_object, Bucket=bucket, Key='d', Body=b'x', ContentMD5='short') == 'InvalidDigest'
+    assert code_of(s3.put_object, Bucket=bucket, Key='d', Body=b'x', ContentMD5=base64.b64encode(b'0' * 16).decode()) == 'BadDigest'
+    assert code_of(s3.put_object, Bucket=bucket, Key='d', Body=b'x', ContentMD5='short') == 'InvalidDigest'
     s3.put_object(Bucket=bucket, Key='d', Body=b'x', ContentMD5=base64.b64encode(hashlib.md5(b'x').digest()).decode())
-    assert error(s3.put_object, Bucket=bucket, Key='d', Body=BIG, ChecksumSHA256=base64.b64encode(b'0' * 32).decode()) == 'BadDigest'
+    assert code_of(s3.put_object, Bucket=bucket, Key='d', Body=BIG, ChecksumSHA256=base64.b64encode(b'0' * 32).decode()) == 'BadDigest'
     r = raw(strata, 'PUT', f'/{bucket}/d', b'x', claimed='0' * 64)
     assert r.status_code == 400 and '<Code>XAmzContentSHA256Mismatch</Code>' in r.text
 
@@ -291,7 +287,7 @@ def test_chunked_with_trailing_checksum(strata, s3, bucket, body):
     wrong = chunked(parts, b'x-amz-checksum-crc32:AAAAAA==\r\n')
     r = signed_stream(strata, f'/{bucket}/wrong', wrong, len(body), {'x-amz-trailer': 'x-amz-checksum-crc32'})
     assert r.status_code == 400 and '<Code>BadDigest</Code>' in r.text, r.text
-    assert error(s3.get_object, Bucket=bucket, Key='wrong') == 'NoSuchKey'
+    assert code_of(s3.get_object, Bucket=bucket, Key='wrong') == 'NoSuchKey'
 
 
 def test_upload_fileobj(s3, bucket):
@@ -307,7 +303,7 @@ def test_encryption_headers(s3, bucket):
     put = s3.put_object(Bucket=bucket, Key='e', Body=b'x', ServerSideEncryption='aws:kms', SSEKMSKeyId='alias/aws/s3')
     assert put['ServerSideEncryption'] == 'aws:kms'
     assert s3.head_object(Bucket=bucket, Key='e')['ServerSideEncryption'] == 'aws:kms'
-    assert error(s3.put_object, Bucket=bucket, Key='e', Body=b'x', ServerSideEncryption='nonsense') == 'InvalidArgument'
+    assert code_of(s3.put_object, Bucket=bucket, Key='e', Body=b'x', ServerSideEncryption='nonsense') == 'InvalidArgument'
 
 
 # ---- listing ----
@@ -336,7 +332,7 @@ def test_list_objects_v2(s3, bucket):
         assert got == want[next(iter(extra), '')]
     assert s3.list_objects_v2(Bucket=bucket, Prefix='zz').get('Contents') is None
     assert s3.list_objects_v2(Bucket=bucket, MaxKeys=0)['KeyCount'] == 0
-    assert error(s3.list_objects_v2, Bucket=bucket, ContinuationToken='?') == 'InvalidArgument'
+    assert code_of(s3.list_objects_v2, Bucket=bucket, ContinuationToken='?') == 'InvalidArgument'
 
 
 def test_list_objects(s3, bucket):
@@ -386,8 +382,8 @@ def test_versioning(s3, bucket):
         s3.get_object(Bucket=bucket, Key='v')
     assert e.value.response['Error']['Code'] == 'NoSuchKey'
     assert e.value.response['ResponseMetadata']['HTTPHeaders']['x-amz-delete-marker'] == 'true'
-    assert error(s3.get_object, Bucket=bucket, Key='v', VersionId=gone['VersionId']) == 'MethodNotAllowed'
-    assert error(s3.get_object, Bucket=bucket, Key='v', VersionId='nonsense') in ('NoSuchVersion', 'InvalidArgument')
+    assert code_of(s3.get_object, Bucket=bucket, Key='v', VersionId=gone['VersionId']) == 'MethodNotAllowed'
+    assert code_of(s3.get_object, Bucket=bucket, Key='v', VersionId='nonsense') in ('NoSuchVersion', 'InvalidArgument')
     assert 'Contents' not in s3.list_objects_v2(Bucket=bucket)
     listed = s3.list_object_versions(Bucket=bucket)
     assert [(v['VersionId'], v['IsLatest']) for v in listed['Versions']] == [(two, False), (one, False), ('null', False)]
@@ -427,7 +423,7 @@ def test_list_versions_pages(s3, bucket):
         assert sorted(got) == sorted(made) and sorted(latest) == ['a', 'b/1', 'b/2', 'c']
     page = s3.list_object_versions(Bucket=bucket, Delimiter='/')
     assert [p['Prefix'] for p in page['CommonPrefixes']] == ['b/'] and len(page['Versions']) == 6
-    assert error(s3.list_object_versions, Bucket=bucket, VersionIdMarker='x') == 'InvalidArgument'
+    assert code_of(s3.list_object_versions, Bucket=bucket, VersionIdMarker='x') == 'InvalidArgument'
 
 
 # ---- deleting, copying, tags ----
@@ -466,13 +462,13 @@ def test_copy(s3, bucket, body):
     got = s3.get_object(Bucket=bucket, Key='to')
     assert got['Body'].read() == body and got['Metadata'] == {'a': '1'} and got['ContentType'] == 'text/plain' and got['TagCount'] == 1
     source = {'Bucket': bucket, 'Key': 'to'}
-    assert error(s3.copy_object, Bucket=bucket, Key='to', CopySource=source) == 'InvalidRequest'
+    assert code_of(s3.copy_object, Bucket=bucket, Key='to', CopySource=source) == 'InvalidRequest'
     s3.copy_object(Bucket=bucket, Key='to', CopySource=source, MetadataDirective='REPLACE', Metadata={'b': '2'}, TaggingDirective='REPLACE', Tagging='u=2')
     got = s3.get_object(Bucket=bucket, Key='to')
     assert got['Body'].read() == body and got['Metadata'] == {'b': '2'}
     assert s3.get_object_tagging(Bucket=bucket, Key='to')['TagSet'] == [{'Key': 'u', 'Value': '2'}]
-    assert error(s3.copy_object, Bucket=bucket, Key='x', CopySource={'Bucket': bucket, 'Key': 'none'}) == 'NoSuchKey'
-    assert error(s3.copy_object, Bucket=bucket, Key='x', CopySource=source, CopySourceIfMatch='"no"') == 'PreconditionFailed'
+    assert code_of(s3.copy_object, Bucket=bucket, Key='x', CopySource={'Bucket': bucket, 'Key': 'none'}) == 'NoSuchKey'
+    assert code_of(s3.copy_object, Bucket=bucket, Key='x', CopySource=source, CopySourceIfMatch='"no"') == 'PreconditionFailed'
 
 
 def test_copy_of_a_version(s3, bucket):
@@ -493,9 +489,9 @@ def test_object_tagging(s3, bucket):
     s3.delete_object_tagging(Bucket=bucket, Key='t')
     assert tags() == {}
     eleven = [{'Key': str(i), 'Value': ''} for i in range(11)]
-    assert error(s3.put_object_tagging, Bucket=bucket, Key='t', Tagging={'TagSet': eleven}) in ('BadRequest', 'InvalidTag')
-    assert error(s3.put_object_tagging, Bucket=bucket, Key='t', Tagging={'TagSet': [{'Key': 'a', 'Value': ''}] * 2}) == 'InvalidTag'
-    assert error(s3.get_object_tagging, Bucket=bucket, Key='none') == 'NoSuchKey'
+    assert code_of(s3.put_object_tagging, Bucket=bucket, Key='t', Tagging={'TagSet': eleven}) in ('BadRequest', 'InvalidTag')
+    assert code_of(s3.put_object_tagging, Bucket=bucket, Key='t', Tagging={'TagSet': [{'Key': 'a', 'Value': ''}] * 2}) == 'InvalidTag'
+    assert code_of(s3.get_object_tagging, Bucket=bucket, Key='none') == 'NoSuchKey'
 
 
 # ---- multipart ----
@@ -534,7 +530,7 @@ def test_multipart(s3, bucket):
     part = s3.get_object(Bucket=bucket, Key='m', PartNumber=3)
     assert part['Body'].read() == b'end' and part['PartsCount'] == 3
     assert s3.get_object(Bucket=bucket, Key='m', Range=f'bytes={5 * MB - 1}-{5 * MB}')['Body'].read() == b'ab'
-    assert error(s3.list_parts, **u) == 'NoSuchUpload'
+    assert code_of(s3.list_parts, **u) == 'NoSuchUpload'
     assert 'Uploads' not in s3.list_multipart_uploads(Bucket=bucket)
 
 
@@ -555,31 +551,31 @@ def test_multipart_checksums(s3, bucket):
 
 def test_multipart_checksum_mistakes(s3, bucket):
     make = {'Bucket': bucket, 'Key': 'c'}
-    assert error(s3.create_multipart_upload, **make, ChecksumAlgorithm='SHA256', ChecksumType='FULL_OBJECT') == 'InvalidRequest'
-    assert error(s3.create_multipart_upload, **make, ChecksumAlgorithm='CRC64NVME', ChecksumType='COMPOSITE') == 'InvalidRequest'
+    assert code_of(s3.create_multipart_upload, **make, ChecksumAlgorithm='SHA256', ChecksumType='FULL_OBJECT') == 'InvalidRequest'
+    assert code_of(s3.create_multipart_upload, **make, ChecksumAlgorithm='CRC64NVME', ChecksumType='COMPOSITE') == 'InvalidRequest'
     u = begin(s3, bucket, 'c', ChecksumAlgorithm='CRC32', ChecksumType='FULL_OBJECT')
     done = upload(s3, u, [BIG], ChecksumAlgorithm='CRC32')
-    complete = lambda parts=done, **kw: error(s3.complete_multipart_upload, **u, MultipartUpload={'Parts': parts}, **kw)
+    complete = lambda parts=done, **kw: code_of(s3.complete_multipart_upload, **u, MultipartUpload={'Parts': parts}, **kw)
     assert complete([{**done[0], 'ChecksumCRC32': 'AAAAAA=='}]) == 'InvalidPart'
     assert complete(ChecksumCRC32='AAAAAA==') == 'BadDigest'
     assert complete(MpuObjectSize=7) == 'InvalidRequest'
     s3.complete_multipart_upload(**u, MultipartUpload={'Parts': done}, MpuObjectSize=len(BIG), ChecksumCRC32=done[0]['ChecksumCRC32'])
-    assert error(s3.get_object, **make, PartNumber=1, Range='bytes=0-1') == 'InvalidRequest'
+    assert code_of(s3.get_object, **make, PartNumber=1, Range='bytes=0-1') == 'InvalidRequest'
 
 
 def test_multipart_mistakes(s3, bucket):
     u = begin(s3, bucket, 'x')
     done = upload(s3, u, [b'small', b'last'])
-    complete = lambda parts: error(s3.complete_multipart_upload, **u, MultipartUpload={'Parts': parts})
+    complete = lambda parts: code_of(s3.complete_multipart_upload, **u, MultipartUpload={'Parts': parts})
     assert complete(done) == 'EntityTooSmall'
     assert complete([done[1], done[0]]) == 'InvalidPartOrder'
     assert complete([{'PartNumber': 1, 'ETag': '"%s"' % ('0' * 32)}]) == 'InvalidPart'
     assert complete([{'PartNumber': 7, 'ETag': done[0]['ETag']}]) == 'InvalidPart'
     assert complete([]) == 'MalformedXML'
-    assert error(s3.upload_part, **u, PartNumber=10001, Body=b'') == 'InvalidArgument'
-    assert error(s3.upload_part, **{**u, 'UploadId': 'none'}, PartNumber=1, Body=b'') == 'NoSuchUpload'
+    assert code_of(s3.upload_part, **u, PartNumber=10001, Body=b'') == 'InvalidArgument'
+    assert code_of(s3.upload_part, **{**u, 'UploadId': 'none'}, PartNumber=1, Body=b'') == 'NoSuchUpload'
     s3.abort_multipart_upload(**u)
-    assert error(s3.abort_multipart_upload, **u) == 'NoSuchUpload'
+    assert code_of(s3.abort_multipart_upload, **u) == 'NoSuchUpload'
     assert complete(done) == 'NoSuchUpload'
     u = begin(s3, bucket, 'x')
     done = upload(s3, u, [b'a', b'b'])
@@ -587,7 +583,7 @@ def test_multipart_mistakes(s3, bucket):
     assert s3.get_object(Bucket=bucket, Key='x')['Body'].read() == b'a'
     u = begin(s3, bucket, 'x')
     done = upload(s3, u, [b'a'])
-    assert error(s3.complete_multipart_upload, **u, MultipartUpload={'Parts': done}, IfNoneMatch='*') == 'PreconditionFailed'
+    assert code_of(s3.complete_multipart_upload, **u, MultipartUpload={'Parts': done}, IfNoneMatch='*') == 'PreconditionFailed'
 
 
 def test_part_put_again(s3, bucket):
@@ -614,7 +610,7 @@ def test_encryption_configuration(strata, s3, bucket):
 
 
 def test_lifecycle_configuration(s3, bucket):
-    assert error(s3.get_bucket_lifecycle_configuration, Bucket=bucket) == 'NoSuchLifecycleConfiguration'
+    assert code_of(s3.get_bucket_lifecycle_configuration, Bucket=bucket) == 'NoSuchLifecycleConfiguration'
     rules = [{'ID': 'r', 'Status': 'Enabled', 'Filter': {'Prefix': 'logs/'}, 'Expiration': {'Days': 3}},
              {'ID': 's', 'Status': 'Disabled', 'Filter': {'And': {'Prefix': 'x', 'ObjectSizeLessThan': 7}},
               'Transitions': [{'Days': 30, 'StorageClass': 'GLACIER'}], 'NoncurrentVersionExpiration': {'NoncurrentDays': 4},
@@ -624,7 +620,7 @@ def test_lifecycle_configuration(s3, bucket):
     got = s3.get_bucket_lifecycle_configuration(Bucket=bucket)
     assert got['Rules'] == rules and got['TransitionDefaultMinimumObjectSize'] == 'all_storage_classes_128K'
     s3.delete_bucket_lifecycle(Bucket=bucket)
-    assert error(s3.get_bucket_lifecycle_configuration, Bucket=bucket) == 'NoSuchLifecycleConfiguration'
+    assert code_of(s3.get_bucket_lifecycle_configuration, Bucket=bucket) == 'NoSuchLifecycleConfiguration'
 
 
 def test_public_access_block(s3, bucket):
@@ -633,39 +629,39 @@ def test_public_access_block(s3, bucket):
     s3.put_public_access_block(Bucket=bucket, PublicAccessBlockConfiguration={'BlockPublicAcls': True})
     assert s3.get_public_access_block(Bucket=bucket)['PublicAccessBlockConfiguration'] == {n: n == 'BlockPublicAcls' for n in names}
     s3.delete_public_access_block(Bucket=bucket)
-    assert error(s3.get_public_access_block, Bucket=bucket) == 'NoSuchPublicAccessBlockConfiguration'
+    assert code_of(s3.get_public_access_block, Bucket=bucket) == 'NoSuchPublicAccessBlockConfiguration'
 
 
 def test_policy_configuration(s3, bucket):
-    assert error(s3.get_bucket_policy, Bucket=bucket) == 'NoSuchBucketPolicy'
+    assert code_of(s3.get_bucket_policy, Bucket=bucket) == 'NoSuchBucketPolicy'
     text = json.dumps({'Version': '2012-10-17', 'Statement': [{'Sid': 'x', 'Effect': 'Deny', 'Principal': '*', 'Action': 's3:PutObject',
                                                                'Resource': f'arn:aws:s3:::{bucket}/never'}]}, indent=1)
     s3.put_bucket_policy(Bucket=bucket, Policy=text)
     assert s3.get_bucket_policy(Bucket=bucket)['Policy'] == text
-    assert error(s3.put_object, Bucket=bucket, Key='never', Body=b'') == 'AccessDenied'
+    assert code_of(s3.put_object, Bucket=bucket, Key='never', Body=b'') == 'AccessDenied'
     s3.delete_bucket_policy(Bucket=bucket)
     s3.put_object(Bucket=bucket, Key='never', Body=b'')
-    assert error(s3.get_bucket_policy, Bucket=bucket) == 'NoSuchBucketPolicy'
-    assert error(s3.put_bucket_policy, Bucket=bucket, Policy='no json') == 'MalformedPolicy'
+    assert code_of(s3.get_bucket_policy, Bucket=bucket) == 'NoSuchBucketPolicy'
+    assert code_of(s3.put_bucket_policy, Bucket=bucket, Policy='no json') == 'MalformedPolicy'
 
 
 def test_bucket_tagging(s3, bucket):
-    assert error(s3.get_bucket_tagging, Bucket=bucket) == 'NoSuchTagSet'
+    assert code_of(s3.get_bucket_tagging, Bucket=bucket) == 'NoSuchTagSet'
     tags = [{'Key': 'a', 'Value': '1'}, {'Key': 'b', 'Value': ''}]
     s3.put_bucket_tagging(Bucket=bucket, Tagging={'TagSet': tags})
     assert s3.get_bucket_tagging(Bucket=bucket)['TagSet'] == tags
     s3.delete_bucket_tagging(Bucket=bucket)
-    assert error(s3.get_bucket_tagging, Bucket=bucket) == 'NoSuchTagSet'
+    assert code_of(s3.get_bucket_tagging, Bucket=bucket) == 'NoSuchTagSet'
 
 
 def test_cors_configuration(s3, bucket):
-    assert error(s3.get_bucket_cors, Bucket=bucket) == 'NoSuchCORSConfiguration'
+    assert code_of(s3.get_bucket_cors, Bucket=bucket) == 'NoSuchCORSConfiguration'
     rules = [{'ID': 'c', 'AllowedMethods': ['GET', 'PUT'], 'AllowedOrigins': ['https://a', '*'], 'AllowedHeaders': ['*'], 'ExposeHeaders': ['ETag'],
               'MaxAgeSeconds': 30}]
     s3.put_bucket_cors(Bucket=bucket, CORSConfiguration={'CORSRules': rules})
     assert s3.get_bucket_cors(Bucket=bucket)['CORSRules'] == rules
     s3.delete_bucket_cors(Bucket=bucket)
-    assert error(s3.get_bucket_cors, Bucket=bucket) == 'NoSuchCORSConfiguration'
+    assert code_of(s3.get_bucket_cors, Bucket=bucket) == 'NoSuchCORSConfiguration'
 
 
 def test_ownership_configuration(s3, bucket):
@@ -674,31 +670,31 @@ def test_ownership_configuration(s3, bucket):
     s3.put_bucket_ownership_controls(Bucket=bucket, OwnershipControls={'Rules': [{'ObjectOwnership': 'BucketOwnerPreferred'}]})
     assert rules() == [{'ObjectOwnership': 'BucketOwnerPreferred'}]
     s3.delete_bucket_ownership_controls(Bucket=bucket)
-    assert error(s3.get_bucket_ownership_controls, Bucket=bucket) == 'OwnershipControlsNotFoundError'
+    assert code_of(s3.get_bucket_ownership_controls, Bucket=bucket) == 'OwnershipControlsNotFoundError'
 
 
 def test_refused_configurations(s3, bucket):
     encryption = {'Rules': [{'ApplyServerSideEncryptionByDefault': {'SSEAlgorithm': 'bad'}}]}
-    assert error(s3.put_bucket_encryption, Bucket=bucket, ServerSideEncryptionConfiguration=encryption) == 'MalformedXML'
-    assert error(s3.put_bucket_ownership_controls, Bucket=bucket, OwnershipControls={'Rules': [{'ObjectOwnership': 'bad'}]}) == 'MalformedXML'
+    assert code_of(s3.put_bucket_encryption, Bucket=bucket, ServerSideEncryptionConfiguration=encryption) == 'MalformedXML'
+    assert code_of(s3.put_bucket_ownership_controls, Bucket=bucket, OwnershipControls={'Rules': [{'ObjectOwnership': 'bad'}]}) == 'MalformedXML'
     cors = {'CORSRules': [{'AllowedMethods': ['BAD'], 'AllowedOrigins': ['*']}]}
-    assert error(s3.put_bucket_cors, Bucket=bucket, CORSConfiguration=cors) == 'InvalidRequest'
+    assert code_of(s3.put_bucket_cors, Bucket=bucket, CORSConfiguration=cors) == 'InvalidRequest'
     rules = {'Rules': [{'Status': 'bad', 'Filter': {'Prefix': ''}, 'Expiration': {'Days': 1}}]}
-    assert error(s3.put_bucket_lifecycle_configuration, Bucket=bucket, LifecycleConfiguration=rules) == 'MalformedXML'
-    assert error(s3.put_bucket_versioning, Bucket=bucket, VersioningConfiguration={'Status': 'bad'}) == 'MalformedXML'
+    assert code_of(s3.put_bucket_lifecycle_configuration, Bucket=bucket, LifecycleConfiguration=rules) == 'MalformedXML'
+    assert code_of(s3.put_bucket_versioning, Bucket=bucket, VersioningConfiguration={'Status': 'bad'}) == 'MalformedXML'
     for call in (s3.put_object, s3.create_multipart_upload):
-        assert error(call, Bucket=bucket, Key='k', StorageClass='NOPE') == 'InvalidStorageClass'
+        assert code_of(call, Bucket=bucket, Key='k', StorageClass='NOPE') == 'InvalidStorageClass'
 
 
 def test_what_was_never_set(s3, bucket):
     assert 'LoggingEnabled' not in s3.get_bucket_logging(Bucket=bucket)
-    assert error(s3.get_bucket_replication, Bucket=bucket) == 'ReplicationConfigurationNotFoundError'
+    assert code_of(s3.get_bucket_replication, Bucket=bucket) == 'ReplicationConfigurationNotFoundError'
     assert s3.get_bucket_request_payment(Bucket=bucket)['Payer'] == 'BucketOwner'
-    assert error(s3.get_bucket_website, Bucket=bucket) == 'NoSuchWebsiteConfiguration'
+    assert code_of(s3.get_bucket_website, Bucket=bucket) == 'NoSuchWebsiteConfiguration'
     assert 'Status' not in s3.get_bucket_accelerate_configuration(Bucket=bucket)
     assert s3.get_bucket_acl(Bucket=bucket)['Grants'][0]['Permission'] == 'FULL_CONTROL'
     s3.get_bucket_notification_configuration(Bucket=bucket)
-    assert error(s3.get_object_lock_configuration, Bucket=bucket) == 'ObjectLockConfigurationNotFoundError'
+    assert code_of(s3.get_object_lock_configuration, Bucket=bucket) == 'ObjectLockConfigurationNotFoundError'
 
 
 # ---- the wire ----
@@ -794,7 +790,7 @@ def test_allowed_and_denied(strata, s3, bucket):
         allow(iam, name, action, resource)
         call()
     allow(iam, name, 's3:GetObject', f'arn:aws:s3:::{bucket}/other/*')
-    assert error(user.get_object, Bucket=bucket, Key='pub/a') == 'AccessDenied'
+    assert code_of(user.get_object, Bucket=bucket, Key='pub/a') == 'AccessDenied'
 
 
 def test_missing_key_without_list_permission(strata, s3, bucket):
@@ -802,7 +798,7 @@ def test_missing_key_without_list_permission(strata, s3, bucket):
     allow(iam, name, 's3:GetObject', '*')
     assert status(user.get_object, Bucket=bucket, Key='none') == 403
     allow(iam, name, ['s3:GetObject', 's3:ListBucket'], '*')
-    assert error(user.get_object, Bucket=bucket, Key='none') == 'NoSuchKey'
+    assert code_of(user.get_object, Bucket=bucket, Key='none') == 'NoSuchKey'
 
 
 def test_copy_needs_both(strata, s3, bucket):
@@ -811,7 +807,7 @@ def test_copy_needs_both(strata, s3, bucket):
     copy = {'Bucket': bucket, 'Key': 'to', 'CopySource': {'Bucket': bucket, 'Key': 'from'}}
     for one, other in (('s3:GetObject', 'from'), ('s3:PutObject', 'to')):
         allow(iam, name, one, f'arn:aws:s3:::{bucket}/{other}')
-        assert error(user.copy_object, **copy) == 'AccessDenied'
+        assert code_of(user.copy_object, **copy) == 'AccessDenied'
     allow(iam, name, ['s3:GetObject', 's3:PutObject'], f'arn:aws:s3:::{bucket}/*')
     user.copy_object(**copy)
 
@@ -824,7 +820,7 @@ def test_anonymous(strata, s3, bucket):
     assert r.status_code == 403 and '<Code>AccessDenied</Code>' in r.text
     public = json.dumps({'Version': '2012-10-17', 'Statement': [
         {'Effect': 'Allow', 'Principal': '*', 'Action': 's3:GetObject', 'Resource': f'arn:aws:s3:::{bucket}/open/*'}]})
-    assert error(s3.put_bucket_policy, Bucket=bucket, Policy=public) == 'AccessDenied'  # BlockPublicPolicy, as every new bucket has it
+    assert code_of(s3.put_bucket_policy, Bucket=bucket, Policy=public) == 'AccessDenied'  # BlockPublicPolicy, as every new bucket has it
     s3.put_public_access_block(Bucket=bucket, PublicAccessBlockConfiguration={'RestrictPublicBuckets': True})
     s3.put_bucket_policy(Bucket=bucket, Policy=public)
     assert requests.get(url + '/open/a', timeout=60).status_code == 403
@@ -841,15 +837,15 @@ def test_other_accounts(strata, s3, bucket):
     other = path_client(strata, key='111111111111')
     s3.put_object(Bucket=bucket, Key='k', Body=b'x')
     assert bucket not in [b['Name'] for b in other.list_buckets()['Buckets']]
-    assert error(other.create_bucket, Bucket=bucket) == 'BucketAlreadyExists'
+    assert code_of(other.create_bucket, Bucket=bucket) == 'BucketAlreadyExists'
     get = {'Bucket': bucket, 'Key': 'k'}
     for call, kw in ((other.get_object, get), (other.put_object, get), (other.list_objects_v2, {'Bucket': bucket}), (other.delete_bucket, {'Bucket': bucket}),
                      (other.get_bucket_policy, {'Bucket': bucket})):
-        assert error(call, **kw) == 'AccessDenied'
+        assert code_of(call, **kw) == 'AccessDenied'
     s3.put_bucket_policy(Bucket=bucket, Policy=json.dumps({'Version': '2012-10-17', 'Statement': [
         {'Effect': 'Allow', 'Principal': {'AWS': '111111111111'}, 'Action': 's3:GetObject', 'Resource': f'arn:aws:s3:::{bucket}/*'}]}))
     assert other.get_object(**get)['Body'].read() == b'x'
-    assert error(other.put_object, **get) == 'AccessDenied'
+    assert code_of(other.put_object, **get) == 'AccessDenied'
 
 
 # ---- what lasts ----

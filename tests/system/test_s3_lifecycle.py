@@ -7,17 +7,14 @@ import uuid
 import pytest
 from botocore.exceptions import ClientError
 
-from running import Strata
 
 DAY = 86400
 KB = 1024
 
 
 @pytest.fixture(scope='module')
-def strata(tmp_path_factory):
-    running = Strata(tmp_path_factory.mktemp('strata') / 'data').start()
-    yield running
-    assert running.stop() == 0
+def strata(strata_of_module):
+    return strata_of_module
 
 
 @pytest.fixture(scope='module')

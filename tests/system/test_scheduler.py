@@ -4,9 +4,8 @@ import json
 import uuid
 
 import pytest
-from botocore.exceptions import ClientError
 
-from running import Strata
+from refusals import refusal
 
 ACCOUNT = '000000000000'
 MINUTE, HOUR = 60, 3600
@@ -14,11 +13,8 @@ OFF = {'Mode': 'OFF'}
 
 
 @pytest.fixture(scope='module')
-def strata(tmp_path_factory):
-    """Of this file alone: the tests move its clock."""
-    running = Strata(tmp_path_factory.mktemp('strata') / 'data').start()
-    yield running
-    assert running.stop() == 0
+def strata(strata_of_module):
+    return strata_of_module
 
 
 @pytest.fixture
@@ -29,12 +25,6 @@ def scheduler(strata):
 @pytest.fixture
 def sqs(strata):
     return strata.client('sqs')
-
-
-def error(call, **kw):
-    with pytest.raises(ClientError) as e:
-        call(**kw)
-    return e.value.response['Error']['Code'], e.value.response['Error']['Message']
 
 
 def new_queue(sqs):
@@ -84,14 +74,14 @@ def test_schedule_records(strata, scheduler, sqs):
                    'Target': {'Arn': queue, 'RoleArn': role, 'RetryPolicy': {'MaximumEventAgeInSeconds': 86400, 'MaximumRetryAttempts': 185}}}
     (item,) = scheduler.list_schedules(NamePrefix=name)['Schedules']
     assert item['Target'] == {'Arn': queue} and item['State'] == 'ENABLED' and item['GroupName'] == 'default'
-    assert error(scheduler.create_schedule, Name=name, ScheduleExpression='rate(1 hour)', FlexibleTimeWindow=OFF,
-                 Target={'Arn': queue, 'RoleArn': role}) == ('ConflictException', f'Schedule {name} already exists.')
+    assert refusal(scheduler.create_schedule, Name=name, ScheduleExpression='rate(1 hour)', FlexibleTimeWindow=OFF,
+                   Target={'Arn': queue, 'RoleArn': role}) == ('ConflictException', f'Schedule {name} already exists.')
     scheduler.update_schedule(Name=name, ScheduleExpression='rate(2 hours)', FlexibleTimeWindow=OFF, Target={'Arn': queue, 'RoleArn': role}, State='DISABLED')
     got = scheduler.get_schedule(Name=name)
     assert got['ScheduleExpression'] == 'rate(2 hours)' and got['State'] == 'DISABLED' and 'Description' not in got
     scheduler.delete_schedule(Name=name)
-    assert error(scheduler.get_schedule, Name=name) == ('ResourceNotFoundException', f'Schedule {name} does not exist.')
-    assert error(scheduler.delete_schedule, Name=name)[0] == 'ResourceNotFoundException'
+    assert refusal(scheduler.get_schedule, Name=name) == ('ResourceNotFoundException', f'Schedule {name} does not exist.')
+    assert refusal(scheduler.delete_schedule, Name=name)[0] == 'ResourceNotFoundException'
 
 
 def test_groups(strata, scheduler, sqs):
@@ -99,18 +89,18 @@ def test_groups(strata, scheduler, sqs):
     role, group = new_role(strata, queue), 'g-' + uuid.uuid4().hex[:12]
     arn = scheduler.create_schedule_group(Name=group, Tags=[{'Key': 'a', 'Value': 'b'}])['ScheduleGroupArn']
     assert arn == f'arn:aws:scheduler:us-east-1:{ACCOUNT}:schedule-group/{group}'
-    assert error(scheduler.create_schedule_group, Name=group)[0] == 'ConflictException'
+    assert refusal(scheduler.create_schedule_group, Name=group)[0] == 'ConflictException'
     assert scheduler.get_schedule_group(Name=group)['State'] == 'ACTIVE'
     assert scheduler.list_tags_for_resource(ResourceArn=arn)['Tags'] == [{'Key': 'a', 'Value': 'b'}]
     names = [g['Name'] for g in scheduler.list_schedule_groups()['ScheduleGroups']]
     assert 'default' in names and group in names
     name, _ = create(scheduler, 'rate(1 hour)', queue, role, GroupName=group)
-    assert error(scheduler.get_schedule, Name=name)[0] == 'ResourceNotFoundException'
+    assert refusal(scheduler.get_schedule, Name=name)[0] == 'ResourceNotFoundException'
     assert scheduler.get_schedule(Name=name, GroupName=group)['GroupName'] == group
     assert [s['Name'] for s in scheduler.list_schedules(GroupName=group)['Schedules']] == [name]
     scheduler.delete_schedule_group(Name=group)
-    assert error(scheduler.get_schedule, Name=name, GroupName=group)[0] == 'ResourceNotFoundException'
-    assert error(create, scheduler=scheduler, expression='rate(1 hour)', queue=queue, role=role, GroupName=group)[0] == 'ResourceNotFoundException'
+    assert refusal(scheduler.get_schedule, Name=name, GroupName=group)[0] == 'ResourceNotFoundException'
+    assert refusal(create, scheduler=scheduler, expression='rate(1 hour)', queue=queue, role=role, GroupName=group)[0] == 'ResourceNotFoundException'
 
 
 def test_list_pages(strata, scheduler, sqs):
@@ -126,13 +116,13 @@ def test_refused(strata, scheduler, sqs):
     _, queue = new_queue(sqs)
     role = new_role(strata, queue)
     for e in ('rate(0 hours)', 'rate(1 fortnight)', 'cron(* * * *)', 'at(tomorrow)', 'x', 'cron(0 0 1 1 1 2030)'):
-        assert error(create, scheduler=scheduler, expression=e, queue=queue, role=role) == ('ValidationException', f'Invalid Schedule Expression {e}.')
+        assert refusal(create, scheduler=scheduler, expression=e, queue=queue, role=role) == ('ValidationException', f'Invalid Schedule Expression {e}.')
     create(scheduler, 'rate(1 hours)', queue, role)  # as in Terraform's own example; rules take the singular alone
-    code, message = error(create, scheduler=scheduler, expression='rate(1 hour)', queue=queue, role=role, ScheduleExpressionTimezone='Nowhere/None')
+    code, message = refusal(create, scheduler=scheduler, expression='rate(1 hour)', queue=queue, role=role, ScheduleExpressionTimezone='Nowhere/None')
     assert code == 'ValidationException' and 'Nowhere/None' in message
     trust = ('ValidationException', 'The execution role you provide must allow AWS EventBridge Scheduler to assume the role.')
-    assert error(create, scheduler=scheduler, expression='rate(1 hour)', queue=queue, role=new_role(strata, queue, service='lambda.amazonaws.com')) == trust
-    assert error(create, scheduler=scheduler, expression='rate(1 hour)', queue=queue, role=f'arn:aws:iam::{ACCOUNT}:role/none') == trust
+    assert refusal(create, scheduler=scheduler, expression='rate(1 hour)', queue=queue, role=new_role(strata, queue, service='lambda.amazonaws.com')) == trust
+    assert refusal(create, scheduler=scheduler, expression='rate(1 hour)', queue=queue, role=f'arn:aws:iam::{ACCOUNT}:role/none') == trust
 
 
 def test_one_time(strata, scheduler, sqs):
@@ -148,7 +138,7 @@ def test_one_time(strata, scheduler, sqs):
     event = next(b for b in bodies if b != {'mine': 1})
     assert event['source'] == 'aws.scheduler' and event['resources'] == [arn] and event['detail-type'] == 'Scheduled Event'
     assert scheduler.get_schedule(Name=name)['State'] == 'ENABLED'
-    assert error(scheduler.get_schedule, Name=gone)[0] == 'ResourceNotFoundException'
+    assert refusal(scheduler.get_schedule, Name=gone)[0] == 'ResourceNotFoundException'
     strata.advance_clock(HOUR)
     assert receive(sqs, url, 0) == []
 
@@ -232,15 +222,15 @@ def test_allowed_and_denied(strata, sqs):
             {'Version': '2012-10-17', 'Statement': [{'Effect': 'Allow', 'Action': a, 'Resource': r} for a, r in pairs]}))
 
     make = {'Name': schedule, 'ScheduleExpression': 'rate(1 day)', 'FlexibleTimeWindow': OFF, 'Target': {'Arn': queue, 'RoleArn': role}}
-    code, message = error(user.create_schedule, **make)
+    code, message = refusal(user.create_schedule, **make)
     assert code == 'AccessDeniedException' and 'scheduler:CreateSchedule' in message
     allow(('scheduler:CreateSchedule', arn))
-    code, message = error(user.create_schedule, **make)
+    code, message = refusal(user.create_schedule, **make)
     assert code == 'AccessDeniedException' and 'iam:PassRole' in message
     allow(('scheduler:CreateSchedule', arn), ('iam:PassRole', role))
     user.create_schedule(**make)
     for action, call in (('scheduler:GetSchedule', user.get_schedule), ('scheduler:DeleteSchedule', user.delete_schedule)):
-        assert error(call, Name=schedule)[0] == 'AccessDeniedException'
+        assert refusal(call, Name=schedule)[0] == 'AccessDeniedException'
         allow((action, arn))
         call(Name=schedule)
 

@@ -6,7 +6,8 @@ import time
 import uuid
 
 import pytest
-from botocore.exceptions import ClientError
+
+from refusals import fails
 
 ACCOUNT = '000000000000'
 
@@ -19,14 +20,6 @@ def sm(strata):
 @pytest.fixture
 def name():
     return f'/practice/test/{uuid.uuid4()}'
-
-
-def fails(code, call, *words, **arguments):
-    with pytest.raises(ClientError) as caught:
-        call(**arguments)
-    assert caught.value.response['Error']['Code'] == code, caught.value
-    for word in words:
-        assert word in caught.value.response['Error']['Message']
 
 
 def user(strata, user_name, *statements):

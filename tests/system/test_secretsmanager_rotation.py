@@ -5,10 +5,9 @@ import threading
 import uuid
 
 import pytest
-from botocore.exceptions import ClientError
 
 import functions
-from running import Strata
+from refusals import fails
 
 ACCOUNT = '000000000000'
 HOUR, DAY = 3600, 24 * 3600
@@ -42,13 +41,9 @@ SOURCE = """
 
 
 @pytest.fixture(scope='module')
-def strata(tmp_path_factory):
-    """Of this file alone: the tests move its clock."""
-    running = Strata(tmp_path_factory.mktemp('strata') / 'data').start()
-    functions.need_runtime(running)
-    yield running
-    running.check()
-    assert running.stop() == 0
+def strata(strata_of_module):
+    functions.need_runtime(strata_of_module)
+    return strata_of_module
 
 
 @pytest.fixture
@@ -59,14 +54,6 @@ def sm(strata):
 @pytest.fixture
 def name():
     return f'/practice/rotated/{uuid.uuid4()}'
-
-
-def fails(code, call, *words, **arguments):
-    with pytest.raises(ClientError) as caught:
-        call(**arguments)
-    assert caught.value.response['Error']['Code'] == code, caught.value
-    for word in words:
-        assert word in caught.value.response['Error']['Message']
 
 
 def rotation_function(strata, name, permitted=True, **environment):

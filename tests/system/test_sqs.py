@@ -11,16 +11,12 @@ from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 from botocore.exceptions import ClientError
 
-from running import Strata
+from refusals import refusal
 
 
 @pytest.fixture(scope='module')
-def strata(tmp_path_factory):
-    """Of this file alone: the tests move its clock."""
-    running = Strata(tmp_path_factory.mktemp('strata') / 'data').start()
-    yield running
-    assert running.stop() == 0
-
+def strata(strata_of_module):
+    return strata_of_module
 
 
 @pytest.fixture
@@ -49,12 +45,6 @@ def counts(sqs, url):
 
 def receive(sqs, url, **kw):
     return sqs.receive_message(QueueUrl=url, **kw).get('Messages', [])
-
-
-def error(call, **kw):
-    with pytest.raises(ClientError) as e:
-        call(**kw)
-    return e.value.response['Error']['Code'], e.value.response['Error']['Message']
 
 
 def test_round_trip(sqs, queue):
@@ -87,14 +77,14 @@ def test_create_is_idempotent_and_names_are_checked(sqs, queue):
     name = queue.rsplit('/', 1)[1]
     assert sqs.create_queue(QueueName=name)['QueueUrl'] == queue
     assert sqs.create_queue(QueueName=name, Attributes={'VisibilityTimeout': '30'})['QueueUrl'] == queue
-    assert error(sqs.create_queue, QueueName=name, Attributes={'VisibilityTimeout': '31'}) == (
+    assert refusal(sqs.create_queue, QueueName=name, Attributes={'VisibilityTimeout': '31'}) == (
         'QueueAlreadyExists', 'A queue already exists with the same name and a different value for attribute VisibilityTimeout')
-    assert error(sqs.create_queue, QueueName='a b')[0] == 'InvalidParameterValue'
-    assert error(sqs.create_queue, QueueName='x', Attributes={'VisibilityTimeout': '43201'}) == (
+    assert refusal(sqs.create_queue, QueueName='a b')[0] == 'InvalidParameterValue'
+    assert refusal(sqs.create_queue, QueueName='x', Attributes={'VisibilityTimeout': '43201'}) == (
         'InvalidAttributeValue', 'Invalid value for the parameter VisibilityTimeout.')
-    assert error(sqs.create_queue, QueueName='x', Attributes={'QueueArn': 'x'}) == ('InvalidAttributeName', 'Unknown Attribute QueueArn.')
+    assert refusal(sqs.create_queue, QueueName='x', Attributes={'QueueArn': 'x'}) == ('InvalidAttributeName', 'Unknown Attribute QueueArn.')
     assert sqs.get_queue_url(QueueName=name)['QueueUrl'] == queue
-    assert error(sqs.get_queue_url, QueueName='nowhere') == (
+    assert refusal(sqs.get_queue_url, QueueName='nowhere') == (
         'AWS.SimpleQueueService.NonExistentQueue', 'The specified queue does not exist.')
     with pytest.raises(sqs.exceptions.QueueDoesNotExist):
         sqs.get_queue_url(QueueName='nowhere')
@@ -109,7 +99,7 @@ def test_attributes_come_back_as_sent(sqs, queue):
     assert a['MessageRetentionPeriod'] == '345600' and a['QueueArn'] == arn and a['KmsDataKeyReusePeriodSeconds'] == '300'
     sqs.set_queue_attributes(QueueUrl=queue, Attributes={'Policy': '', 'KmsMasterKeyId': ''})
     assert 'Policy' not in sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=['Policy']).get('Attributes', {})
-    assert error(sqs.set_queue_attributes, QueueUrl=queue, Attributes={'Policy': '{'})[0] == 'InvalidAttributeValue'
+    assert refusal(sqs.set_queue_attributes, QueueUrl=queue, Attributes={'Policy': '{'})[0] == 'InvalidAttributeValue'
 
 
 def test_list_queues_pages(sqs):
@@ -134,18 +124,18 @@ def test_visibility(sqs, queue, strata):
     assert receive(sqs, queue) == []
     sqs.change_message_visibility(QueueUrl=queue, ReceiptHandle=m['ReceiptHandle'], VisibilityTimeout=0)
     (again,) = receive(sqs, queue, VisibilityTimeout=60)
-    code, message = error(sqs.change_message_visibility, QueueUrl=queue, ReceiptHandle=m['ReceiptHandle'], VisibilityTimeout=1)
+    code, message = refusal(sqs.change_message_visibility, QueueUrl=queue, ReceiptHandle=m['ReceiptHandle'], VisibilityTimeout=1)
     assert code == 'InvalidParameterValue' and 'Message does not exist or is not available for visibility timeout change.' in message
     sqs.delete_message(QueueUrl=queue, ReceiptHandle=m['ReceiptHandle'])
     assert counts(sqs, queue) == (0, 1, 0), 'an old handle deletes nothing'
-    assert error(sqs.change_message_visibility, QueueUrl=queue, ReceiptHandle=again['ReceiptHandle'], VisibilityTimeout=43201)[0] == 'InvalidParameterValue'
+    assert refusal(sqs.change_message_visibility, QueueUrl=queue, ReceiptHandle=again['ReceiptHandle'], VisibilityTimeout=43201)[0] == 'InvalidParameterValue'
     strata.advance_clock(61)
     assert counts(sqs, queue) == (1, 0, 0)
-    assert error(sqs.change_message_visibility, QueueUrl=queue, ReceiptHandle=again['ReceiptHandle'], VisibilityTimeout=1)[0] == (
+    assert refusal(sqs.change_message_visibility, QueueUrl=queue, ReceiptHandle=again['ReceiptHandle'], VisibilityTimeout=1)[0] == (
         'AWS.SimpleQueueService.MessageNotInflight')
     sqs.delete_message(QueueUrl=queue, ReceiptHandle=again['ReceiptHandle'])
     assert counts(sqs, queue) == (0, 0, 0), 'not received again since: the handle still deletes'
-    assert error(sqs.delete_message, QueueUrl=queue, ReceiptHandle='nonsense') == (
+    assert refusal(sqs.delete_message, QueueUrl=queue, ReceiptHandle='nonsense') == (
         'ReceiptHandleIsInvalid', 'The input receipt handle "nonsense" is not a valid receipt handle.')
 
 
@@ -193,28 +183,28 @@ def test_batches(sqs, queue):
         {'Id': str(i), 'ReceiptHandle': m['ReceiptHandle']} for i, m in enumerate(messages)] + [{'Id': 'x', 'ReceiptHandle': 'bad'}])
     assert len(r['Successful']) == 9 and r['Failed'][0]['Code'] == 'ReceiptHandleIsInvalid'
     assert counts(sqs, queue) == (0, 0, 0)
-    assert error(sqs.send_message_batch, QueueUrl=queue, Entries=[{'Id': 'a', 'MessageBody': 'x'}] * 2) == (
+    assert refusal(sqs.send_message_batch, QueueUrl=queue, Entries=[{'Id': 'a', 'MessageBody': 'x'}] * 2) == (
         'AWS.SimpleQueueService.BatchEntryIdsNotDistinct', 'Id a repeated.')
-    assert error(sqs.send_message_batch, QueueUrl=queue, Entries=[]) == (
+    assert refusal(sqs.send_message_batch, QueueUrl=queue, Entries=[]) == (
         'AWS.SimpleQueueService.EmptyBatchRequest', 'There should be at least one SendMessageBatchRequestEntry in the request.')
-    assert error(sqs.send_message_batch, QueueUrl=queue, Entries=[{'Id': str(i), 'MessageBody': 'x'} for i in range(11)]) == (
+    assert refusal(sqs.send_message_batch, QueueUrl=queue, Entries=[{'Id': str(i), 'MessageBody': 'x'} for i in range(11)]) == (
         'AWS.SimpleQueueService.TooManyEntriesInBatchRequest', 'Maximum number of entries per request are 10. You have sent 11.')
-    assert error(sqs.send_message_batch, QueueUrl=queue, Entries=[{'Id': 'a b', 'MessageBody': 'x'}])[0] == 'AWS.SimpleQueueService.InvalidBatchEntryId'
-    assert error(sqs.send_message_batch, QueueUrl=queue, Entries=[{'Id': str(i), 'MessageBody': 'x' * 600000} for i in range(2)])[0] == (
+    assert refusal(sqs.send_message_batch, QueueUrl=queue, Entries=[{'Id': 'a b', 'MessageBody': 'x'}])[0] == 'AWS.SimpleQueueService.InvalidBatchEntryId'
+    assert refusal(sqs.send_message_batch, QueueUrl=queue, Entries=[{'Id': str(i), 'MessageBody': 'x' * 600000} for i in range(2)])[0] == (
         'AWS.SimpleQueueService.BatchRequestTooLong')
 
 
 def test_message_checks(sqs, queue):
-    assert error(sqs.send_message, QueueUrl=queue, MessageBody='')[0] == 'MissingParameter'
-    assert error(sqs.send_message, QueueUrl=queue, MessageBody='a\x0bb')[0] == 'InvalidMessageContents'
-    assert error(sqs.send_message, QueueUrl=queue, MessageBody='x' * 1048577) == (
+    assert refusal(sqs.send_message, QueueUrl=queue, MessageBody='')[0] == 'MissingParameter'
+    assert refusal(sqs.send_message, QueueUrl=queue, MessageBody='a\x0bb')[0] == 'InvalidMessageContents'
+    assert refusal(sqs.send_message, QueueUrl=queue, MessageBody='x' * 1048577) == (
         'InvalidParameterValue', 'One or more parameters are invalid. Reason: Message must be shorter than 1048576 bytes.')
-    assert error(sqs.receive_message, QueueUrl=queue, MaxNumberOfMessages=11) == (
+    assert refusal(sqs.receive_message, QueueUrl=queue, MaxNumberOfMessages=11) == (
         'InvalidParameterValue', 'Value 11 for parameter MaxNumberOfMessages is invalid. Reason: Must be between 1 and 10, if provided.')
-    assert error(sqs.receive_message, QueueUrl=queue, WaitTimeSeconds=21)[0] == 'InvalidParameterValue'
-    assert error(sqs.send_message, QueueUrl=queue, MessageBody='x', MessageAttributes={'AWS.x': {'DataType': 'String', 'StringValue': 'y'}})[0] == (
+    assert refusal(sqs.receive_message, QueueUrl=queue, WaitTimeSeconds=21)[0] == 'InvalidParameterValue'
+    assert refusal(sqs.send_message, QueueUrl=queue, MessageBody='x', MessageAttributes={'AWS.x': {'DataType': 'String', 'StringValue': 'y'}})[0] == (
         'InvalidParameterValue')
-    assert error(sqs.send_message, QueueUrl=queue, MessageBody='x', MessageAttributes={'n': {'DataType': 'Number', 'StringValue': 'y'}}) == (
+    assert refusal(sqs.send_message, QueueUrl=queue, MessageBody='x', MessageAttributes={'n': {'DataType': 'Number', 'StringValue': 'y'}}) == (
         'InvalidParameterValue', "Can't cast the value of message attribute 'n' to a number.")
     sqs.send_message(QueueUrl=queue, MessageBody='x' * 1048576)
     assert len(receive(sqs, queue)[0]['Body']) == 1048576
@@ -223,7 +213,7 @@ def test_message_checks(sqs, queue):
 def test_dead_letters_and_move_task(sqs, queue, strata):
     dlq = sqs.create_queue(QueueName='dlq-' + uuid.uuid4().hex[:8])['QueueUrl']
     policy = json.dumps({'deadLetterTargetArn': arn_of(sqs, dlq), 'maxReceiveCount': 2})
-    assert error(sqs.set_queue_attributes, QueueUrl=queue, Attributes={'RedrivePolicy': policy.replace(':dlq', ':no')})[1].endswith(
+    assert refusal(sqs.set_queue_attributes, QueueUrl=queue, Attributes={'RedrivePolicy': policy.replace(':dlq', ':no')})[1].endswith(
         'Reason: Dead letter target does not exist.')
     sqs.set_queue_attributes(QueueUrl=queue, Attributes={'RedrivePolicy': policy})
     assert sqs.list_dead_letter_source_queues(QueueUrl=dlq)['queueUrls'] == [queue]
@@ -234,7 +224,7 @@ def test_dead_letters_and_move_task(sqs, queue, strata):
     (m,) = receive(sqs, dlq, MessageSystemAttributeNames=['All'], VisibilityTimeout=0)
     assert m['MessageId'] == sent['MessageId'] and m['Attributes']['DeadLetterQueueSourceArn'] == arn_of(sqs, queue)
     assert counts(sqs, queue) == (0, 0, 0) and counts(sqs, dlq) == (1, 0, 0)
-    assert error(sqs.start_message_move_task, SourceArn=arn_of(sqs, queue))[0] == 'InvalidParameterValue'
+    assert refusal(sqs.start_message_move_task, SourceArn=arn_of(sqs, queue))[0] == 'InvalidParameterValue'
     sqs.start_message_move_task(SourceArn=arn_of(sqs, dlq))
     strata.advance_clock(1)
     (task,) = sqs.list_message_move_tasks(SourceArn=arn_of(sqs, dlq))['Results']
@@ -250,7 +240,7 @@ def test_purge(sqs, queue):
     sqs.purge_queue(QueueUrl=queue)
     assert receive(sqs, queue) == [] and counts(sqs, queue) == (0, 0, 0)
     sqs.delete_message(QueueUrl=queue, ReceiptHandle=m['ReceiptHandle'])
-    assert error(sqs.purge_queue, QueueUrl=queue)[0] == 'AWS.SimpleQueueService.PurgeQueueInProgress'
+    assert refusal(sqs.purge_queue, QueueUrl=queue)[0] == 'AWS.SimpleQueueService.PurgeQueueInProgress'
 
 
 def test_tags_and_permissions(sqs, queue):
@@ -260,27 +250,27 @@ def test_tags_and_permissions(sqs, queue):
     sqs.add_permission(QueueUrl=queue, Label='l', AWSAccountIds=['111111111111'], Actions=['SendMessage'])
     policy = json.loads(sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=['Policy'])['Attributes']['Policy'])
     assert policy['Statement'][0]['Principal'] == {'AWS': 'arn:aws:iam::111111111111:root'} and policy['Statement'][0]['Action'] == 'SQS:SendMessage'
-    assert error(sqs.add_permission, QueueUrl=queue, Label='l', AWSAccountIds=['111111111111'], Actions=['SendMessage'])[0] == 'InvalidParameterValue'
+    assert refusal(sqs.add_permission, QueueUrl=queue, Label='l', AWSAccountIds=['111111111111'], Actions=['SendMessage'])[0] == 'InvalidParameterValue'
     sqs.remove_permission(QueueUrl=queue, Label='l')
-    assert error(sqs.remove_permission, QueueUrl=queue, Label='l')[0] == 'InvalidParameterValue'
+    assert refusal(sqs.remove_permission, QueueUrl=queue, Label='l')[0] == 'InvalidParameterValue'
 
 
 def test_queue_policy_lets_another_account_in(sqs, queue, strata):
     other = strata.client('sqs', key='111111111111')
-    assert error(other.send_message, QueueUrl=queue, MessageBody='x')[0] in ('AccessDenied', 'AccessDeniedException')
+    assert refusal(other.send_message, QueueUrl=queue, MessageBody='x')[0] in ('AccessDenied', 'AccessDeniedException')
     sqs.add_permission(QueueUrl=queue, Label='l', AWSAccountIds=['111111111111'], Actions=['SendMessage'])
     other.send_message(QueueUrl=queue, MessageBody='from afar')
-    assert error(other.receive_message, QueueUrl=queue)[0] in ('AccessDenied', 'AccessDeniedException')
+    assert refusal(other.receive_message, QueueUrl=queue)[0] in ('AccessDenied', 'AccessDeniedException')
     assert [m['Body'] for m in receive(sqs, queue)] == ['from afar']
 
 
 def test_users_are_denied_by_default_and_allowed_by_policy(sqs, queue, strata):
     user, iam, name = strata.user('sqs')
-    assert error(user.send_message, QueueUrl=queue, MessageBody='x')[0] in ('AccessDenied', 'AccessDeniedException')
+    assert refusal(user.send_message, QueueUrl=queue, MessageBody='x')[0] in ('AccessDenied', 'AccessDeniedException')
     iam.put_user_policy(UserName=name, PolicyName='p', PolicyDocument=json.dumps({'Version': '2012-10-17', 'Statement': [
         {'Effect': 'Allow', 'Action': 'sqs:SendMessage', 'Resource': arn_of(sqs, queue)}]}))
     user.send_message(QueueUrl=queue, MessageBody='x')
-    assert error(user.receive_message, QueueUrl=queue)[0] in ('AccessDenied', 'AccessDeniedException')
+    assert refusal(user.receive_message, QueueUrl=queue)[0] in ('AccessDenied', 'AccessDeniedException')
 
 
 def test_fifo_order_groups_and_deduplication(sqs, strata):
@@ -301,13 +291,13 @@ def test_fifo_order_groups_and_deduplication(sqs, strata):
         sqs.delete_message(QueueUrl=url, ReceiptHandle=x['ReceiptHandle'])
     sqs.send_message(QueueUrl=url, MessageBody='a3', MessageGroupId='a')
     assert [x['Body'] for x in receive(sqs, url)] == ['a3']
-    assert error(sqs.send_message, QueueUrl=url, MessageBody='x')[0] == 'MissingParameter'
+    assert refusal(sqs.send_message, QueueUrl=url, MessageBody='x')[0] == 'MissingParameter'
     strata.advance_clock(301)
     sqs.send_message(QueueUrl=url, MessageBody='a1', MessageGroupId='c')
     bodies = [x['Body'] for x in receive(sqs, url, MaxNumberOfMessages=10)]
     assert 'a1' in bodies
     sqs.delete_queue(QueueUrl=url)
-    assert error(sqs.create_queue, QueueName='nofifo', Attributes={'FifoQueue': 'true'})[0] == 'InvalidParameterValue'
+    assert refusal(sqs.create_queue, QueueName='nofifo', Attributes={'FifoQueue': 'true'})[0] == 'InvalidParameterValue'
 
 
 def query(strata, path='/', **params):
@@ -416,14 +406,14 @@ def test_move_tasks_can_be_cancelled_and_fail(sqs, queue, strata):
     for i in range(5):
         sqs.send_message(QueueUrl=dlq, MessageBody=str(i))
     handle = sqs.start_message_move_task(SourceArn=arn_of(sqs, dlq), DestinationArn=arn_of(sqs, queue), MaxNumberOfMessagesPerSecond=1)['TaskHandle']
-    assert error(sqs.start_message_move_task, SourceArn=arn_of(sqs, dlq))[0] == 'AWS.SimpleQueueService.UnsupportedOperation'
+    assert refusal(sqs.start_message_move_task, SourceArn=arn_of(sqs, dlq))[0] == 'AWS.SimpleQueueService.UnsupportedOperation'
     moved = sqs.cancel_message_move_task(TaskHandle=handle)['ApproximateNumberOfMessagesMoved']
     strata.advance_clock(30)
     (task,) = sqs.list_message_move_tasks(SourceArn=arn_of(sqs, dlq))['Results']
     assert task['Status'] == 'CANCELLED' and task['MaxNumberOfMessagesPerSecond'] == 1 and 'TaskHandle' not in task
     assert counts(sqs, dlq)[0] == 5 - moved and counts(sqs, queue)[0] == moved
-    assert error(sqs.cancel_message_move_task, TaskHandle=handle)[0] == 'AWS.SimpleQueueService.UnsupportedOperation'
-    assert error(sqs.start_message_move_task, SourceArn=arn_of(sqs, dlq) + 'x')[0] == 'ResourceNotFoundException'
+    assert refusal(sqs.cancel_message_move_task, TaskHandle=handle)[0] == 'AWS.SimpleQueueService.UnsupportedOperation'
+    assert refusal(sqs.start_message_move_task, SourceArn=arn_of(sqs, dlq) + 'x')[0] == 'ResourceNotFoundException'
     strata.advance_clock(1)
     sqs.start_message_move_task(SourceArn=arn_of(sqs, dlq))  # sent to the queue itself: nobody knows their source
     strata.advance_clock(1)
@@ -435,12 +425,12 @@ def test_redrive_allow_policy(sqs, queue):
     name = 'dlq-' + uuid.uuid4().hex[:8]
     dlq = sqs.create_queue(QueueName=name, Attributes={'RedriveAllowPolicy': '{"redrivePermission":"denyAll"}'})['QueueUrl']
     policy = {'RedrivePolicy': json.dumps({'deadLetterTargetArn': arn_of(sqs, dlq), 'maxReceiveCount': '5'})}
-    assert error(sqs.set_queue_attributes, QueueUrl=queue, Attributes=policy)[0] == 'InvalidParameterValue'
+    assert refusal(sqs.set_queue_attributes, QueueUrl=queue, Attributes=policy)[0] == 'InvalidParameterValue'
     sqs.set_queue_attributes(QueueUrl=dlq, Attributes={'RedriveAllowPolicy': json.dumps(
         {'redrivePermission': 'byQueue', 'sourceQueueArns': [arn_of(sqs, queue)]})})
     sqs.set_queue_attributes(QueueUrl=queue, Attributes=policy)
-    assert error(sqs.set_queue_attributes, QueueUrl=dlq, Attributes={'RedriveAllowPolicy': '{"redrivePermission":"x"}'})[0] == 'InvalidParameterValue'
-    assert error(sqs.set_queue_attributes, QueueUrl=queue, Attributes={'RedrivePolicy': '{"maxReceiveCount":3}'})[1].endswith(
+    assert refusal(sqs.set_queue_attributes, QueueUrl=dlq, Attributes={'RedriveAllowPolicy': '{"redrivePermission":"x"}'})[0] == 'InvalidParameterValue'
+    assert refusal(sqs.set_queue_attributes, QueueUrl=queue, Attributes={'RedrivePolicy': '{"maxReceiveCount":3}'})[1].endswith(
         'Redrive policy does not contain mandatory attribute: deadLetterTargetArn.')
 
 
@@ -463,7 +453,7 @@ def test_fifo_dead_letters_keep_their_group(sqs, strata):
     sqs.send_message(QueueUrl=url, MessageBody='3', MessageGroupId='g')
     assert [m['Body'] for m in receive(sqs, url)] == ['3']
     plain = sqs.create_queue(QueueName='plain-' + tail[:8])['QueueUrl']
-    assert error(sqs.set_queue_attributes, QueueUrl=plain, Attributes={'RedrivePolicy': json.dumps(
+    assert refusal(sqs.set_queue_attributes, QueueUrl=plain, Attributes={'RedrivePolicy': json.dumps(
         {'deadLetterTargetArn': arn_of(sqs, dlq), 'maxReceiveCount': 1})})[1].endswith('Dead-letter queue must be same type of queue as the source.')
 
 
@@ -472,7 +462,7 @@ def test_a_long_poll_ends_with_its_queue(sqs, strata):
     url, failed = sqs.create_queue(QueueName='gone-' + uuid.uuid4().hex[:8])['QueueUrl'], []
 
     def poll():
-        failed.append(error(strata.client('sqs').receive_message, QueueUrl=url, WaitTimeSeconds=20)[0])
+        failed.append(refusal(strata.client('sqs').receive_message, QueueUrl=url, WaitTimeSeconds=20)[0])
     t = threading.Thread(target=poll)
     t.start()
     sqs.get_queue_attributes(QueueUrl=url)

@@ -1,6 +1,5 @@
 """STS: who am I, roles, sessions that end on the clock. In allowed and denied pairs."""
 
-import base64
 import json
 import uuid
 

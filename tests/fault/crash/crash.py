@@ -21,7 +21,7 @@ if __name__ == '__main__':
 
 from disk import Disk
 from ledger import Ledger
-from load import Gone, Machine, Refused
+from load import Gone, Machine
 from load_events import Events, Invocations
 from load_identities import Identities, Secrets
 from load_items import Items
