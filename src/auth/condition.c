@@ -44,11 +44,21 @@ bool glob_match(struct str pattern, struct str text, bool nocase)
     return p == pattern.n;
 }
 
+static void add_missing(const struct eval_request *r, struct str key)
+{
+    for list_each(known, &r->trace->missing)
+        if (str_eq_nocase(*known, key))
+            return;
+    str_list_add(r->arena, &r->trace->missing, key);
+}
+
 struct str context_get(const struct eval_request *r, struct str key)
 {
     for (uint32_t i = 0; i < r->context.n; i++)
         if (str_eq_nocase(r->context.v[i].key, key))
             return r->context.v[i].value;
+    if (r->trace)
+        add_missing(r, key);
     return STR_NONE;
 }
 
@@ -189,6 +199,22 @@ static bool arn_like(struct str pattern, struct str arn)
             return false;
     }
     return glob_match(pattern, arn, false);
+}
+
+bool condition_value_is(struct arena *a, enum condition_op op, struct str value)
+{
+    uint8_t address[16];
+    double number;
+    struct str bytes;
+    int bits;
+    switch (op) {
+    case COND_NUMERIC_EQUALS: return str_to_f64(value, &number) == 0;
+    case COND_DATE_EQUALS: return to_time(value, &number);
+    case COND_BOOL: return str_eq_nocase(value, STR("true")) || str_eq_nocase(value, STR("false"));
+    case COND_IP: return to_ip(a, value, address, &bits);
+    case COND_BINARY: return base64_decode(a, value, &bytes) == 0;
+    default: return true;
+    }
 }
 
 static bool matches(const struct eval_request *r, enum condition_op op, struct str wanted, struct str value)

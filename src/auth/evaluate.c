@@ -93,7 +93,7 @@ struct verdict {
     enum naming allow; /* documents without principals allow NAMED_DIRECTLY */
 };
 
-static void judge(const struct eval_request *r, const struct policy *p, bool has_principals, struct verdict *v)
+static void judge(const struct eval_request *r, enum eval_source source, const struct policy *p, struct verdict *v)
 {
     if (!p) { /* a document that cannot be read must not open anything */
         v->deny = true;
@@ -101,9 +101,11 @@ static void judge(const struct eval_request *r, const struct policy *p, bool has
     }
     for (uint32_t i = 0; i < p->statements.n; i++) {
         const struct statement *s = &p->statements.v[i];
-        enum naming n = has_principals ? names(s, r->principal) : NAMED_DIRECTLY;
+        enum naming n = source == EVAL_RESOURCE ? names(s, r->principal) : NAMED_DIRECTLY;
         if (n == NAMED_NOT || !applies(r, p, s))
             continue;
+        if (r->trace)
+            *list_push(r->arena, &r->trace->matches) = (struct eval_match){ source, p, s };
         if (s->deny)
             v->deny = true;
         else if (n > v->allow)
@@ -116,7 +118,7 @@ static struct eval_result refused(bool explicit_deny, enum eval_source by)
     return (struct eval_result){ .explicit_deny = explicit_deny, .refused_by = by };
 }
 
-static struct eval_result within_account(const struct eval_request *r, const struct eval_policies *p, const struct verdict v[5])
+static struct eval_result within_account(const struct eval_request *r, const struct eval_policies *p, const struct verdict *v)
 {
     bool root = r->principal->kind == PRINCIPAL_ROOT;
     bool boundary = !p->has_boundary || v[EVAL_BOUNDARY].allow, session = !p->has_session || v[EVAL_SESSION].allow;
@@ -134,7 +136,7 @@ static struct eval_result within_account(const struct eval_request *r, const str
     return (struct eval_result){ .allowed = true };
 }
 
-static struct eval_result across_accounts(const struct eval_request *r, const struct eval_policies *p, const struct verdict v[5])
+static struct eval_result across_accounts(const struct eval_request *r, const struct eval_policies *p, const struct verdict *v)
 {
     if (r->principal->kind != PRINCIPAL_ROOT && !v[EVAL_IDENTITY].allow)
         return refused(false, EVAL_IDENTITY);
@@ -147,20 +149,43 @@ static struct eval_result across_accounts(const struct eval_request *r, const st
     return (struct eval_result){ .allowed = true };
 }
 
+/* A deny anywhere, or a level that allows nothing, is the end; a service or a stranger is nobody of the organization. */
+static struct verdict organization(const struct eval_request *r, const struct eval_policies *p)
+{
+    struct eval_request untraced = *r;
+    struct verdict all = { .allow = NAMED_DIRECTLY };
+    enum principal_kind kind = r->principal->kind;
+    untraced.trace = NULL;
+    for (uint32_t i = 0; i < p->organization.n; i++) {
+        struct verdict level = { 0 };
+        for (uint32_t k = 0; k < p->organization.v[i].n; k++)
+            judge(&untraced, EVAL_ORGANIZATION, p->organization.v[i].v[k], &level);
+        all.deny = all.deny || level.deny;
+        all.allow = level.allow < all.allow ? level.allow : all.allow;
+    }
+    if (kind == PRINCIPAL_SERVICE || kind == PRINCIPAL_ANONYMOUS || kind == PRINCIPAL_VOUCHED)
+        all = (struct verdict){ .allow = NAMED_DIRECTLY };
+    if (r->trace)
+        r->trace->organization_allows = all.allow && !all.deny;
+    return all;
+}
+
 struct eval_result evaluate(const struct eval_request *r, const struct eval_policies *p)
 {
-    struct verdict v[5] = { 0 };
+    struct verdict v[EVAL_ORGANIZATION + 1] = { [EVAL_ORGANIZATION] = organization(r, p) };
     for (uint32_t i = 0; i < p->identity.n; i++)
-        judge(r, p->identity.v[i], false, &v[EVAL_IDENTITY]);
+        judge(r, EVAL_IDENTITY, p->identity.v[i], &v[EVAL_IDENTITY]);
     for (uint32_t i = 0; i < p->session.n; i++)
-        judge(r, p->session.v[i], false, &v[EVAL_SESSION]);
+        judge(r, EVAL_SESSION, p->session.v[i], &v[EVAL_SESSION]);
     if (p->has_boundary)
-        judge(r, p->boundary, false, &v[EVAL_BOUNDARY]);
+        judge(r, EVAL_BOUNDARY, p->boundary, &v[EVAL_BOUNDARY]);
     if (p->has_resource)
-        judge(r, p->resource, true, &v[EVAL_RESOURCE]);
-    for (int i = EVAL_IDENTITY; i <= EVAL_SESSION; i++)
+        judge(r, EVAL_RESOURCE, p->resource, &v[EVAL_RESOURCE]);
+    for (int i = EVAL_IDENTITY; i <= EVAL_ORGANIZATION; i++)
         if (v[i].deny)
             return refused(true, (enum eval_source)i);
+    if (!v[EVAL_ORGANIZATION].allow)
+        return refused(false, EVAL_ORGANIZATION);
     enum principal_kind kind = r->principal->kind;
     if (kind == PRINCIPAL_SERVICE || kind == PRINCIPAL_ANONYMOUS || kind == PRINCIPAL_VOUCHED)
         return v[EVAL_RESOURCE].allow ? (struct eval_result){ .allowed = true } : refused(false, EVAL_RESOURCE);

@@ -31,8 +31,7 @@ const struct managed_policy *managed_policy_find(struct str arn)
     return NULL;
 }
 
-/* The whole block, unpacked; absent when it cannot be (it was packed by our own build). */
-static char *unpack(struct arena *a, const struct managed_block *b)
+char *managed_unpack(struct arena *a, const struct managed_block *b)
 {
     char *plain = arena_alloc(a, b->plain_bytes + 1);
     struct archive *reader = archive_read_new();
@@ -52,7 +51,7 @@ static char *unpack(struct arena *a, const struct managed_block *b)
 struct str managed_policy_document(struct arena *a, const struct managed_policy *p)
 {
     size_t i = (size_t)(p - managed_policies);
-    const char *at = unpack(a, &managed_blocks[i / MANAGED_BLOCK]);
+    const char *at = managed_unpack(a, &managed_blocks[i / MANAGED_BLOCK]);
     for (size_t skip = i % MANAGED_BLOCK; at && skip > 0; skip--)
         at += strlen(at) + 1;
     return str_c(at);

@@ -69,6 +69,13 @@ struct policy {
 /* E_INVALID: *ret_why is AWS's sentence. */
 int policy_parse(struct arena *a, struct str json, enum policy_kind kind, struct policy **ret, struct str *ret_why);
 
+/* Where a statement of a document that parses stands, as IAM's simulation tells it: from behind what opens it (or the "[" or "," before it, in a list) to
+ * behind its brace. Lines and columns count from 1. False: there is none such. */
+struct policy_place {
+    int64_t line, column;
+};
+bool policy_span(struct str json, uint32_t index, struct policy_place *ret_start, struct policy_place *ret_end);
+
 /* Parsed documents by their text, AWS's own policies also by their ARN; bounded, thread-safe. What get returns lives as long as a. NULL cache: parsed anew. NULL: does not parse. */
 struct policy_cache;
 struct policy_cache *policy_cache_new(void);

@@ -35,6 +35,7 @@ struct str iam_arn_role(struct op *op, struct str RoleName)
     return directory_arn(op, op->account, "role", role.Path, role.Name);
 }
 
+struct str iam_arn_source(struct op *op, struct str PolicySourceArn) { return PolicySourceArn; }
 struct str iam_arn_policy(struct op *op, struct str PolicyArn) { return PolicyArn; }
 struct str iam_arn_provider(struct op *op, struct str OpenIDConnectProviderArn) { return OpenIDConnectProviderArn; }
 

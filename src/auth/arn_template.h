@@ -1,0 +1,20 @@
+/* What kinds of resources an action has, from AWS's service authorization reference: arn:${Partition}:s3:::${BucketName}/${KeyName}. */
+#ifndef STRATA_AUTH_ARN_TEMPLATE_H
+#define STRATA_AUTH_ARN_TEMPLATE_H
+
+#include "auth/managed.h"
+#include "base/arena.h"
+#include "base/str.h"
+
+/* The template that the resource is of: of several that fit the longest; the first when none fits. Absent: no such action, or one without resources. */
+struct str arn_template(struct arena *a, struct str action, struct str resource);
+
+/* The table that models/arn_templates.py writes, by name of the service; its text is unpacked when read. */
+struct arn_templates {
+    const char *service;
+    struct managed_block actions;
+};
+extern const struct arn_templates arn_templates[];
+extern const size_t arn_templates_n;
+
+#endif
