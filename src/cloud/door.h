@@ -1,4 +1,4 @@
-/* Doors: whatever answers HTTP. The AWS API is one; execute-api hosts, function URLs, the Runtime API, health and the console are others.
+/* Doors: whatever answers HTTP. The AWS API is one; execute-api hosts, function URLs, health and the console are others.
  *
  * Doors are asked in the order in which they registered; the first whose matches() says true handles the exchange. The AWS API comes last and takes all. */
 #ifndef STRATA_CLOUD_DOOR_H

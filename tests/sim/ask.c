@@ -141,12 +141,12 @@ static void *serve(void *arg)
 
 /* ---- calls ---- */
 
-struct call *call_start(const struct request *r, void *listener_tag, struct arena *answer_arena)
+static struct call *call_start(const struct request *r, struct arena *answer_arena)
 {
     struct call *c = xalloc(sizeof *c);
     struct arena *a = arena_new();
     struct exchange *x = &c->x;
-    c->cloud = listener_tag ? machine_running() : machine_up();
+    c->cloud = machine_up();
     c->answer_arena = answer_arena;
     c->hang_up = r->hang_up;
     c->reply.from_ms = clock_now_ms(c->cloud->clock);
@@ -160,7 +160,6 @@ struct call *call_start(const struct request *r, void *listener_tag, struct aren
     x->host = str_dup(a, r->wire.host);
     x->peer = STR("127.0.0.1");
     x->loopback = true;
-    x->listener_tag = listener_tag;
     x->content_length = (int64_t)c->body.n;
     for (uint32_t i = 0; i < r->wire.headers.n; i++)
         *list_push(a, &x->headers) = (struct header){ str_dup(a, r->wire.headers.v[i].name), str_dup(a, r->wire.headers.v[i].value) };
@@ -173,10 +172,10 @@ struct call *call_start(const struct request *r, void *listener_tag, struct aren
     return c;
 }
 
-bool call_answered(const struct call *c) { return c->answered || c->lost; }
+static bool call_answered(const struct call *c) { return c->answered || c->lost; }
 const void *calls_event(void) { return &event_of_calls; }
 
-struct reply call_finish(struct call *c)
+static struct reply call_finish(struct call *c)
 {
     struct reply r = c->reply;
     if (c->lost && !c->answered) {
@@ -188,11 +187,11 @@ struct reply call_finish(struct call *c)
     return r;
 }
 
-unsigned calls_open(const void *listener_tag)
+unsigned calls_open(void)
 {
     unsigned n = 0;
     for (const struct call *c = open_calls; c; c = c->next)
-        n += c->x.listener_tag == listener_tag && !c->answered;
+        n += !c->answered;
     return n;
 }
 
@@ -228,7 +227,7 @@ static struct reply send(struct arena *a, const struct request *r, const char *w
 {
     unsigned step = trace_begin(fiber_name(), "%s %.*s", what, STR_ARG(words));
     int64_t until_ns = fiber_now_ns() + PATIENCE_MS * 1000000LL;
-    struct call *c = call_start(r, NULL, a);
+    struct call *c = call_start(r, a);
     while (!call_answered(c)) {
         fiber_wait(c, until_ns);
         sim_expect(fiber_now_ns() < until_ns, "answer", "an answer within half an hour", "none to %s", what);

@@ -49,13 +49,8 @@ struct str reply_header(const struct reply *r, const char *name);
 
 /* ---- for the machine ---- */
 
-/* One exchange on its way: for host.c, whose functions ask the Runtime API. */
-struct call; /* fiber_wait(call) waits for its answer */
-struct call *call_start(const struct request *r, void *listener_tag, struct arena *answer_arena);
-bool call_answered(const struct call *c);
-struct reply call_finish(struct call *c); /* answered or not: the client goes */
-unsigned calls_open(const void *listener_tag); /* exchanges of that listener which strata holds */
-const void *calls_event(void);                 /* woken when one ends */
-void calls_lost(void);                         /* strata has gone */
+unsigned calls_open(void);     /* exchanges that strata holds */
+const void *calls_event(void); /* woken when one ends */
+void calls_lost(void);         /* strata has gone */
 
 #endif

@@ -15,6 +15,8 @@
 #include "sandbox/dns.h"
 #include "sandbox/runtime.h"
 #include "sandbox/sandbox.h"
+#include "services/lambda/runtime_api.h"
+#include "machine.h"
 #include "trace.h"
 
 enum { FUNCTIONS_MAX = 8, START_MS_MAX = 40 };
@@ -29,7 +31,11 @@ struct sandbox {
     void *tag; /* the listeners' */
     struct function function;
     int output;
-    struct call *asking; /* its exchange */
+    struct runtime_call call;    /* what it asks of the Runtime API */
+    bool answered;
+    int status;
+    struct str head, event;      /* of the answer, in arena */
+    struct arena *arena;
     bool killed, frozen;
 };
 
@@ -59,15 +65,37 @@ void host_lost(void) { calls_lost(); }
 
 /* ---- the function: GET next, work, POST the answer ---- */
 
-/* False: refused, or the sandbox was killed meanwhile. */
-static bool runtime_api(struct sandbox *box, struct arena *a, const struct request *r, int expected, struct reply *ret)
+static bool reply(struct runtime_call *call, int status, struct str head, struct str body)
 {
-    box->asking = call_start(r, box->tag, a);
-    while (!call_answered(box->asking) && !box->killed)
-        fiber_wait(box->asking, 0);
-    *ret = call_finish(box->asking);
-    box->asking = NULL;
-    return !box->killed && ret->status == expected;
+    struct sandbox *box = (struct sandbox *)((char *)call - offsetof(struct sandbox, call));
+    sim_expect(!box->answered, "Runtime API", "one answer", "a second one");
+    box->head = str_dup(box->arena, head);
+    box->event = str_dup(box->arena, body);
+    box->status = status;
+    box->answered = true;
+    fiber_wake(box);
+    return true;
+}
+
+/* False: refused, or the sandbox was killed meanwhile. */
+static bool ask_runtime_api(struct sandbox *box, bool post, struct str target, struct str body, int expected)
+{
+    box->answered = false;
+    box->call = (struct runtime_call){ .post = post, .target = target, .body = body, .body_bytes = (int64_t)body.n, .reply = reply };
+    runtime_api(machine_running()->lambda, box->tag, &box->call);
+    while (!box->answered && !box->killed)
+        fiber_wait(box, 0);
+    return !box->killed && box->status == expected;
+}
+
+static struct str request_id(struct str head)
+{
+    static const char name[] = "Lambda-Runtime-Aws-Request-Id: ";
+    const char *at = memmem(head.p, head.n, name, sizeof name - 1);
+    struct str id = STR(""), rest;
+    if (at)
+        str_cut(str_sub(head, (size_t)(at - head.p) + sizeof name - 1, head.n), '\r', &id, &rest);
+    return id;
 }
 
 static bool work(struct sandbox *box, int64_t ms)
@@ -79,15 +107,14 @@ static bool work(struct sandbox *box, int64_t ms)
 }
 
 /* One invocation; false: its sandbox ends. */
-static bool invoke(struct sandbox *box, struct arena *a, int *exit_code)
+static bool invoke(struct sandbox *box, int *exit_code)
 {
     static const char line[] = "a line of the function\n";
-    struct request next = { { .method = STR("GET"), .target = STR("/2018-06-01/runtime/invocation/next"), .host = STR("127.0.0.1:9001") } };
-    struct reply event;
-    if (!runtime_api(box, a, &next, 200, &event))
+    struct arena *a = box->arena;
+    if (!ask_runtime_api(box, false, STR("/2018-06-01/runtime/invocation/next"), STR(""), 200))
         return false;
-    struct str id = reply_header(&event, "Lambda-Runtime-Aws-Request-Id");
-    struct function_outcome f = box->function.model(box->function.ctx, a, event.body);
+    struct str id = request_id(box->head);
+    struct function_outcome f = box->function.model(box->function.ctx, a, box->event);
     (void)!write(box->output, line, sizeof line - 1);
     fiber_wake(&readable);
     if (f.deed == FUNCTION_HANGS)
@@ -98,20 +125,16 @@ static bool invoke(struct sandbox *box, struct arena *a, int *exit_code)
     *exit_code = 1;
     if (f.deed == FUNCTION_EXITS)
         return false;
-    struct request answer = { { .method = STR("POST"), .host = next.wire.host, .body = f.answer,
-                                .target = str_printf(a, "/2018-06-01/runtime/invocation/%.*s/%s", STR_ARG(id),
-                                                     f.deed == FUNCTION_FAILS ? "error" : "response") } };
-    return runtime_api(box, a, &answer, 202, &event);
+    struct str path = str_printf(a, "/2018-06-01/runtime/invocation/%.*s/%s", STR_ARG(id), f.deed == FUNCTION_FAILS ? "error" : "response");
+    return ask_runtime_api(box, true, path, f.answer, 202);
 }
 
 static void *live(void *arg)
 {
     struct sandbox *box = arg;
     struct sandbox_exit exit = { 0 };
-    struct arena *a = arena_new();
-    while (invoke(box, a, &exit.code))
-        arena_clear(a);
-    arena_free(a);
+    while (invoke(box, &exit.code))
+        arena_clear(box->arena);
     close(box->output);
     if (box->killed)
         exit = (struct sandbox_exit){ .signaled = true, .code = 9 };
@@ -147,7 +170,7 @@ int sandbox_start(struct sandboxes *s, const struct sandbox_config *config, void
     if (!f || pipe2(ends, O_CLOEXEC | O_NONBLOCK))
         abort();
     fiber_sleep_ms(rng_below(&h.rng, START_MS_MAX));
-    *box = (struct sandbox){ .tag = box_tag, .function = *f, .output = ends[1] };
+    *box = (struct sandbox){ .tag = box_tag, .function = *f, .output = ends[1], .arena = arena_new() };
     for (uint32_t i = 0; i < config->n_tcp_ports + config->dns; i++)
         ret_listen_fds[i] = -1;
     *ret_output_fd = ends[0];
@@ -176,12 +199,15 @@ int sandbox_kill(struct sandbox *box)
 {
     box->killed = true;
     fiber_wake(box);
-    if (box->asking)
-        fiber_wake(box->asking);
     return 0;
 }
 
-void sandbox_free(struct sandbox *box) { free(box); }
+void sandbox_free(struct sandbox *box)
+{
+    if (box)
+        arena_free(box->arena);
+    free(box);
+}
 
 /* ---- sandbox/runtime.h, sandbox/dns.h, http/http.h: what Lambda asks of them ---- */
 
@@ -202,11 +228,24 @@ void dns_server_remove(struct dns_server *s, int fd) {}
 void dns_server_stop(struct dns_server *s) {}
 int http_listen_fd(struct http *http, int fd, void *tag, bool plain_only) { return 0; }
 
-void http_unlisten(struct http *http, void *tag)
+void http_unlisten(struct http *http, void *tag) {}
+
+/* ---- services/lambda/runtime_api.h: functions ask by a call, without sockets ---- */
+
+int runtime_server_start(struct lambda_host *host, uint32_t threads_n, struct runtime_server **ret)
 {
-    while (calls_open(tag))
-        fiber_wait(calls_event(), 0);
+    *ret = (struct runtime_server *)&anything;
+    return 0;
 }
+
+int runtime_server_attach(struct runtime_server *s, struct environment *env, int listen_fd, struct runtime_site **ret)
+{
+    *ret = (struct runtime_site *)&anything;
+    return 0;
+}
+
+void runtime_server_detach(struct runtime_site *site) {}
+void runtime_server_stop(struct runtime_server *s) {}
 
 /* The pipes of functions are real ones; waiting for them is not. */
 

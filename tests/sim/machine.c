@@ -310,7 +310,7 @@ static void *stop(void *arg)
     struct cloud *cloud = arg;
     int64_t until_ns = fiber_now_ns() + QUIESCE_MS * 1000000LL;
     bool quiesces = rng_one_in(&w.fate, 2);
-    while (quiesces && calls_open(NULL) && fiber_now_ns() < until_ns) /* http_quiesce, or what its patience did not suffice for */
+    while (quiesces && calls_open() && fiber_now_ns() < until_ns) /* http_quiesce, or what its patience did not suffice for */
         fiber_wait(calls_event(), until_ns);
     cloud_stop(cloud);
     blobs_close(w.blobs);

@@ -195,7 +195,7 @@ static void variables(struct environment *env, const struct session_credentials 
 static int attach(struct lambda_host *h, struct environment *env, const int fds[PORTS + 1])
 {
     for (int i = 0; i < PORTS; i++)
-        if (http_listen_fd(h->cloud->http, fds[i], env, ports[i] == 9001))
+        if (ports[i] == 9001 ? runtime_server_attach(h->runtime_server, env, fds[i], &env->site) : http_listen_fd(h->cloud->http, fds[i], env, false))
             return E_IO;
     env->dns_fd = fds[PORTS];
     if (dns_server_add(h->dns, env->dns_fd))

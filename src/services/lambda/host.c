@@ -1,5 +1,6 @@
 #include "services/lambda/host.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -69,45 +70,54 @@ static void conclude(struct lambda_host *h, struct invocation *inv, const struct
     pthread_mutex_lock(&h->lock);
 }
 
-static void next_header(struct exchange *x, struct answer *a, const char *name, struct str value)
+/* What stands in a header is one line: in JSON, of which a client's context is made, blanks are as good. */
+static struct str one_line(struct arena *a, struct str s)
 {
-    if (value.n)
-        answer_header(x->arena, a, name, str_dup(x->arena, value));
+    char *p = arena_dup(a, s.p, s.n);
+    for (size_t i = 0; i < s.n; i++)
+        if ((unsigned char)p[i] < ' ')
+            p[i] = ' ';
+    return (struct str){ p, s.n };
 }
 
-/* Hands an invocation to an idle environment. */
-static void deliver(struct lambda_host *h, struct environment *env, struct invocation *inv)
+static struct str invocation_head(struct pool *p, const struct invocation *inv, int64_t timeout_ms)
 {
-    struct exchange *x = env->waiting;
-    int64_t timeout_ms = env->pool->function.Timeout.v * 1000;
+    struct arena *a = inv->arena;
+    int64_t now_ms = clock_real_ms();
+    struct str context = inv->client_context.n ? str_printf(a, "Lambda-Runtime-Client-Context: %.*s\r\n", STR_ARG(one_line(a, inv->client_context))) : STR("");
+    return str_printf(a,
+                      "Content-Type: application/json\r\nLambda-Runtime-Aws-Request-Id: %.*s\r\nLambda-Runtime-Deadline-Ms: %lld\r\n"
+                      "Lambda-Runtime-Invoked-Function-Arn: %.*s\r\nLambda-Runtime-Trace-Id: Root=1-%08llx-%.*s;Parent=%.*s;Sampled=0\r\n%.*s",
+                      STR_ARG(inv->id), (long long)(now_ms + timeout_ms), STR_ARG(p->arn), (unsigned long long)(now_ms / 1000), STR_ARG(random_hex(a, 24)),
+                      STR_ARG(random_hex(a, 16)), STR_ARG(context));
+}
+
+/* Hands the first invocation of the queue to an idle environment. */
+static void deliver(struct lambda_host *h, struct environment *env)
+{
+    struct pool *p = env->pool;
+    struct invocation *inv = p->queue;
+    struct runtime_call *next = env->waiting;
+    int64_t timeout_ms = p->function.Timeout.v * 1000;
     if (env->frozen) {
         sandbox_thaw(env->box);
         env->frozen = false;
     }
     env->waiting = NULL;
+    if (!next->reply(next, 200, invocation_head(p, inv, timeout_ms), inv->payload)) /* its runtime has gone: it ends, or asks anew */
+        return;
+    queue_take(p);
     env->current = inv;
     env->state = ENV_BUSY;
     env->since_ms = inv->started_ms = clock_mono_ms();
     inv->deadline_ms = inv->started_ms + timeout_ms;
     env->tail_n = 0;
     output_line(h, env, str_printf(inv->arena, "START RequestId: %.*s Version: $LATEST", STR_ARG(inv->id)));
-    struct answer a;
-    answer_init(&a, 200);
-    next_header(x, &a, "Content-Type", STR("application/json"));
-    next_header(x, &a, "Lambda-Runtime-Aws-Request-Id", inv->id);
-    next_header(x, &a, "Lambda-Runtime-Deadline-Ms", str_printf(x->arena, "%lld", (long long)(clock_real_ms() + timeout_ms)));
-    next_header(x, &a, "Lambda-Runtime-Invoked-Function-Arn", env->pool->arn);
-    next_header(x, &a, "Lambda-Runtime-Trace-Id",
-                str_printf(x->arena, "Root=1-%08llx-%.*s;Parent=%.*s;Sampled=0", (unsigned long long)(clock_real_ms() / 1000),
-                           STR_ARG(random_hex(x->arena, 24)), STR_ARG(random_hex(x->arena, 16))));
-    next_header(x, &a, "Lambda-Runtime-Client-Context", inv->client_context);
-    a.body = str_dup(x->arena, inv->payload);
-    exchange_reply(x, &a);
 }
 
 static bool usable(struct lambda_host *h, const struct environment *env)
 {
-    return env->state == ENV_IDLE && !env->timed_out && !env->exited && clock_now_ms(h->cloud->clock) + 60 * 1000 < env->credentials_until_ms;
+    return env->state == ENV_IDLE && env->waiting && !env->timed_out && !env->exited && clock_now_ms(h->cloud->clock) + 60 * 1000 < env->credentials_until_ms;
 }
 
 /* Gives waiting invocations to idle environments, and asks for more environments where that does not suffice. */
@@ -115,7 +125,7 @@ static void dispatch(struct lambda_host *h, struct pool *p)
 {
     for (struct environment *env = p->environments; env && p->queue; env = env->next)
         if (usable(h, env))
-            deliver(h, env, queue_take(p));
+            deliver(h, env);
     if (p->queued > p->starting)
         pthread_cond_signal(&h->start_wanted);
 }
@@ -156,7 +166,7 @@ int host_invoke(struct cloud *cloud, struct str account, struct str region, cons
 
 /* ---- environments ---- */
 
-void environment_ready(struct lambda_host *h, struct environment *env, struct exchange *next)
+void environment_ready(struct lambda_host *h, struct environment *env, struct runtime_call *next)
 {
     if (env->state == ENV_STARTING) {
         env->init_ms = clock_mono_ms() - env->since_ms;
@@ -194,9 +204,10 @@ void environment_finish(struct lambda_host *h, struct environment *env, struct s
     if (!inv)
         return;
     env->current = NULL;
+    snprintf(env->last_id, sizeof env->last_id, "%.*s", STR_ARG(inv->id));
     output_drain(h, env);
     report(h, env, inv, (double)(clock_mono_ms() - inv->started_ms));
-    struct lambda_result r = { .error = error, .payload = str_dup(inv->arena, payload),
+    struct lambda_result r = { .error = error, .payload = payload,
                                .log_tail = str_dup(inv->arena, (struct str){ env->tail, env->tail_n }) };
     conclude(h, inv, &r);
 }
@@ -271,15 +282,9 @@ static void bury(struct lambda_host *h, struct environment *env)
         environment_finish(h, env, STR("Unhandled"), note);
     }
     output_flush(h, env);
-    struct exchange *waiting = env->waiting;
     env->waiting = NULL;
     pthread_mutex_unlock(&h->lock);
-    if (waiting) {
-        struct answer a;
-        answer_init(&a, 410);
-        a.close = true;
-        exchange_reply(waiting, &a);
-    }
+    runtime_server_detach(env->site);
     if (h->cloud->http)
         http_unlisten(h->cloud->http, env);
     if (env->dns_fd >= 0)
@@ -484,7 +489,8 @@ int lambda_start(struct cloud *cloud)
     h->output_epoll = epoll_create1(EPOLL_CLOEXEC);
     h->output_wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (h->output_epoll < 0 || h->output_wake < 0 ||
-        epoll_ctl(h->output_epoll, EPOLL_CTL_ADD, h->output_wake, &(struct epoll_event){ .events = EPOLLIN }) || dns_server_start(&h->dns))
+        epoll_ctl(h->output_epoll, EPOLL_CTL_ADD, h->output_wake, &(struct epoll_event){ .events = EPOLLIN }) || dns_server_start(&h->dns) ||
+        runtime_server_start(h, h->starts_max, &h->runtime_server))
         return E_IO;
     int rc = cloud->sandboxes ? sandboxes_start(cloud->sandboxes, on_exit_of, h) : 0;
     if (rc) {
@@ -547,6 +553,7 @@ void lambda_stop(struct cloud *cloud)
     abandon(h);
     bury_all(h);
     pthread_mutex_unlock(&h->lock);
+    runtime_server_stop(h->runtime_server);
     close(h->output_epoll);
     close(h->output_wake);
     dns_server_stop(h->dns);

@@ -11,6 +11,7 @@
 #include "cloud/cloud.h"
 #include "sandbox/sandbox.h"
 #include "services/lambda/lambda.h"
+#include "services/lambda/runtime_api.h"
 
 enum {
     HOST_ENVIRONMENTS_MAX = 64,
@@ -25,7 +26,7 @@ enum {
     HOST_TAIL_BYTES = 4096,           /* LogType=Tail */
 };
 
-/* What an invocation came to. In the invocation's arena, valid in done. */
+/* What an invocation came to. Valid in done. */
 struct lambda_result {
     int rc;                 /* 0: it ran, perhaps into an error; <0: it could not run (E_BUSY: throttled; E_AWS: refusal says why) */
     const struct aws_error *refusal;
@@ -60,8 +61,10 @@ struct environment {
     enum { ENV_STARTING, ENV_IDLE, ENV_BUSY, ENV_DEAD } state;
     struct sandbox *box;
     int output_fd, dns_fd;
-    struct exchange *waiting;   /* its parked GET next */
+    struct runtime_call *waiting; /* its parked GET next */
+    struct runtime_site *site;  /* where it calls; bury takes it down */
     struct invocation *current;
+    char last_id[40];           /* of the invocation that ended last */
     bool frozen, timed_out, exited, initialized, in_starter;
     struct sandbox_exit exit;
     int64_t since_ms;           /* in this state; clock_mono_ms */
@@ -104,6 +107,7 @@ struct lambda_host {
     uint32_t environments, starts_max;
     int output_epoll, output_wake; /* wake: an eventfd in it, for lambda_stop */
     struct dns_server *dns;
+    struct runtime_server *runtime_server;
     bool stopping;
     struct poller *poller;
 };
@@ -117,7 +121,7 @@ int host_invoke(struct cloud *cloud, struct str account, struct str region, cons
 int environment_start(struct lambda_host *h, struct environment *env);
 
 /* With the lock held (all below). */
-void environment_ready(struct lambda_host *h, struct environment *env, struct exchange *next); /* it asks for work */
+void environment_ready(struct lambda_host *h, struct environment *env, struct runtime_call *next); /* it asks for work */
 void environment_finish(struct lambda_host *h, struct environment *env, struct str error, struct str payload); /* its invocation ended */
 void environment_kill(struct lambda_host *h, struct environment *env);
 

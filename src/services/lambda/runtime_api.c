@@ -1,110 +1,97 @@
-/* The Runtime API, as a sandbox sees it on 127.0.0.1:9001: https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html
- *
- * The listener tells which environment asks; there is nothing to authenticate. GET next is parked until there is work. */
-#include "cloud/door.h"
-#include "services/lambda/host.h"
+#include "services/lambda/runtime_api.h"
 
-extern const struct door lambda_runtime_door;
+#include <stdio.h>
+
+#include "services/lambda/host.h"
 
 static const char prefix[] = "/2018-06-01/runtime/";
 
-static bool matches(struct cloud *cloud, const struct exchange *x)
+static void reply(struct runtime_call *c, int status, struct str body)
 {
-    return x->listener_tag && str_starts(x->target, str_c(prefix));
+    c->reply(c, status, STR("Content-Type: application/json\r\n"), body);
 }
 
-static enum body_mode begin(void *ctx, struct exchange *x, size_t *max_bytes, struct body_sink *sink)
+static void accepted(struct runtime_call *c)
 {
-    *max_bytes = LAMBDA_PAYLOAD_BYTES_MAX + 64 * 1024; /* a little over: the answer says how much was too much */
-    return BODY_WHOLE;
+    reply(c, 202, STR("{\"status\":\"OK\"}\n"));
 }
 
-static void reply(struct exchange *x, int status, struct str body)
+/* What is no part of an invocation: its words are short. */
+static void reply_error(struct runtime_call *c, int status, const char *type, const char *message)
 {
-    struct answer a;
-    answer_init(&a, status);
-    answer_header(x->arena, &a, "Content-Type", STR("application/json"));
-    a.body = body;
-    exchange_reply(x, &a);
+    char body[256];
+    int n = snprintf(body, sizeof body, "{\"errorMessage\":\"%s\",\"errorType\":\"%s\"}", message, type);
+    reply(c, status, (struct str){ body, (size_t)n });
 }
 
-static void reply_error(struct exchange *x, int status, const char *type, const char *message)
-{
-    reply(x, status, str_printf(x->arena, "{\"errorMessage\":\"%s\",\"errorType\":\"%s\"}", message, type));
-}
-
-static void accepted(struct exchange *x)
-{
-    reply(x, 202, STR("{\"status\":\"OK\"}\n"));
-}
-
-/* The end of an invocation: its own answer first, so that the runtime goes on while the invoker is told. */
-static void finished(struct lambda_host *h, struct environment *env, struct exchange *x, struct str id, bool failed)
+/* The end of an invocation: the invoker hears of it first, and the runtime, which is asked for nothing yet, afterwards. */
+static void finished(struct lambda_host *h, struct environment *env, struct runtime_call *c, struct str id, bool failed)
 {
     pthread_mutex_lock(&h->lock);
     if (!env->current || !str_eq(env->current->id, id)) {
+        bool again = !env->current && str_is(id, env->last_id);
         pthread_mutex_unlock(&h->lock);
-        reply_error(x, 400, "InvalidRequestID", "Invalid request ID");
+        if (again)
+            reply_error(c, 403, "InvalidStateTransition",
+                        failed ? "State transition from ResponseSent to InvocationErrorResponse failed for runtime. Error: State transition is not allowed"
+                               : "State transition from ResponseSent to InvocationResponse failed for runtime. Error: State transition is not allowed");
+        else
+            reply_error(c, 400, "InvalidRequestID", "Invalid request ID");
         return;
     }
-    if (!failed && x->body.n > LAMBDA_PAYLOAD_BYTES_MAX) {
-        struct str words = str_printf(x->arena,
-                                      "{\"errorType\":\"Function.ResponseSizeTooLarge\",\"errorMessage\":\"Response payload size (%zu bytes) exceeded maximum "
-                                      "allowed payload size (%d bytes).\"}", x->body.n, LAMBDA_PAYLOAD_BYTES_MAX);
+    if (c->too_large) {
+        struct str words = str_printf(env->current->arena,
+                                      "{\"errorType\":\"Function.ResponseSizeTooLarge\",\"errorMessage\":\"Response payload size (%lld bytes) exceeded maximum "
+                                      "allowed payload size (%d bytes).\"}", (long long)c->body_bytes, LAMBDA_PAYLOAD_BYTES_MAX);
         environment_finish(h, env, STR("Unhandled"), words);
         pthread_mutex_unlock(&h->lock);
-        reply_error(x, 413, "RequestEntityTooLarge", "Exceeded maximum allowed payload size (6291556 bytes).");
+        reply_error(c, 413, "RequestEntityTooLarge", "Exceeded maximum allowed payload size (6291556 bytes).");
         return;
     }
-    environment_finish(h, env, failed ? STR("Unhandled") : STR_NONE, x->body);
+    environment_finish(h, env, failed ? STR("Unhandled") : STR_NONE, c->body);
     pthread_mutex_unlock(&h->lock);
-    accepted(x);
+    accepted(c);
 }
 
 /* Once, and before the first invocation: what is kept of it stays as long as the environment. */
-static void init_failed(struct lambda_host *h, struct environment *env, struct exchange *x)
+static void init_failed(struct lambda_host *h, struct environment *env, struct runtime_call *c)
 {
     pthread_mutex_lock(&h->lock);
-    bool in_time = env->state == ENV_STARTING && !env->init_error.p;
+    bool in_time = env->state == ENV_STARTING && !env->init_error.p && !c->too_large;
     if (in_time)
-        env->init_error = str_dup(env->arena, x->body);
+        env->init_error = str_dup(env->arena, c->body);
     pthread_mutex_unlock(&h->lock);
     if (in_time)
-        accepted(x);
+        accepted(c);
+    else if (c->too_large)
+        reply_error(c, 413, "RequestEntityTooLarge", "Exceeded maximum allowed payload size (6291556 bytes).");
     else
-        reply_error(x, 403, "InvalidStateTransition", "There is no initialization to fail");
+        reply_error(c, 403, "InvalidStateTransition", "There is no initialization to fail");
 }
 
 /* Only a runtime that owes no answer may ask for more: else a function could shed its deadline by asking in the middle of an invocation. */
-static void next(struct lambda_host *h, struct environment *env, struct exchange *x)
+static void next(struct lambda_host *h, struct environment *env, struct runtime_call *c)
 {
     pthread_mutex_lock(&h->lock);
     bool owes = env->current || env->waiting || env->exited;
     if (!owes)
-        environment_ready(h, env, x);
+        environment_ready(h, env, c);
     pthread_mutex_unlock(&h->lock);
     if (owes)
-        reply_error(x, 403, "InvalidStateTransition", "The invocation before has no answer yet");
+        reply_error(c, 403, "InvalidStateTransition", "The invocation before has no answer yet");
 }
 
-static void run(void *ctx, struct exchange *x)
+void runtime_api(struct lambda_host *h, struct environment *env, struct runtime_call *c)
 {
-    struct cloud *cloud = ctx;
-    struct lambda_host *h = cloud->lambda;
-    struct environment *env = x->listener_tag;
-    struct str rest = str_sub(x->target, sizeof prefix - 1, x->target.n), id, what;
-    if (x->body_failed || !h) {
-        reply_error(x, 400, "BadRequest", "The request was cut short");
-    } else if (str_is(x->method, "GET") && str_is(rest, "invocation/next")) {
-        next(h, env, x);
-    } else if (str_is(x->method, "POST") && str_is(rest, "init/error")) {
-        init_failed(h, env, x);
-    } else if (str_is(x->method, "POST") && str_starts(rest, STR("invocation/")) &&
-               str_cut(str_sub(rest, 11, rest.n), '/', &id, &what) && (str_is(what, "response") || str_is(what, "error"))) {
-        finished(h, env, x, id, str_is(what, "error"));
+    struct str rest = str_starts(c->target, str_c(prefix)) ? str_sub(c->target, sizeof prefix - 1, c->target.n) : STR(""), id, what;
+    if (!c->post && str_is(rest, "invocation/next")) {
+        next(h, env, c);
+    } else if (c->post && str_is(rest, "init/error")) {
+        init_failed(h, env, c);
+    } else if (c->post && str_starts(rest, STR("invocation/")) && str_cut(str_sub(rest, 11, rest.n), '/', &id, &what) &&
+               (str_is(what, "response") || str_is(what, "error"))) {
+        finished(h, env, c, id, str_is(what, "error"));
     } else {
-        reply_error(x, 404, "NotFound", "No such page of the Runtime API");
+        reply_error(c, 404, "NotFound", "No such page of the Runtime API");
     }
 }
-
-const struct door lambda_runtime_door = { .name = "lambda runtime", .matches = matches, .handler = { .begin = begin, .run = run } };
