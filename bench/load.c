@@ -3,8 +3,8 @@
  *     bench-load PLAN.json      prints one line of JSON
  *
  * The plan: host, port, connections; seconds (or requests: that many rounds of the steps, then the end); first and range (the numbers that {n} takes),
- * order ("random" or "sequence"), seed, pool; access_key_id, secret, region; and steps, each with method, target, headers, body or body_file, and
- * service (signs for it; absent: not signed). A connection goes through the steps in turn, again and again.
+ * order ("random" or "sequence"), seed, pool; access_key_id, secret, session_token, region; and steps, each with method, target, headers, body or
+ * body_file, and service (signs for it; absent: not signed). A connection goes through the steps in turn, again and again.
  *
  * In a target or a body (not in a body_file) {n} is a number (a new one each time), {same} the last {n} again (in plans with no pool that of an
  * earlier step, too), {random.40} forty letters and digits that do not compress, and {answer.X} the string member X of the answer before (a cycle whose answer
@@ -464,7 +464,8 @@ static void read_plan(struct load *l, const cJSON *plan)
     l->address = (struct sockaddr_in){ .sin_family = AF_INET, .sin_port = htons((uint16_t)port) };
     if (inet_pton(AF_INET, host.p, &l->address.sin_addr) != 1)
         die("host must be an IPv4 address");
-    l->key = (struct sign_credentials){ .access_key_id = text_of(plan, "access_key_id"), .secret = text_of(plan, "secret") };
+    l->key = (struct sign_credentials){ .access_key_id = text_of(plan, "access_key_id"), .secret = text_of(plan, "secret"),
+                                      .session_token = text_of(plan, "session_token") };
     l->region = text_of(plan, "region");
     l->sequence = str_is(text_of(plan, "order"), "sequence");
     l->first = (uint64_t)number_of(plan, "first", 0);

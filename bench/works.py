@@ -88,26 +88,26 @@ def item(key, **more):
     return {'id': {'S': key}, **more, 'value': {'S': f'{{random.{VALUE_BYTES}}}'}}
 
 
-def table(cloud, name, *key):
-    cloud.client('dynamodb').create_table(TableName=name, BillingMode='PAY_PER_REQUEST',
+def table(cloud, name, *key, **more):
+    cloud.client('dynamodb').create_table(TableName=name, BillingMode='PAY_PER_REQUEST', **more,
                                           KeySchema=[{'AttributeName': a, 'KeyType': k} for (a, _), k in zip(key, ('HASH', 'RANGE'))],
                                           AttributeDefinitions=[{'AttributeName': a, 'AttributeType': t} for a, t in key])
 
 
-def grow(cloud, name, wanted, batch, per_batch, key):
+def grow(cloud, name, wanted, batch, per_batch, key, **more):
     """The table with that many numbers 0, 1, ... in it: what is not there yet is added."""
     if f'numbers of {name}' not in cloud.done:
-        table(cloud, name, *key)
+        table(cloud, name, *key, **more)
     there = cloud.done.get(f'numbers of {name}', 0)
     if there < wanted:
         cloud.fill(batch, -(-(wanted - there) // per_batch), first=there, range=wanted - there)
         cloud.done[f'numbers of {name}'] = wanted
 
 
-def items(cloud):
-    """The table `items`: cloud.items items k0, k1, ... of 1 KB."""
-    batch = dynamodb('BatchWriteItem', RequestItems={'items': [{'PutRequest': {'Item': item('k{n}')}} for _ in range(25)]})
-    grow(cloud, 'items', cloud.items, batch, 25, [('id', 'S')])
+def items(cloud, name='items', **more):
+    """The table: cloud.items items k0, k1, ... of 1 KB."""
+    batch = dynamodb('BatchWriteItem', RequestItems={name: [{'PutRequest': {'Item': item('k{n}')}} for _ in range(25)]})
+    grow(cloud, name, cloud.items, batch, 25, [('id', 'S')], **more)
 
 
 def item_plan(cloud, step, **more):
@@ -248,6 +248,73 @@ def get_secret_value(cloud):
     cloud.once('secret', lambda: cloud.client('secretsmanager').create_secret(Name='bench', SecretString='x' * 40))
     return {'steps': [{'service': 'secretsmanager', 'method': 'POST', 'target': '/', 'body': '{"SecretId":"bench"}',
                        'headers': {'X-Amz-Target': 'secretsmanager.GetSecretValue', 'Content-Type': 'application/x-amz-json-1.1'}}]}
+
+
+# ---- by a role whose policy names each resource, of what a customer's key seals ----
+
+def customer_key(cloud):
+    return cloud.once('key', lambda: cloud.client('kms').create_key()['KeyMetadata']['Arn'])
+
+
+def session(cloud, **statements):
+    """What load.c signs with: a session of a role that may do what statements say: actions of a resource."""
+    def make():
+        iam = cloud.client('iam')
+        account = cloud.client('sts').get_caller_identity()['Account']
+        trust = {'Effect': 'Allow', 'Action': 'sts:AssumeRole', 'Principal': {'AWS': f'arn:aws:iam::{account}:root'}}
+        allowed = [{'Effect': 'Allow', 'Action': action.replace('_', ':'), 'Resource': resource} for action, resource in statements.items()]
+        role = iam.create_role(RoleName='bench', AssumeRolePolicyDocument=json.dumps({'Version': '2012-10-17', 'Statement': [trust]}))['Role']['Arn']
+        iam.put_role_policy(RoleName='bench', PolicyName='bench', PolicyDocument=json.dumps({'Version': '2012-10-17', 'Statement': allowed}))
+        iam.create_user(UserName='bench')
+        iam.put_user_policy(UserName='bench', PolicyName='bench', PolicyDocument=json.dumps(
+            {'Version': '2012-10-17', 'Statement': [{'Effect': 'Allow', 'Action': 'sts:AssumeRole', 'Resource': role}]}))
+        key = iam.create_access_key(UserName='bench')['AccessKey']
+        sts = cloud.session.client('sts', region_name=REGION, endpoint_url=f'http://127.0.0.1:{cloud.port}',
+                                   aws_access_key_id=key['AccessKeyId'], aws_secret_access_key=key['SecretAccessKey'])
+        made = sts.assume_role(RoleArn=role, RoleSessionName='bench')['Credentials']
+        return {'access_key_id': made['AccessKeyId'], 'secret': made['SecretAccessKey'], 'session_token': made['SessionToken']}
+    return cloud.once('session', make)
+
+
+def sealed_plan(cloud, plan):
+    """The plan, by that session."""
+    arn = f'arn:aws:{{}}:{REGION}:{cloud.client("sts").get_caller_identity()["Account"]}:{{}}'
+    table_arn = arn.format('dynamodb', 'table/sealed')
+    return {**plan, **session(cloud, dynamodb_GetItem=table_arn, dynamodb_PutItem=table_arn, sqs_SendMessage=arn.format('sqs', 'sealed'),
+                              kms_Decrypt=customer_key(cloud), kms_GenerateDataKey=customer_key(cloud), s3_GetObject='arn:aws:s3:::sealed/*')}
+
+
+def sealed_items(cloud, step):
+    items(cloud, 'sealed', SSESpecification={'Enabled': True, 'SSEType': 'KMS', 'KMSMasterKeyId': customer_key(cloud)})
+    return sealed_plan(cloud, {'steps': [step], 'range': cloud.items, 'pool': min(2 * cloud.items, POOL)})
+
+
+@work('GetItemSealed', goal=0.50)
+def get_item_sealed(cloud):
+    return sealed_items(cloud, dynamodb('GetItem', TableName='sealed', Key={'id': {'S': 'k{n}'}}))
+
+
+@work('PutItemSealed')
+def put_item_sealed(cloud):
+    return sealed_items(cloud, dynamodb('PutItem', TableName='sealed', Item=item('k{n}')))
+
+
+@work('SendMessageSealed')
+def send_message_sealed(cloud):
+    make = lambda: cloud.client('sqs').create_queue(QueueName='sealed', Attributes={'KmsMasterKeyId': customer_key(cloud)})['QueueUrl']
+    return sealed_plan(cloud, {'steps': [sqs('SendMessage', QueueUrl=cloud.once('sealed queue', make), MessageBody=f'{{random.{VALUE_BYTES}}}')], 'pool': 1000})
+
+
+@work('GetObject1KBSealed')
+def get_small_sealed(cloud):
+    def make():
+        s3 = cloud.client('s3')
+        s3.create_bucket(Bucket='sealed')
+        by = {'SSEAlgorithm': 'aws:kms', 'KMSMasterKeyID': customer_key(cloud)}
+        s3.put_bucket_encryption(Bucket='sealed', ServerSideEncryptionConfiguration={'Rules': [{'ApplyServerSideEncryptionByDefault': by, 'BucketKeyEnabled': True}]})
+        cloud.fill({'service': 's3', 'method': 'PUT', 'target': '/sealed/{n}', 'body_file': str(body(cloud, 1024)), 'headers': {}}, 1000, range=1000)
+    cloud.once('sealed objects', make)
+    return sealed_plan(cloud, {'steps': [{'service': 's3', 'method': 'GET', 'target': '/sealed/{n}', 'headers': {}}], 'range': 1000, 'pool': 1000})
 
 
 # ---- functions: handlers that return 1 KB at once, and the stack's FastAPI server ----
