@@ -41,9 +41,25 @@ int chunked_finish(struct chunked *c, struct header_list *ret_trailers);/* E_INV
 
 /* ---- authorize ---- */
 
+struct authz;
+struct authz_item;
+
+/* Condition keys that cost something to find: add is called, and adds them with authz_context, only when a condition or a variable of a policy asks for a
+ * key that is not there. Its error ends the request. */
+struct authz_late {
+    int (*add)(struct authz *a, struct authz_item *item, const void *arg);
+    const void *arg;
+};
+struct authz_lates {
+    struct authz_late *v;
+    uint32_t n, cap;
+    bool set;
+};
+
 struct authz_item {
     struct str action, resource; /* resource "*" when the action has none */
     struct str_map context;      /* condition keys beyond the global ones, as evaluate.h has them */
+    struct authz_lates late;
     struct str resource_policy;  /* JSON, looked up by the pipeline through the service row */
     struct str account;          /* whose resource, where its ARN does not say (buckets); absent: the ARN's, else op->account */
     bool resource_policy_decides;/* identity policies alone do not suffice (role trust policies, KMS keys) */
@@ -58,6 +74,7 @@ struct authz {
 };
 /* For authorize functions (generated, or hand-written for rows that say `custom`). */
 struct authz_item *authz_add(struct authz *a, const char *action, struct str resource);
+void authz_late(struct authz *a, struct authz_item *item, int (*add)(struct authz *a, struct authz_item *item, const void *arg), const void *arg);
 /* A condition key with one value, with several, or with a member's: nothing is added for what is absent or an empty list. */
 void authz_context(struct authz *a, struct authz_item *item, const char *key, struct str value);
 void authz_context_named(struct authz *a, struct authz_item *item, const char *prefix, struct str name, struct str value); /* aws:RequestTag/ and a tag's */
@@ -69,7 +86,7 @@ void authz_tags(struct authz *a, struct authz_item *item, const struct shape *sh
 
 /* Every item must be allowed for op->caller; else op->fail is AccessDenied in AWS's words, naming principal, action, resource and which kind of
  * policy refused. Root of the resource's account passes identity checks; explicit denies of resource policies bind it too. */
-int auth_authorize(struct op *op, const struct authz *a);
+int auth_authorize(struct op *op, struct authz *a);
 
 /* Grows with every change to any policy, role or user (services/iam and whoever stores a resource policy calls it in its transaction). */
 int auth_epoch_bump(struct op *op);

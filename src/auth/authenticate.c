@@ -1,7 +1,7 @@
 #include "auth/auth.h"
 
-#include "auth/directory.h"
 #include "auth/failure.h"
+#include "auth/identity.h"
 #include "auth/state.h"
 #include "auth/verify.h"
 #include "sched/clock.h"
@@ -46,23 +46,23 @@ static int check_token(struct op *op, const struct sigv4 *s, const struct creden
 
 int auth_authenticate(struct op *op, const struct exchange *x, struct sigv4 *s, bool body_is_whole)
 {
-    struct credential c = { 0 };
+    const struct identity *who = NULL;
     if (!s->present)
         return unsigned_request(op);
     /* A function reaches us over a listener inside its sandbox: it has its role's keys, and must not become the root with a well-known one. */
     bool test_keys = op->test_keys && x->loopback && !x->listener_tag;
-    int rc = directory_credential(op, s->access_key_id, test_keys, &c);
-    if (rc == E_NOT_FOUND || (rc == 0 && c.inactive))
+    int rc = identity_of_key(op, s->access_key_id, test_keys, &who);
+    if (rc == E_NOT_FOUND || (rc == 0 && who->credential.inactive))
         return unknown_key(op, s);
     if (rc == 0 && s->v2)
-        rc = sigv2_verify(op, x, s, c.secret, clock_real_ms());
+        rc = sigv2_verify(op, x, s, who->credential.secret, clock_real_ms());
     else if (rc == 0)
-        rc = sigv4_verify(op, x, s, c.secret, op->auth ? op->auth->keys : NULL, body_is_whole, clock_real_ms());
+        rc = sigv4_verify(op, x, s, who->credential.secret, op->auth ? op->auth->keys : NULL, body_is_whole, clock_real_ms());
     if (rc == 0)
-        rc = check_token(op, s, &c);
+        rc = check_token(op, s, &who->credential);
     if (rc)
         return rc;
-    op->caller = arena_dup(op->arena, &c.principal, sizeof c.principal);
-    op->account = c.principal.account;
+    op->caller = &who->credential.principal;
+    op->account = op->caller->account;
     return 0;
 }

@@ -2,9 +2,9 @@
 
 #include <string.h>
 
-#include "auth/directory.h"
 #include "auth/evaluate.h"
 #include "auth/failure.h"
+#include "auth/identity.h"
 #include "auth/state.h"
 #include "aws/arn.h"
 #include "base/buf.h"
@@ -18,6 +18,11 @@ struct authz_item *authz_add(struct authz *a, const char *action, struct str res
     item->action = str_c(action);
     item->resource = resource.p ? resource : STR("*");
     return item;
+}
+
+void authz_late(struct authz *a, struct authz_item *item, int (*add)(struct authz *a, struct authz_item *item, const void *arg), const void *arg)
+{
+    *list_push(a->op->arena, &item->late) = (struct authz_late){ add, arg };
 }
 
 /* A value that holds what separates values would count as several of them: it is none of them, nor equal to any. */
@@ -108,10 +113,12 @@ static void add_principal(struct op *op, const struct principal *p, struct str_m
     }
 }
 
-static void add_global(struct op *op, const struct principal *p, struct str_map *m)
+static void add_global(struct op *op, const struct identity *who, struct str_map *m)
 {
     int64_t now_s = op_now_ms(op) / 1000;
-    add_principal(op, p, m);
+    for list_each(t, &who->tags)
+        add(op, m, str_cat(op->arena, STR("aws:PrincipalTag/"), t->key).p, t->value);
+    add_principal(op, op->caller, m);
     add(op, m, "aws:CurrentTime", time_iso8601(op->arena, now_s * 1000));
     add(op, m, "aws:EpochTime", str_printf(op->arena, "%lld", (long long)now_s));
     add(op, m, "aws:RequestedRegion", op->region);
@@ -126,30 +133,6 @@ static void add_global(struct op *op, const struct principal *p, struct str_map 
     add(op, m, "aws:SourceIp", peer);
     add(op, m, "aws:UserAgent", exchange_header(op->http, "user-agent"));
     add(op, m, "aws:referer", exchange_header(op->http, "referer"));
-}
-
-static void add_set(struct op *op, struct policy_set *set, const struct str_list *documents)
-{
-    for list_each(d, documents)
-        *list_push(op->arena, set) = policy_cache_get(op->auth ? op->auth->policies : NULL, op->arena, *d);
-}
-
-static int load(struct op *op, const struct principal *p, struct eval_policies *policies, struct str_map *context)
-{
-    struct principal_policies own = { 0 };
-    int rc = directory_policies(op, p, &own);
-    if (rc)
-        return rc;
-    struct policy_cache *cache = op->auth ? op->auth->policies : NULL;
-    add_set(op, &policies->identity, &own.identity);
-    add_set(op, &policies->session, &own.session);
-    policies->has_session = own.has_session;
-    policies->has_boundary = own.boundary.p != NULL;
-    if (policies->has_boundary)
-        policies->boundary = policy_cache_get(cache, op->arena, own.boundary);
-    for list_each(t, &own.tags)
-        add(op, context, str_printf(op->arena, "aws:PrincipalTag/%.*s", STR_ARG(t->key)).p, t->value);
-    return 0;
 }
 
 static struct str account_of(struct op *op, const struct authz_item *item)
@@ -182,44 +165,75 @@ static int denied(struct op *op, const struct authz_item *item, struct eval_resu
                   STR_ARG(item->resource), quote, STR_ARG(because));
 }
 
-int auth_authorize(struct op *op, const struct authz *a)
+/* Found when a condition asks: what the operation adds of itself, which comes first, being the more particular, and what every request has. */
+struct context {
+    struct eval_late late;
+    struct authz *a;
+    struct authz_item *item;
+    const struct identity *who;
+    struct str owner;
+    int rc;
+};
+
+static void find_context(struct eval_late *l)
+{
+    struct context *c = (struct context *)l;
+    struct op *op = c->a->op;
+    uint32_t had = c->item->context.n;
+    for (uint32_t i = 0; i < c->item->late.n && c->rc == 0; i++)
+        c->rc = c->item->late.v[i].add(c->a, c->item, c->item->late.v[i].arg);
+    for (uint32_t i = had; i < c->item->context.n; i++)
+        *list_push(op->arena, &l->context) = c->item->context.v[i];
+    add_global(op, c->who, &l->context);
+    add(op, &l->context, "aws:ResourceAccount", c->owner);
+}
+
+/* The caller's own policies, once for all items. */
+static int caller_identity(struct op *op, const struct identity **ret)
 {
     const struct principal *p = op->caller;
-    struct str_map global = { 0 };
-    struct eval_policies own = { 0 };
-    bool ready = false;
-    if (!p)
-        return E_DENIED;
-    for (uint32_t i = 0; i < a->n; i++) {
-        const struct authz_item *item = &a->v[i];
-        struct str owner = account_of(op, item);
-        bool same = str_eq(owner, p->account);
-        if (p->kind == PRINCIPAL_ROOT && !p->session_policy.p && same && !item->resource_policy.p && !item->resource_policy_decides)
-            continue; /* nothing can hold the root back here */
-        if (!ready) {
-            int rc = load(op, p, &own, &global);
-            if (rc)
-                return rc;
-            add_global(op, p, &global);
-            ready = true;
-        }
-        struct eval_policies policies = own;
-        policies.has_resource = item->resource_policy.p != NULL;
-        if (policies.has_resource)
-            policies.resource = policy_cache_get(op->auth ? op->auth->policies : NULL, op->arena, item->resource_policy);
-        struct eval_request r = { .arena = op->arena, .principal = p, .action = item->action, .resource = item->resource, .resource_account = owner,
-                                  .resource_policy_decides = item->resource_policy_decides };
-        /* What the row gives comes first: it is the more particular. */
-        for list_each(c, &item->context)
-            *list_push(op->arena, &r.context) = *c;
-        for list_each(c, &global)
-            *list_push(op->arena, &r.context) = *c;
-        add(op, &r.context, "aws:ResourceAccount", owner);
-        struct eval_result result = evaluate(&r, &policies);
-        if (!result.allowed && (result.explicit_deny || !item->granted))
-            return denied(op, item, result);
+    if (*ret)
+        return 0;
+    if (p->access_key_id.p && !p->session_policy.p && p->kind != PRINCIPAL_ROOT) {
+        int rc = identity_of_key(op, p->access_key_id, false, ret);
+        if (rc != E_NOT_FOUND)
+            return rc;
     }
-    return 0;
+    struct identity *own = arena_one(op->arena, struct identity);
+    *ret = own;
+    return identity_bind(op, p, own);
+}
+
+static int authorize_item(struct authz *a, struct authz_item *item, const struct identity **who)
+{
+    struct op *op = a->op;
+    const struct principal *p = op->caller;
+    struct context late = { .late.find = find_context, .a = a, .item = item, .owner = account_of(op, item) };
+    if (p->kind == PRINCIPAL_ROOT && !p->session_policy.p && str_eq(late.owner, p->account) && !item->resource_policy.p && !item->resource_policy_decides)
+        return 0; /* nothing can hold the root back here */
+    int rc = caller_identity(op, who);
+    if (rc)
+        return rc;
+    late.who = *who;
+    struct eval_policies policies = (*who)->policies;
+    policies.has_resource = item->resource_policy.p != NULL;
+    if (policies.has_resource)
+        policies.resource = policy_cache_get(op->auth ? op->auth->policies : NULL, op->arena, item->resource_policy);
+    struct eval_request r = { .arena = op->arena, .principal = p, .action = item->action, .resource = item->resource, .resource_account = late.owner,
+                              .context = item->context, .late = &late.late, .resource_policy_decides = item->resource_policy_decides };
+    struct eval_result result = evaluate(&r, &policies);
+    if (late.rc)
+        return late.rc;
+    return result.allowed || (item->granted && !result.explicit_deny) ? 0 : denied(op, item, result);
+}
+
+int auth_authorize(struct op *op, struct authz *a)
+{
+    const struct identity *who = NULL;
+    int rc = op->caller ? 0 : E_DENIED;
+    for (uint32_t i = 0; i < a->n && rc == 0; i++)
+        rc = authorize_item(a, &a->v[i], &who);
+    return rc;
 }
 
 static void epoch_key(struct op *op, struct key *k) { op_key(op, k, &iam_kind_epoch); }
@@ -238,7 +252,12 @@ uint64_t auth_epoch(struct op *op)
 int auth_epoch_bump(struct op *op)
 {
     struct key k;
-    uint64_t epoch = auth_epoch(op) + 1;
+    uint64_t epoch = auth_epoch(op);
+    if (op->auth && op->auth->last_epoch > epoch)
+        epoch = op->auth->last_epoch;
+    epoch++;
+    if (op->auth)
+        op->auth->last_epoch = epoch;
     epoch_key(op, &k);
     return txn_put(op->txn, key_view(&k), (struct str){ (const char *)&epoch, sizeof epoch });
 }

@@ -44,6 +44,14 @@ bool glob_match(struct str pattern, struct str text, bool nocase)
     return p == pattern.n;
 }
 
+static struct str get(const struct str_map *context, struct str key)
+{
+    for list_each(c, context)
+        if (str_eq_nocase(c->key, key))
+            return c->value;
+    return STR_NONE;
+}
+
 static void add_missing(const struct eval_request *r, struct str key)
 {
     for list_each(known, &r->trace->missing)
@@ -54,12 +62,17 @@ static void add_missing(const struct eval_request *r, struct str key)
 
 struct str context_get(const struct eval_request *r, struct str key)
 {
-    for (uint32_t i = 0; i < r->context.n; i++)
-        if (str_eq_nocase(r->context.v[i].key, key))
-            return r->context.v[i].value;
-    if (r->trace)
+    struct str value = get(&r->context, key);
+    if (!value.p && r->late) {
+        if (!r->late->found) {
+            r->late->found = true;
+            r->late->find(r->late);
+        }
+        value = get(&r->late->context, key);
+    }
+    if (!value.p && r->trace)
         add_missing(r, key);
-    return STR_NONE;
+    return value;
 }
 
 static void put_literal(struct buf *b, struct str s)

@@ -117,7 +117,9 @@ int directory_key_put(struct op *op, const struct iam_rec_AccessKey *key)
     index_of(op, &k, key);
     int rc = txn_put(op->txn, key_view(&k), STR(""));
     key_of(op, &k, &iam_kind_key, key->AccessKeyId);
-    return rc ? rc : op_rec_put(op, &k, &iam_rec_AccessKey_shape, key);
+    if (rc == 0)
+        rc = op_rec_put(op, &k, &iam_rec_AccessKey_shape, key);
+    return rc ? rc : auth_epoch_bump(op);
 }
 
 int directory_key_delete(struct op *op, struct str access_key_id)
@@ -130,7 +132,9 @@ int directory_key_delete(struct op *op, struct str access_key_id)
     index_of(op, &k, &key);
     rc = op_rec_delete(op, &k);
     key_of(op, &k, &iam_kind_key, access_key_id);
-    return rc ? rc : op_rec_delete(op, &k);
+    if (rc == 0)
+        rc = op_rec_delete(op, &k);
+    return rc ? rc : auth_epoch_bump(op);
 }
 
 int directory_root_key(struct op *op, struct str account, struct iam_rec_AccessKey *ret)
@@ -251,6 +255,8 @@ static bool is_account_id(struct str s)
     return s.n == 12;
 }
 
+bool directory_is_test_key(struct str access_key_id) { return str_is(access_key_id, "test") || is_account_id(access_key_id); }
+
 int directory_credential(struct op *op, struct str access_key_id, bool test_keys, struct credential *ret)
 {
     struct iam_rec_AccessKey key;
@@ -259,7 +265,7 @@ int directory_credential(struct op *op, struct str access_key_id, bool test_keys
     int rc = E_NOT_FOUND;
     if (access_key_id.n > 128)
         return rc;
-    if (test_keys && (str_is(access_key_id, "test") || is_account_id(access_key_id))) {
+    if (test_keys && directory_is_test_key(access_key_id)) {
         be_root(op, access_key_id.n == 12 ? access_key_id : STR("000000000000"), &c.principal);
         c.secret = STR("test");
         c.any_token = true;

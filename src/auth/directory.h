@@ -18,8 +18,10 @@ struct credential {
 
 /* E_NOT_FOUND for an unknown key, and for a key whose user or role is gone. test_keys: `test` and 12 digits with the secret `test` are roots. */
 int directory_credential(struct op *op, struct str access_key_id, bool test_keys, struct credential *ret);
+bool directory_is_test_key(struct str access_key_id);
 
 int directory_key_get(struct op *op, struct str access_key_id, struct iam_rec_AccessKey *ret);
+/* Writes raise the policy epoch, as those below do; a session's do not. */
 int directory_key_put(struct op *op, const struct iam_rec_AccessKey *key);
 int directory_key_delete(struct op *op, struct str access_key_id);
 /* The root key of an account, made when there is none: written as an AWS profile by the command line. */

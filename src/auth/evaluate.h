@@ -27,6 +27,13 @@ struct eval_trace {
     bool organization_allows;
 };
 
+/* The part of a context that is found only when a condition or a variable asks for a key which the request does not have. */
+struct eval_late {
+    void (*find)(struct eval_late *l); /* sets context; called once at most */
+    struct str_map context;
+    bool found;
+};
+
 struct eval_request {
     struct arena *arena;
     const struct principal *principal;
@@ -34,6 +41,7 @@ struct eval_request {
     struct str resource_account; /* absent: the principal's own */
     struct str_map context;
     struct eval_trace *trace;    /* NULL: not wanted */
+    struct eval_late *late;      /* or NULL */
     bool resource_policy_decides;/* identity policies alone do not suffice (role trust, keys) */
 };
 

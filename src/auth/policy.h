@@ -76,10 +76,10 @@ struct policy_place {
 };
 bool policy_span(struct str json, uint32_t index, struct policy_place *ret_start, struct policy_place *ret_end);
 
-/* Parsed documents by their text, AWS's own policies also by their ARN; bounded, thread-safe. What get returns lives as long as a. NULL cache: parsed anew. NULL: does not parse. */
-struct policy_cache;
-struct policy_cache *policy_cache_new(void);
-void policy_cache_free(struct policy_cache *c);
-const struct policy *policy_cache_get(struct policy_cache *c, struct arena *a, struct str json);
+struct shared;
+
+/* Parsed documents by their text, AWS's own policies also by their ARN; bounded, thread-safe. What get returns lives as long as a. Without a cache (NULL) it is parsed
+ * anew. NULL: does not parse. */
+const struct policy *policy_cache_get(struct shared *parsed, struct arena *a, struct str json);
 
 #endif

@@ -1,13 +1,17 @@
-/* What auth keeps in memory: signing keys and parsed policies. One a cloud; NULL in struct op means that nothing is kept. */
+/* What auth keeps in memory. One a cloud; NULL in struct op means that nothing is kept. */
 #ifndef STRATA_AUTH_STATE_H
 #define STRATA_AUTH_STATE_H
 
+#include <stdint.h>
+
 struct key_cache;
-struct policy_cache;
+struct shared;
 
 struct auth_state {
     struct key_cache *keys;
-    struct policy_cache *policies;
+    struct shared *policies;   /* policy_cache_get */
+    struct shared *identities; /* identity.h */
+    uint64_t last_epoch;       /* the writer's: an epoch that was rolled back is never given again */
 };
 
 struct auth_state *auth_state_new(void);

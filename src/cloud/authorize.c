@@ -20,19 +20,19 @@ static const struct service_row *owner_of(struct op *op, struct str resource)
     return NULL;
 }
 
-/* aws:ResourceTag/<key>, and the service's own name of it where it has one. Nothing is looked up for the root, whom no condition of the kind binds
- * but in resource policies. */
-static int add_tags(struct op *op, struct authz *a, struct authz_item *item, const struct service_row *owner)
+/* aws:ResourceTag/<key>, and the service's own name of it where it has one. */
+static int add_tags(struct authz *a, struct authz_item *item, const void *arg)
 {
+    const struct service_row *owner = arg;
     struct str_map tags = { 0 };
-    if (op->caller->kind == PRINCIPAL_ROOT && !item->resource_policy.p)
-        return 0;
-    int rc = owner->resource_tags(op, item->resource, &tags);
-    for (uint32_t i = 0; rc == 0 && i < tags.n; i++) {
-        authz_context_named(a, item, "aws:ResourceTag/", tags.v[i].key, tags.v[i].value);
-        authz_context_named(a, item, str_printf(op->arena, "%s:ResourceTag/", owner->iam_prefix).p, tags.v[i].key, tags.v[i].value);
+    int rc = owner->resource_tags(a->op, item->resource, &tags);
+    if (rc)
+        return rc == E_NOT_FOUND ? 0 : rc;
+    for list_each(t, &tags) {
+        authz_context_named(a, item, "aws:ResourceTag/", t->key, t->value);
+        authz_context_named(a, item, str_printf(a->op->arena, "%s:ResourceTag/", owner->iam_prefix).p, t->key, t->value);
     }
-    return rc == E_NOT_FOUND ? 0 : rc;
+    return 0;
 }
 
 int op_authorize(struct op *op, const void *in)
@@ -48,8 +48,8 @@ int op_authorize(struct op *op, const void *in)
             if (rc == E_NOT_FOUND) /* a resource that is not there has no policy; the operation says that it is missing */
                 rc = 0;
         }
-        if (rc == 0 && owner && owner->resource_tags && op->caller)
-            rc = add_tags(op, &a, &a.v[i], owner);
+        if (owner && owner->resource_tags)
+            authz_late(&a, &a.v[i], add_tags, owner);
     }
     return rc ? rc : auth_authorize(op, &a);
 }

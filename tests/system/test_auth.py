@@ -189,6 +189,25 @@ def test_inactive_and_deleted_keys(strata):
     refused('InvalidClientTokenId', client.get_caller_identity)
 
 
+def test_what_binds_an_identity_binds_its_next_request(strata):
+    client, iam, name = strata.user('sqs')
+    arn = f'arn:aws:sqs:us-east-1:000000000000:{name}'
+    allow = lambda effect: json.dumps({'Version': '2012-10-17', 'Statement': [{'Effect': effect, 'Action': 'sqs:CreateQueue', 'Resource': arn}]})
+    group, policy = f'g-{name}', iam.create_policy(PolicyName=f'p-{name}', PolicyDocument=allow('Allow'))['Policy']['Arn']
+    iam.create_group(GroupName=group)
+    create = lambda: client.create_queue(QueueName=name)
+    refused('AccessDenied', create)
+    for grant, withdraw in ((lambda: iam.put_user_policy(UserName=name, PolicyName='p', PolicyDocument=allow('Allow')),
+                             lambda: iam.delete_user_policy(UserName=name, PolicyName='p')),
+                            (lambda: iam.attach_user_policy(UserName=name, PolicyArn=policy), lambda: iam.detach_user_policy(UserName=name, PolicyArn=policy)),
+                            (lambda: (iam.attach_group_policy(GroupName=group, PolicyArn=policy), iam.add_user_to_group(GroupName=group, UserName=name)),
+                             lambda: iam.create_policy_version(PolicyArn=policy, PolicyDocument=allow('Deny'), SetAsDefault=True))):
+        grant()
+        create()
+        withdraw()
+        refused('AccessDenied', create)
+
+
 def test_s3_words_its_refusals_in_its_own_way(strata):
     assert refused('InvalidAccessKeyId', strata.client('s3', key='AKIAUNKNOWN').list_buckets) == \
         'The AWS Access Key Id you provided does not exist in our records.'

@@ -277,5 +277,4 @@ def test_accounts_do_not_see_one_another(strata, role):
 
 
 def test_unlisted_operation_is_named(iam):
-    assert 'SimulatePrincipalPolicy' in refused('NotImplemented', iam.simulate_principal_policy, PolicySourceArn=f'arn:aws:iam::{ACCOUNT}:user/x',
-                                                ActionNames=['sqs:SendMessage'])
+    assert 'GenerateOrganizationsAccessReport' in refused('NotImplemented', iam.generate_organizations_access_report, EntityPath='o-a1b2c3d4e5/r-f6g7')

@@ -1,7 +1,7 @@
 /* Which actions on which tables an item operation needs, with the condition keys of fine-grained access control.
  * https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/specifying-conditions.html
- * Root is asked nothing about condition keys, so the work of finding them is spared for it. What is malformed adds nothing here: the operation
- * itself refuses it. Keys that a policy may rest on are always there: Select and ReturnValues have their defaults filled in. */
+ * The keys are found only when a policy asks for one. What is malformed adds nothing here: the operation itself refuses it. Keys that a policy may rest on are
+ * always there: Select and ReturnValues have their defaults filled in. */
 #include "base/arena.h"
 #include "base/code.h"
 #include "services/dynamodb/read.h"
@@ -12,26 +12,29 @@ struct str dynamodb_arn_table(struct op *op, struct str TableName) { return tabl
 struct ask {
     struct op *op;
     struct str table;
-    bool wanted;                  /* whether anybody will look at the keys */
+    void (*note)(struct ask *k, const void *in); /* gathers them */
+    const void *in;
     struct str_list leading;      /* partition keys */
     struct str_list attributes;   /* top-level attributes that are named */
     struct str select, return_values;
 };
 
-static struct ask ask_about(struct op *op, struct str table)
+static int add_keys(struct authz *a, struct authz_item *item, const void *arg)
 {
-    return (struct ask){ .op = op, .table = table, .wanted = op->caller && op->caller->kind != PRINCIPAL_ROOT };
+    struct ask k = *(const struct ask *)arg;
+    k.note(&k, k.in);
+    a->op->fail = (struct op_failure){ 0 };
+    authz_context_list(a, item, "dynamodb:LeadingKeys", &k.leading);
+    authz_context_list(a, item, "dynamodb:Attributes", &k.attributes);
+    authz_context(a, item, "dynamodb:Select", k.select);
+    authz_context(a, item, "dynamodb:ReturnValues", k.return_values);
+    return 0;
 }
 
-static void ask_add(const struct ask *k, struct authz *a, const char *action, struct str arn)
+static void ask(struct authz *a, const char *action, struct str table, struct str arn, void (*note)(struct ask *k, const void *in), const void *in)
 {
-    struct authz_item *item = authz_add(a, action, arn);
-    if (!k->wanted)
-        return;
-    authz_context_list(a, item, "dynamodb:LeadingKeys", &k->leading);
-    authz_context_list(a, item, "dynamodb:Attributes", &k->attributes);
-    authz_context(a, item, "dynamodb:Select", k->select);
-    authz_context(a, item, "dynamodb:ReturnValues", k->return_values);
+    struct ask k = { .op = a->op, .table = table, .note = note, .in = in };
+    authz_late(a, authz_add(a, action, arn), add_keys, arena_dup(a->op->arena, &k, sizeof k));
 }
 
 /* ---- attributes ---- */
@@ -107,10 +110,8 @@ static void note_attrs(struct ask *k, struct str json)
         return;
     for (uint32_t i = 0; i < attrs.n; i++)
         note_name(k, attrs.v[i].name);
-    if (table_open(k->op, k->table, &t) < 0) {
-        k->op->fail = (struct op_failure){ 0 };
+    if (table_open(k->op, k->table, &t) < 0)
         return;
-    }
     const struct value *hash = attr_get(&attrs, t.schema.hash.name);
     if (hash && hash->type <= VALUE_B)
         str_list_add(k->op->arena, &k->leading, hash->type == VALUE_B ? base64_encode(k->op->arena, hash->s.p, hash->s.n) : hash->s);
@@ -118,63 +119,73 @@ static void note_attrs(struct ask *k, struct str json)
 
 /* ---- one item ---- */
 
+static void note_get(struct ask *k, const void *arg)
+{
+    const struct dynamodb_GetItem_in *in = arg;
+    note_attrs(k, in->Key);
+    note_projection(k, env_of(k, &in->ExpressionAttributeNames, STR_NONE), in->ProjectionExpression, &in->AttributesToGet);
+}
+
 int dynamodb_authorize_GetItem(struct op *op, const struct dynamodb_GetItem_in *in, struct authz *a)
 {
-    struct ask k = ask_about(op, in->TableName);
-    if (k.wanted) {
-        note_attrs(&k, in->Key);
-        note_projection(&k, env_of(&k, &in->ExpressionAttributeNames, STR_NONE), in->ProjectionExpression, &in->AttributesToGet);
-    }
-    ask_add(&k, a, "dynamodb:GetItem", table_arn(op, in->TableName));
+    ask(a, "dynamodb:GetItem", in->TableName, table_arn(op, in->TableName), note_get, in);
     return 0;
 }
 
 static void note_expected(struct ask *k, const struct dynamodb_ExpectedAttributeMap *expected)
 {
-    for (uint32_t i = 0; i < expected->n; i++)
-        note_name(k, expected->v[i].key);
+    for list_each(e, expected)
+        note_name(k, e->key);
 }
 
-/* What all writes have. */
-static void note_write(struct ask *k, struct str attrs, const struct str_map *names, struct str values, struct str condition, struct str update,
-                       struct str return_values)
+/* What all writes have: in is one of their inputs, attrs its Key or Item. */
+#define NOTE_WRITE(k, in, attrs, update, returns)                                                                              \
+    do {                                                                                                                       \
+        struct expr_env *env = env_of(k, &(in)->ExpressionAttributeNames, (in)->ExpressionAttributeValues);                     \
+        note_attrs(k, attrs);                                                                                                  \
+        note_condition(k, env, (in)->ConditionExpression);                                                                     \
+        note_update(k, env, update);                                                                                           \
+        (k)->return_values = opt_str(returns, STR("NONE"));                                                                    \
+    } while (0)
+
+static void note_put(struct ask *k, const void *arg)
 {
-    if (!k->wanted)
-        return;
-    struct expr_env *env = env_of(k, names, values);
-    note_attrs(k, attrs);
-    note_condition(k, env, condition);
-    note_update(k, env, update);
-    k->return_values = opt_str(return_values, STR("NONE"));
+    const struct dynamodb_PutItem_in *in = arg;
+    NOTE_WRITE(k, in, in->Item, STR_NONE, in->ReturnValues);
+    note_expected(k, &in->Expected);
+}
+
+static void note_update_item(struct ask *k, const void *arg)
+{
+    const struct dynamodb_UpdateItem_in *in = arg;
+    NOTE_WRITE(k, in, in->Key, in->UpdateExpression, in->ReturnValues);
+    note_expected(k, &in->Expected);
+    for list_each(u, &in->AttributeUpdates)
+        note_name(k, u->key);
+}
+
+static void note_delete(struct ask *k, const void *arg)
+{
+    const struct dynamodb_DeleteItem_in *in = arg;
+    NOTE_WRITE(k, in, in->Key, STR_NONE, in->ReturnValues);
+    note_expected(k, &in->Expected);
 }
 
 int dynamodb_authorize_PutItem(struct op *op, const struct dynamodb_PutItem_in *in, struct authz *a)
 {
-    struct ask k = ask_about(op, in->TableName);
-    note_write(&k, in->Item, &in->ExpressionAttributeNames, in->ExpressionAttributeValues, in->ConditionExpression, STR_NONE, in->ReturnValues);
-    note_expected(&k, &in->Expected);
-    ask_add(&k, a, "dynamodb:PutItem", table_arn(op, in->TableName));
+    ask(a, "dynamodb:PutItem", in->TableName, table_arn(op, in->TableName), note_put, in);
     return 0;
 }
 
 int dynamodb_authorize_UpdateItem(struct op *op, const struct dynamodb_UpdateItem_in *in, struct authz *a)
 {
-    struct ask k = ask_about(op, in->TableName);
-    note_write(&k, in->Key, &in->ExpressionAttributeNames, in->ExpressionAttributeValues, in->ConditionExpression, in->UpdateExpression,
-               in->ReturnValues);
-    note_expected(&k, &in->Expected);
-    for (uint32_t i = 0; i < in->AttributeUpdates.n; i++)
-        note_name(&k, in->AttributeUpdates.v[i].key);
-    ask_add(&k, a, "dynamodb:UpdateItem", table_arn(op, in->TableName));
+    ask(a, "dynamodb:UpdateItem", in->TableName, table_arn(op, in->TableName), note_update_item, in);
     return 0;
 }
 
 int dynamodb_authorize_DeleteItem(struct op *op, const struct dynamodb_DeleteItem_in *in, struct authz *a)
 {
-    struct ask k = ask_about(op, in->TableName);
-    note_write(&k, in->Key, &in->ExpressionAttributeNames, in->ExpressionAttributeValues, in->ConditionExpression, STR_NONE, in->ReturnValues);
-    note_expected(&k, &in->Expected);
-    ask_add(&k, a, "dynamodb:DeleteItem", table_arn(op, in->TableName));
+    ask(a, "dynamodb:DeleteItem", in->TableName, table_arn(op, in->TableName), note_delete, in);
     return 0;
 }
 
@@ -194,7 +205,6 @@ static void note_leading(struct ask *k, const struct expr *e, struct str index)
     int rc = table_open(k->op, k->table, &t);
     if (rc == 0)
         rc = key_conditions_read(k->op, e, &c);
-    k->op->fail = (struct op_failure){ 0 };
     if (rc < 0)
         return;
     struct table_index *x = index.p ? table_index(&t, index) : NULL;
@@ -219,107 +229,124 @@ static void note_select(struct ask *k, struct str select, struct str index, stru
         k->select = STR("ALL_PROJECTED_ATTRIBUTES");
 }
 
-static void note_query(struct ask *k, const struct dynamodb_Query_in *in)
+static void note_query(struct ask *k, const void *arg)
 {
+    const struct dynamodb_Query_in *in = arg;
     struct expr_env *env = env_of(k, &in->ExpressionAttributeNames, in->ExpressionAttributeValues);
     struct expr *keys = note_condition(k, env, in->KeyConditionExpression);
     if (!keys && in->KeyConditions.set && legacy_key_conditions(k->op, &in->KeyConditions, &keys) == 0 && keys)
         note_expr(k, keys);
     if (keys)
         note_leading(k, keys, in->IndexName);
-    k->op->fail = (struct op_failure){ 0 };
     note_condition(k, env, in->FilterExpression);
     note_filter(k, &in->QueryFilter);
     note_select(k, in->Select, in->IndexName, in->ProjectionExpression, &in->AttributesToGet);
     note_projection(k, env, in->ProjectionExpression, &in->AttributesToGet);
 }
 
+static void note_scan(struct ask *k, const void *arg)
+{
+    const struct dynamodb_Scan_in *in = arg;
+    struct expr_env *env = env_of(k, &in->ExpressionAttributeNames, in->ExpressionAttributeValues);
+    note_condition(k, env, in->FilterExpression);
+    note_filter(k, &in->ScanFilter);
+    note_select(k, in->Select, in->IndexName, in->ProjectionExpression, &in->AttributesToGet);
+    note_projection(k, env, in->ProjectionExpression, &in->AttributesToGet);
+}
+
 int dynamodb_authorize_Query(struct op *op, const struct dynamodb_Query_in *in, struct authz *a)
 {
-    struct ask k = ask_about(op, in->TableName);
-    if (k.wanted)
-        note_query(&k, in);
-    ask_add(&k, a, "dynamodb:Query", read_arn(op, in->TableName, in->IndexName));
+    ask(a, "dynamodb:Query", in->TableName, read_arn(op, in->TableName, in->IndexName), note_query, in);
     return 0;
 }
 
 int dynamodb_authorize_Scan(struct op *op, const struct dynamodb_Scan_in *in, struct authz *a)
 {
-    struct ask k = ask_about(op, in->TableName);
-    if (k.wanted) {
-        struct expr_env *env = env_of(&k, &in->ExpressionAttributeNames, in->ExpressionAttributeValues);
-        note_condition(&k, env, in->FilterExpression);
-        note_filter(&k, &in->ScanFilter);
-        note_select(&k, in->Select, in->IndexName, in->ProjectionExpression, &in->AttributesToGet);
-        note_projection(&k, env, in->ProjectionExpression, &in->AttributesToGet);
-    }
-    ask_add(&k, a, "dynamodb:Scan", read_arn(op, in->TableName, in->IndexName));
+    ask(a, "dynamodb:Scan", in->TableName, read_arn(op, in->TableName, in->IndexName), note_scan, in);
     return 0;
 }
 
 /* ---- batches and transactions ---- */
 
+static void note_gets(struct ask *k, const void *arg)
+{
+    const struct dynamodb_KeysAndAttributes *in = arg;
+    for list_each(key, &in->Keys)
+        note_attrs(k, *key);
+    note_projection(k, env_of(k, &in->ExpressionAttributeNames, STR_NONE), in->ProjectionExpression, &in->AttributesToGet);
+}
+
+static void note_writes(struct ask *k, const void *arg)
+{
+    const struct dynamodb_WriteRequests *in = arg;
+    for list_each(w, in)
+        note_attrs(k, w->PutRequest ? w->PutRequest->Item : w->DeleteRequest ? w->DeleteRequest->Key : STR_NONE);
+}
+
 int dynamodb_authorize_BatchGetItem(struct op *op, const struct dynamodb_BatchGetItem_in *in, struct authz *a)
 {
-    for (uint32_t i = 0; i < in->RequestItems.n; i++) {
-        const struct dynamodb_KeysAndAttributes *v = &in->RequestItems.v[i].value;
-        struct ask k = ask_about(op, in->RequestItems.v[i].key);
-        for (uint32_t x = 0; x < v->Keys.n && k.wanted; x++)
-            note_attrs(&k, v->Keys.v[x]);
-        if (k.wanted)
-            note_projection(&k, env_of(&k, &v->ExpressionAttributeNames, STR_NONE), v->ProjectionExpression, &v->AttributesToGet);
-        ask_add(&k, a, "dynamodb:BatchGetItem", table_arn(op, k.table));
-    }
+    for list_each(t, &in->RequestItems)
+        ask(a, "dynamodb:BatchGetItem", t->key, table_arn(op, t->key), note_gets, &t->value);
     return 0;
 }
 
 int dynamodb_authorize_BatchWriteItem(struct op *op, const struct dynamodb_BatchWriteItem_in *in, struct authz *a)
 {
-    for (uint32_t i = 0; i < in->RequestItems.n; i++) {
-        const struct dynamodb_WriteRequests *v = &in->RequestItems.v[i].value;
-        struct ask k = ask_about(op, in->RequestItems.v[i].key);
-        for (uint32_t x = 0; x < v->n && k.wanted; x++)
-            note_attrs(&k, v->v[x].PutRequest ? v->v[x].PutRequest->Item : v->v[x].DeleteRequest ? v->v[x].DeleteRequest->Key : STR_NONE);
-        ask_add(&k, a, "dynamodb:BatchWriteItem", table_arn(op, k.table));
-    }
+    for list_each(t, &in->RequestItems)
+        ask(a, "dynamodb:BatchWriteItem", t->key, table_arn(op, t->key), note_writes, &t->value);
     return 0;
+}
+
+static void note_transact_get(struct ask *k, const void *arg)
+{
+    const struct dynamodb_Get *in = arg;
+    note_attrs(k, in->Key);
+    note_projection(k, env_of(k, &in->ExpressionAttributeNames, STR_NONE), in->ProjectionExpression, NULL);
 }
 
 int dynamodb_authorize_TransactGetItems(struct op *op, const struct dynamodb_TransactGetItems_in *in, struct authz *a)
 {
-    for (uint32_t i = 0; i < in->TransactItems.n; i++) {
-        const struct dynamodb_Get *g = in->TransactItems.v[i].Get;
-        if (!g)
-            continue;
-        struct ask k = ask_about(op, g->TableName);
-        if (k.wanted) {
-            note_attrs(&k, g->Key);
-            note_projection(&k, env_of(&k, &g->ExpressionAttributeNames, STR_NONE), g->ProjectionExpression, NULL);
-        }
-        ask_add(&k, a, "dynamodb:GetItem", table_arn(op, g->TableName));
-    }
+    for list_each(t, &in->TransactItems)
+        if (t->Get)
+            ask(a, "dynamodb:GetItem", t->Get->TableName, table_arn(op, t->Get->TableName), note_transact_get, t->Get);
     return 0;
 }
 
-#define ASK_WRITE(x, attrs, update, action)                                                                              \
-    do {                                                                                                                \
-        struct ask k = ask_about(op, (x)->TableName);                                                                    \
-        note_write(&k, attrs, &(x)->ExpressionAttributeNames, (x)->ExpressionAttributeValues, (x)->ConditionExpression, update, STR_NONE); \
-        ask_add(&k, a, action, table_arn(op, (x)->TableName));                                                           \
-    } while (0)
+static void note_transact_put(struct ask *k, const void *arg)
+{
+    const struct dynamodb_Put *in = arg;
+    NOTE_WRITE(k, in, in->Item, STR_NONE, STR_NONE);
+}
+
+static void note_transact_update(struct ask *k, const void *arg)
+{
+    const struct dynamodb_Update *in = arg;
+    NOTE_WRITE(k, in, in->Key, in->UpdateExpression, STR_NONE);
+}
+
+static void note_transact_delete(struct ask *k, const void *arg)
+{
+    const struct dynamodb_Delete *in = arg;
+    NOTE_WRITE(k, in, in->Key, STR_NONE, STR_NONE);
+}
+
+static void note_transact_check(struct ask *k, const void *arg)
+{
+    const struct dynamodb_ConditionCheck *in = arg;
+    NOTE_WRITE(k, in, in->Key, STR_NONE, STR_NONE);
+}
 
 int dynamodb_authorize_TransactWriteItems(struct op *op, const struct dynamodb_TransactWriteItems_in *in, struct authz *a)
 {
-    for (uint32_t i = 0; i < in->TransactItems.n; i++) {
-        const struct dynamodb_TransactWriteItem *t = &in->TransactItems.v[i];
+    for list_each(t, &in->TransactItems) {
         if (t->Put)
-            ASK_WRITE(t->Put, t->Put->Item, STR_NONE, "dynamodb:PutItem");
+            ask(a, "dynamodb:PutItem", t->Put->TableName, table_arn(op, t->Put->TableName), note_transact_put, t->Put);
         if (t->Update)
-            ASK_WRITE(t->Update, t->Update->Key, t->Update->UpdateExpression, "dynamodb:UpdateItem");
+            ask(a, "dynamodb:UpdateItem", t->Update->TableName, table_arn(op, t->Update->TableName), note_transact_update, t->Update);
         if (t->Delete)
-            ASK_WRITE(t->Delete, t->Delete->Key, STR_NONE, "dynamodb:DeleteItem");
+            ask(a, "dynamodb:DeleteItem", t->Delete->TableName, table_arn(op, t->Delete->TableName), note_transact_delete, t->Delete);
         if (t->ConditionCheck)
-            ASK_WRITE(t->ConditionCheck, t->ConditionCheck->Key, STR_NONE, "dynamodb:ConditionCheckItem");
+            ask(a, "dynamodb:ConditionCheckItem", t->ConditionCheck->TableName, table_arn(op, t->ConditionCheck->TableName), note_transact_check, t->ConditionCheck);
     }
     return 0;
 }
