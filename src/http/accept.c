@@ -2,6 +2,7 @@
  * what lingers, and once a second sweeps out connections that take too long. */
 #include <errno.h>
 #include <linux/tcp.h>
+#include <malloc.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,6 +16,7 @@
 #include "base/err.h"
 #include "http/internal.h"
 
+enum { CROWD_BYTES = 64 * 1024 * 1024, CROWD_CONNECTIONS = 500 };
 enum { EVENTS = 256, ACCEPTS = 64, VICTIMS = 64, BODY_BYTES_A_SECOND = 1024, TLS_HANDSHAKE = 0x16, SWEEP_SLACK_SECONDS = 2 };
 
 /* What an epoll event is about: a conn's address, or one of these (conns are aligned). A listener is named by its descriptor, since
@@ -296,6 +298,22 @@ static void drop_gone(struct http *h)
     free(fds);
 }
 
+/* What a crowd used goes back to the system when most of it has left: the allocator itself would keep it. */
+static void give_memory_back(struct http *h)
+{
+    size_t held = atomic_load_explicit(&h->held, memory_order_relaxed);
+    pthread_mutex_lock(&h->lock);
+    uint32_t conns = h->conns_n;
+    pthread_mutex_unlock(&h->lock);
+    h->most_held = held > h->most_held ? held : h->most_held;
+    h->most_conns = conns > h->most_conns ? conns : h->most_conns;
+    if ((h->most_held < CROWD_BYTES || held > h->most_held / 4) && (h->most_conns < CROWD_CONNECTIONS || conns > h->most_conns / 4))
+        return;
+    malloc_trim(0);
+    h->most_held = held;
+    h->most_conns = conns;
+}
+
 static void on_timer(struct http *h)
 {
     uint64_t seconds = 0;
@@ -304,6 +322,7 @@ static void on_timer(struct http *h)
     atomic_fetch_add(&h->tick, (unsigned)seconds);
     sweep(h);
     drop_gone(h);
+    give_memory_back(h);
     unpause(h);
 }
 

@@ -3,6 +3,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netdb.h>
+#include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,7 +15,7 @@
 #include "base/limits.h"
 #include "http/internal.h"
 
-enum { CONNECTIONS_MAX = 20000, BACKLOG = 4096, DESCRIPTORS_KEPT = 512 };
+enum { CONNECTIONS_MAX = 20000, BACKLOG = 4096, DESCRIPTORS_KEPT = 512, UNSENT_BYTES = 256 * 1024 };
 
 static size_t leave_escaped(void *cls, struct MHD_Connection *mc, char *s)
 {
@@ -92,6 +93,9 @@ int http_start(const struct http_config *config, struct http **ret)
 
 static int add_listener(struct http *h, int fd, void *tag, bool plain_only, bool loopback)
 {
+    /* What a client does not take waits here, where it is counted, and not in the kernel, which would hold 4 MB for each. Connections inherit it. */
+    int unsent = UNSENT_BYTES;
+    setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &unsent, sizeof unsent);
     struct listener *l = xalloc(sizeof *l);
     l->http = h;
     l->fd = fd;

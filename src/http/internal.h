@@ -76,6 +76,7 @@ struct request {
     struct MHD_Connection *mc;
     enum phase phase;
     enum body_mode mode;
+    bool counted;          /* in http.public_running */
     bool begun;            /* the door knows of it, so it hears of its end */
     bool drain;            /* the rest of the body is thrown away */
     bool starved;          /* there is no memory for its body: turned away when that has come */
@@ -116,6 +117,8 @@ struct http {
 
     _Atomic uint64_t requests, connections;
     _Atomic size_t held; /* bytes that great bodies and answers take */
+    size_t most_held;    /* the acceptor's: since it last gave memory back */
+    uint32_t most_conns;
     atomic_uint public_running; /* exchanges that carry no tag: what http_quiesce waits for */
     atomic_uint refs; /* http_start's own, and one an exchange: a door may still hold some after http_stop */
 };

@@ -30,14 +30,21 @@ void arena_give(struct http *h, struct arena *a)
     arena_free(a);
 }
 
+/* It is waited for no more (http_quiesce). */
+static void request_uncount(struct request *r)
+{
+    if (r->counted)
+        atomic_fetch_sub(&r->http->public_running, 1);
+    r->counted = false;
+}
+
 static void request_free(struct request *r)
 {
     if (!r->queued)
         answer_drop(&r->answer);
     struct http *h = r->http;
     struct conn *c = r->conn;
-    if (!r->x.listener_tag)
-        atomic_fetch_sub(&h->public_running, 1);
+    request_uncount(r);
     if (r->held)
         atomic_fetch_sub(&h->held, r->held);
     arena_give(h, r->x.arena); /* r lives in it */
@@ -85,6 +92,7 @@ bool request_abort_parked(struct request *r)
     if (!atomic_compare_exchange_strong(&r->state, &expected, ABORTED))
         return false;
     atomic_store(&r->x.gone, true);
+    request_uncount(r);
     MHD_resume_connection(r->mc);
     return true;
 }
@@ -129,7 +137,8 @@ void *request_new(void *cls, const char *uri, struct MHD_Connection *mc)
     r->x.loopback = c->listener->loopback;
     r->x.listener_tag = c->listener->tag;
     conn_ref(c);
-    if (!r->x.listener_tag)
+    r->counted = !r->x.listener_tag;
+    if (r->counted)
         atomic_fetch_add(&h->public_running, 1);
     atomic_fetch_add(&h->refs, 1);
     set_target(r, str_c(uri ? uri : "/"));

@@ -4,16 +4,13 @@ import collections
 import http.client
 import json
 import os
-import pathlib
 import statistics
 import subprocess
+import tempfile
 import time
 
-import boto3
-from botocore.config import Config
-
 from crowd import Client, answers, left, raw
-from machines import REGION, Failed, Load, Strata
+from machines import Failed, Load, Strata
 from works import WORKS, Cloud, dynamodb, grow, sqs
 
 MB = 1 << 20
@@ -352,17 +349,23 @@ def soak(stage, minutes, seconds, functions):
 
 # ---- all that the others left ----
 
+def command(stage, *what):
+    """Runs a command of strata; returns its name, seconds and peak of memory."""
+    begin, peak = time.monotonic(), 0
+    with tempfile.TemporaryFile('w+') as error:
+        process = subprocess.Popen([stage.strata.program, *what], stdout=subprocess.DEVNULL, stderr=error)
+        while process.poll() is None:
+            found = [line for line in open(f'/proc/{process.pid}/status') if line.startswith('VmHWM:')]
+            peak = max(peak, int(found[0].split()[1]) / 1024) if found else peak  # a process that has just ended has none
+            time.sleep(0.02)
+        error.seek(0)
+        need(process.returncode == 0, f'strata {what[0]}: {error.read()[-300:]}')
+    return f'{what[0]} {time.monotonic() - begin:.0f} s ({peak:.0f} MB)'
+
+
 def whole(stage, directory):
     """check and backup beside the running strata, restore of the backup, check of the restored directory."""
-    program, data, says = stage.strata.program, stage.strata.data, []
-    for what in (['check', '--data', data], ['backup', '--data', data, directory / 'all.strata'],
-                 ['restore', directory / 'all.strata', '--data', directory / 'again', '--root-key', data / 'root.key'], ['check', '--data', directory / 'again']):
-        begin = time.monotonic()
-        process = subprocess.Popen([program, *what], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
-        error = process.stderr.read()
-        _, status, used = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)
-        need(process.returncode == 0, f'strata {what[0]}: {error[-300:]}')
-        says.append(f'{what[0]} {time.monotonic() - begin:.0f} s ({used.ru_maxrss / 1024:.0f} MB)')
-    size = (directory / 'all.strata').stat().st_size
-    return f'{", ".join(says)}; {stage.strata.megabytes():,.0f} MB, a backup of {size / 1e6:,.0f} MB'
+    data, backup, again = stage.strata.data, directory / 'all.strata', directory / 'again'
+    says = [command(stage, 'check', '--data', data), command(stage, 'backup', '--data', data, backup),
+            command(stage, 'restore', backup, '--data', again, '--root-key', data / 'root.key'), command(stage, 'check', '--data', again)]
+    return f'{", ".join(says)}; {stage.strata.megabytes():,.0f} MB, a backup of {backup.stat().st_size / 1e6:,.0f} MB'
