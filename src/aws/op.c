@@ -66,3 +66,9 @@ int op_park(struct op *op, struct str key, int64_t wait_ms)
     op->wait_ms = wait_ms;
     return E_PARKED;
 }
+
+int op_poll(struct op *op, struct str key, int64_t wait_ms)
+{
+    op->polls = true;
+    return op_park(op, key, wait_ms);
+}

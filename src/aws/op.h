@@ -68,6 +68,7 @@ struct op {
     /* Parking. wait_* are set by op_park; timed_out and tries are for the handler when it runs again. */
     struct str wait_key;
     int64_t wait_ms;
+    bool polls;                 /* it parked by op_poll */
     bool timed_out;             /* its deadline has passed: answer now */
     unsigned tries;             /* how often it ran before this run */
     void *state;                /* the handler's own, kept between the runs of a parked operation */
@@ -114,6 +115,8 @@ void op_wake(struct op *op, struct str key);            /* runs every operation 
  * When it runs again op->tries has grown, and op->timed_out says that the time is over. Check, park, and the waker's commit cannot
  * miss one another: a key woken after the handler began to run wakes it at once. */
 int op_park(struct op *op, struct str key, int64_t wait_ms);
+/* The same for a long poll, which waits for what may never come: it ends at once when its client goes or strata stops (op->timed_out). It keeps no state. */
+int op_poll(struct op *op, struct str key, int64_t wait_ms);
 /* From any thread, outside an operation and holding no lock: wakes key's operations (those on a snapshot run here and now). Returns how many. */
 int cloud_wake(struct cloud *cloud, struct str key);
 

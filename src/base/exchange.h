@@ -95,6 +95,9 @@ struct exchange_handler {
     /* Instead of run, with or without a begin before: too much is held in memory for others (LIMIT_HELD_BYTES), so the door replies now, in its own
      * words, that the client is to try again. NULL: 503 is the answer. */
     void (*overloaded)(void *ctx, struct exchange *x);
+    /* The client of an exchange whose reply is due has gone (x->gone): the door may make an end of what it waits for. It may not block, nor reply before it
+     * returns. Not called once http_quiesce has returned. NULL: the reply comes in its time. */
+    void (*gone)(void *ctx, struct exchange *x);
 };
 
 #endif

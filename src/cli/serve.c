@@ -60,6 +60,12 @@ static void overloaded(void *ctx, struct exchange *x)
     exchange_reply(x, &a);
 }
 
+static void gone(void *ctx, struct exchange *x)
+{
+    if (x->door->handler.gone)
+        x->door->handler.gone(x->door->handler.ctx, x);
+}
+
 static int certificate(void *ctx, struct str server_name, struct arena *a, struct str *ret_cert_pem, struct str *ret_key_pem)
 {
     struct serve *s = ctx;
@@ -131,7 +137,8 @@ static int open_cloud(struct serve *s, struct sandboxes *sandboxes)
         log_info("removed %d body files that no record names", orphans);
     s->cloud->sandboxes = caps.available ? sandboxes : NULL;
     struct http_config http = {
-        .handler = { .ctx = s, .begin = begin, .run = run, .overloaded = overloaded }, .certificate = certificate, .connect_allowed = connect_allowed, .ctx = s,
+        .handler = { .ctx = s, .begin = begin, .run = run, .overloaded = overloaded, .gone = gone },
+        .certificate = certificate, .connect_allowed = connect_allowed, .ctx = s,
     };
     rc = http_start(&http, &s->http);
     if (rc)
@@ -166,6 +173,7 @@ static int listen_and_wait(struct serve *s)
     int got;
     sigwait(&stop, &got);
     log_info("stopping");
+    cloud_quiesce(s->cloud);
     http_quiesce(s->http);
     return 0;
 }

@@ -105,6 +105,11 @@ bool cloud_read_only(const struct cloud *cloud)
     return writer_failed(cloud->writer) || (cloud->blobs && blobs_failed(cloud->blobs));
 }
 
+void cloud_quiesce(struct cloud *cloud)
+{
+    park_quiesce(cloud->parking);
+}
+
 void cloud_stop(struct cloud *cloud)
 {
     if (!cloud)

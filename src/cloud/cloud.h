@@ -66,6 +66,7 @@ int cloud_inspect(const struct cloud_config *config, struct store *store, struct
 int cloud_sweep_blobs(struct cloud *cloud);
 /* A sync failed: reads go on, nothing is written any more (store/commit.h) until strata is started anew. */
 bool cloud_read_only(const struct cloud *cloud);
+void cloud_quiesce(struct cloud *cloud); /* a stop is near: the long polls of clients are answered, as if their time were over */
 void cloud_stop(struct cloud *cloud);
 
 #endif

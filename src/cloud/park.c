@@ -21,8 +21,8 @@ struct parking {
     uint64_t seq;
     struct task **heap; /* by deadline_ms */
     size_t heap_n, heap_cap;
-    struct task *woken; /* snapshot operations for the thread to run */
-    bool stopping;
+    struct task *woken; /* operations for the thread to run */
+    bool quiescing, stopping;
 };
 
 static void heap_place(struct parking *p, size_t i, struct task *t)
@@ -91,6 +91,22 @@ uint64_t park_seq(struct parking *p)
     return seq;
 }
 
+/* Moves a parked task to those that the thread runs. With the lock held. */
+static void give_to_thread(struct parking *p, struct task *t)
+{
+    unlink_slot(p, t);
+    heap_remove(p, t);
+    t->park_next = p->woken;
+    p->woken = t;
+    pthread_cond_signal(&p->changed);
+}
+
+/* A client's long poll, which a stop ends. Those of running functions go on: they are waited for. */
+static bool ends_at_stop(const struct task *t)
+{
+    return t->op.polls && t->op.http && !t->op.http->listener_tag;
+}
+
 int park_add(struct parking *p, struct task *t)
 {
     int64_t now = clock_mono_ms();
@@ -99,11 +115,14 @@ int park_add(struct parking *p, struct task *t)
     t->park_hash = str_hash(t->op.wait_key);
     size_t slot = t->park_hash % SLOTS;
     pthread_mutex_lock(&p->lock);
-    if (p->stopping || p->heap_n >= LIMIT_PARKED) {
+    bool closed = p->stopping || (t->op.polls && t->op.http && t->op.http->gone);
+    if (closed || p->heap_n >= LIMIT_PARKED) {
         pthread_mutex_unlock(&p->lock);
-        return p->stopping ? E_CLOSED : E_LIMIT;
+        return closed ? E_CLOSED : E_LIMIT;
     }
-    if (p->stamps[slot] > t->op.wake_seq) { /* woken while it ran: the thread runs it, so that a busy key does not nest calls */
+    bool ends = p->quiescing && ends_at_stop(t);
+    t->op.timed_out = t->op.timed_out || ends;
+    if (ends || p->stamps[slot] > t->op.wake_seq) { /* woken while it ran: the thread runs it, so that a busy key does not nest calls */
         t->park_next = p->woken;
         p->woken = t;
         pthread_cond_signal(&p->changed);
@@ -151,6 +170,29 @@ int park_wake(struct parking *p, struct str key, bool inline_reads)
         restart(t);
     }
     return n;
+}
+
+void park_let_go(struct parking *p, struct task *t)
+{
+    pthread_mutex_lock(&p->lock);
+    if (t->parked && t->op.polls)
+        give_to_thread(p, t);
+    pthread_mutex_unlock(&p->lock);
+}
+
+void park_quiesce(struct parking *p)
+{
+    pthread_mutex_lock(&p->lock);
+    p->quiescing = true;
+    for (size_t i = 0; i < SLOTS; i++)
+        for (struct task *t = p->slots[i], *next; t; t = next) {
+            next = t->park_next;
+            if (!ends_at_stop(t))
+                continue;
+            t->op.timed_out = true;
+            give_to_thread(p, t);
+        }
+    pthread_mutex_unlock(&p->lock);
 }
 
 /* Waits until something is woken or the first deadline passes. With the lock held. */

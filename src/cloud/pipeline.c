@@ -191,7 +191,7 @@ static int execute(struct task *t)
 {
     struct request *r = (struct request *)t;
     struct op *op = &t->op;
-    if (r->x->gone) /* it waited longer than its client: nothing is done for nobody */
+    if (r->x->gone && !op->state) /* it waited longer than its client: nothing is done for nobody. What state points to may be another thread's, too */
         return E_CLOSED;
     if (t->txn == OP_RW && auth_epoch(op) != r->epoch) { /* a policy changed since: decide again */
         int rc = authorize(r);
@@ -366,4 +366,12 @@ static void overloaded(void *ctx, struct exchange *x)
     reply_error(r, E_BUSY);
 }
 
-const struct door api_door = { .name = "aws", .matches = matches_all, .handler = { .begin = begin, .run = run, .overloaded = overloaded } };
+static void gone(void *ctx, struct exchange *x)
+{
+    struct request *r = x->door_state;
+    park_let_go(r->task.op.cloud->parking, &r->task);
+}
+
+const struct door api_door = {
+    .name = "aws", .matches = matches_all, .handler = { .begin = begin, .run = run, .overloaded = overloaded, .gone = gone },
+};

@@ -56,6 +56,7 @@ static int run_once(struct task *t, struct txn *txn)
     op->now_ms = clock_now_ms(op->cloud->clock);
     op->effects = op->undos = NULL;
     op->wait_key = STR_NONE;
+    op->polls = false;
     op->reply_headers = (struct header_list){ 0 };
     op->reply_status = 0;
     op->fail = (struct op_failure){ 0 };

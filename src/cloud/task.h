@@ -45,6 +45,8 @@ void parking_stop(struct parking *p); /* finishes what is parked with E_CLOSED; 
 int park_add(struct parking *p, struct task *t); /* E_LIMIT */
 uint64_t park_seq(struct parking *p);            /* to be taken before a run begins */
 int park_wake(struct parking *p, struct str key, bool inline_reads);
+void park_let_go(struct parking *p, struct task *t); /* its client went: a long poll ends */
+void park_quiesce(struct parking *p);            /* clients' long polls end, from now on at once */
 uint32_t park_count(struct parking *p);
 
 /* jobs of the outbox and timers run as operations */

@@ -217,6 +217,13 @@ void http_unlisten(struct http *h, void *tag)
     pthread_mutex_unlock(&h->lock);
 }
 
+static void be_quiet(struct http *h)
+{
+    pthread_mutex_lock(&h->lock);
+    h->quiet = true;
+    pthread_mutex_unlock(&h->lock);
+}
+
 void http_quiesce(struct http *h)
 {
     if (!h || atomic_exchange(&h->quiescing, true))
@@ -229,6 +236,7 @@ void http_quiesce(struct http *h)
     unsigned from = atomic_load(&h->tick); /* the acceptor's seconds: naps take longer on a busy machine */
     while (atomic_load(&h->public_running) > 0 && atomic_load(&h->tick) - from <= QUIESCE_SECONDS)
         usleep(5000);
+    be_quiet(h);
 }
 
 void http_stop(struct http *h)
@@ -236,6 +244,7 @@ void http_stop(struct http *h)
     if (!h)
         return;
     atomic_store(&h->quiescing, true);
+    be_quiet(h);
     acceptor_stop(h);
     pthread_mutex_lock(&h->lock);
     for (struct listener *l = h->listeners; l; l = l->next)

@@ -109,6 +109,7 @@ struct http {
     struct listener *listeners;
     struct conn *conns;
     uint32_t conns_n;
+    bool quiet;  /* doors hear of no client that went any more: they may be closing */
     bool paused; /* the listeners are out of the epoll set: too many connections, or no descriptors */
 
     pthread_mutex_t arenas_lock;
@@ -158,7 +159,7 @@ void *request_new(void *cls, const char *uri, struct MHD_Connection *mc);
 enum MHD_Result request_step(void *cls, struct MHD_Connection *mc, const char *url, const char *method, const char *version,
                              const char *data, size_t *data_n, void **context);
 void request_completed(void *cls, struct MHD_Connection *mc, void **context, enum MHD_RequestTerminationCode code);
-bool request_abort_parked(struct request *r); /* under conn->lock */
+bool request_abort_parked(struct request *r); /* under http->lock and conn->lock */
 void request_hold(struct request *r, size_t bytes); /* until the request ends */
 
 /* reply.c */

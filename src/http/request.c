@@ -91,8 +91,11 @@ bool request_abort_parked(struct request *r)
     int expected = SUSPENDED;
     if (!atomic_compare_exchange_strong(&r->state, &expected, ABORTED))
         return false;
+    const struct exchange_handler *handler = &r->http->config.handler;
     atomic_store(&r->x.gone, true);
     request_uncount(r);
+    if (handler->gone && !r->http->quiet)
+        handler->gone(handler->ctx, &r->x);
     MHD_resume_connection(r->mc);
     return true;
 }

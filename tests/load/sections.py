@@ -44,8 +44,15 @@ class Stage:
     def peak(self):
         return self.strata.memory_mb()[1]
 
-    def descriptors(self):
-        return len(os.listdir(f'/proc/{self.strata.process.pid}/fd'))
+    def connections(self):
+        """Its sockets, but one that listens."""
+        sockets = 0
+        for fd in os.listdir(f'/proc/{self.strata.process.pid}/fd'):
+            try:
+                sockets += os.readlink(f'/proc/{self.strata.process.pid}/fd/{fd}').startswith('socket:')
+            except OSError:  # closed meanwhile
+                pass
+        return sockets - 1
 
     def crowd(self, n, **more):
         return [Client(self.port, **more) for _ in range(n)]
@@ -67,11 +74,11 @@ class Stage:
             need(status == 200, f'ListTables answers {status} {body[:200]}')
             need(time.monotonic() - begin < 10, 'ListTables took ten seconds')
 
-    def gone(self, descriptors):
-        """What the clients left behind is closed: a stranger's connection or two may stand. At most a minute."""
+    def gone(self):
+        """What the clients left behind is closed: the connections of boto3 may stand. At most a minute."""
         end = time.monotonic() + SETTLE_SECONDS
-        while self.descriptors() > descriptors + 8:
-            need(time.monotonic() < end, f'{self.descriptors()} descriptors are open; before it were {descriptors}')
+        while (n := self.connections()) > 16:
+            need(time.monotonic() < end, f'{n} connections are open')
             time.sleep(0.2)
 
 

@@ -1,6 +1,8 @@
 """SQS through boto3 and through raw query-protocol requests."""
 import hashlib
 import json
+import signal
+import time
 import urllib.parse
 import uuid
 
@@ -469,6 +471,43 @@ def test_a_long_poll_ends_with_its_queue(sqs, strata):
     sqs.delete_queue(QueueUrl=url)
     t.join(10)
     assert failed == ['AWS.SimpleQueueService.NonExistentQueue']
+
+
+def waiting(strata):
+    """How many operations are parked."""
+    return requests.get(strata.url + '/_strata/status', timeout=30).json()['parked']
+
+
+def test_a_stop_ends_long_polls(own_strata):
+    """With the answer of one whose time is over."""
+    import threading
+    sqs, got = own_strata.client('sqs'), []
+    url = sqs.create_queue(QueueName='polled')['QueueUrl']
+    t = threading.Thread(target=lambda: got.append(sqs.receive_message(QueueUrl=url, WaitTimeSeconds=20)))
+    t.start()
+    while waiting(own_strata) == 0:
+        time.sleep(0.02)
+    own_strata.process.send_signal(signal.SIGTERM)
+    assert own_strata.process.wait(15) == 0, 'it waited for the poll'
+    t.join()
+    assert got[0]['ResponseMetadata']['HTTPStatusCode'] == 200 and 'Messages' not in got[0]
+
+
+def test_a_long_poll_ends_with_its_client(own_strata):
+    import http.client
+    url = own_strata.client('sqs').create_queue(QueueName='left')['QueueUrl']
+    request = AWSRequest('POST', own_strata.url, data=json.dumps({'QueueUrl': url, 'WaitTimeSeconds': 20}),
+                         headers={'X-Amz-Target': 'AmazonSQS.ReceiveMessage', 'Content-Type': 'application/x-amz-json-1.0'})
+    SigV4Auth(Credentials('test', 'test'), 'sqs', 'us-east-1').add_auth(request)
+    connection = http.client.HTTPConnection(own_strata.listen)
+    connection.request('POST', '/', body=request.data, headers=dict(request.headers))
+    while waiting(own_strata) == 0:
+        time.sleep(0.02)
+    connection.close()
+    end = time.monotonic() + 15
+    while waiting(own_strata) and time.monotonic() < end:
+        time.sleep(0.1)
+    assert waiting(own_strata) == 0
 
 
 def test_many_waiters_and_many_messages(sqs, queue, strata):

@@ -279,7 +279,7 @@ int sqs_ReceiveMessage(struct op *op, const struct sqs_ReceiveMessage_in *in, st
         return rc;
     bool moved = out->Messages.n || !line_same(&before, &q.live); /* dead letters and expired ones go also when nothing is received */
     if (!moved && wait_ms && !op->timed_out)
-        return op_park(op, queue_wake_key(op, &q), wait_ms);
+        return op_poll(op, queue_wake_key(op, &q), wait_ms);
     return moved || q.live.DueFrom.v - before.DueFrom.v >= CURSOR_IDLE_MS ? queue_live_put(op, &q) : 0;
 }
 
