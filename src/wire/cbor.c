@@ -435,8 +435,11 @@ static int value(struct cbor *c, const struct shape *s, void *slot, bool inside)
     if (it.major == 4 || it.major == 5)
         return compound(c, s, &it, slot, inside);
     switch (s->kind) {
+    case SHAPE_RAW: /* a record is our own */
+        if (it.major != 3 || bytes_of(c, &it, slot) || !(c->record || json_is_value(c->a, *(const struct str *)slot)))
+            return fail(c, "The value can not be converted to a document");
+        return 0;
     case SHAPE_STRING:
-    case SHAPE_RAW:
         return it.major == 3 ? bytes_of(c, &it, slot) : fail(c, "The value can not be converted to a String");
     case SHAPE_BLOB:
         return it.major == 2 ? bytes_of(c, &it, slot) : fail(c, "The value can not be converted to a Blob");

@@ -434,6 +434,14 @@ static int value(struct json *j, const struct member *m, const struct shape *s, 
     return 0;
 }
 
+bool json_is_value(struct arena *a, struct str text)
+{
+    struct str why;
+    struct json j = { .a = a, .p = text.p, .end = text.p + text.n, .why = &why };
+    blanks(&j);
+    return j.p == text.p && text.n && str_is_utf8(text) && skip(&j) == 0 && j.p == j.end;
+}
+
 int json_read(struct arena *a, struct str text, const struct shape *s, void *ret_struct, struct str *ret_why)
 {
     struct json j = { .a = a, .p = text.p, .end = text.p + text.n, .why = ret_why };
