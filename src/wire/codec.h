@@ -82,6 +82,7 @@ bool has_body_members(const struct shape *s);
 /* ---- which operation, the service being known (r->service) ---- */
 int route_in_service(const struct exchange *x, struct str bucket, bool body_is_whole, struct wire_route *r);
 int route_params(const struct exchange *x, bool body_is_whole, struct wire_route *r); /* query string, then form, into r->params */
+bool target_is_of(const struct service_row *s, struct str prefix); /* X-Amz-Target before its last dot */
 bool is_form(const struct exchange *x);
 bool op_is_known(const struct service_row *s, struct str name);
 const struct str_pair *param_of(const struct wire_route *r, struct str name); /* the first; NULL: none */

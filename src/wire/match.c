@@ -211,11 +211,18 @@ static int route_json(const struct exchange *x, struct wire_route *r, struct str
     r->protocol = str_starts(opt_str(type, STR("")), STR("application/x-amz-json-1.1")) ? PROTO_JSON_1_1 : PROTO_JSON_1_0;
     if (!(r->service->protocols & 1u << r->protocol))
         r->protocol = r->service->protocols & 1u << PROTO_JSON_1_1 ? PROTO_JSON_1_1 : PROTO_JSON_1_0;
-    if (!str_cut_last(target, '.', &prefix, &op) || !r->service->target_prefix || !str_is(prefix, r->service->target_prefix)) {
+    if (!str_cut_last(target, '.', &prefix, &op) || !target_is_of(r->service, prefix)) {
         r->operation = target;
         return E_INVALID;
     }
     return by_name(r, str_dup(x->arena, op));
+}
+
+/* Newer SDKs leave away what stands before the last dot: com.amazonaws.cloudtrail.v20131101.CloudTrail_20131101 is CloudTrail_20131101, too. */
+bool target_is_of(const struct service_row *s, struct str prefix)
+{
+    struct str whole = str_c(s->target_prefix), before, last;
+    return whole.p && (str_eq(prefix, whole) || (str_cut_last(whole, '.', &before, &last) && str_eq(prefix, last)));
 }
 
 bool is_form(const struct exchange *x)

@@ -94,7 +94,7 @@ static const struct service_row *by_target(struct str target)
     if (!str_cut_last(target, '.', &prefix, &op))
         return NULL;
     for (const struct service_row *const *s = wire_services; *s; s++)
-        if ((*s)->target_prefix && str_is(prefix, (*s)->target_prefix))
+        if (target_is_of(*s, prefix))
             return *s;
     return NULL;
 }

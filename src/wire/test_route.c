@@ -79,6 +79,8 @@ TEST(services_are_found_by_scope_host_target_and_path)
     static const struct case_ cases[] = {
         { "POST", LOCAL, "/", NULL, "X-Amz-Target", "AmazonSQS.SendMessage", "sqs", "sqs", "SendMessage", PROTO_JSON_1_0, 0 },
         { "POST", LOCAL, "/", NULL, "X-Amz-Target", "AmazonSQS.SendMessage", NULL, "sqs", "SendMessage", PROTO_JSON_1_0, 0 },
+        { "POST", LOCAL, "/", NULL, "X-Amz-Target", "CloudTrail_20131101.GetTrail", NULL, "cloudtrail", "GetTrail", PROTO_JSON_1_1, 0 },
+        { "POST", LOCAL, "/", NULL, "X-Amz-Target", "com.amazonaws.cloudtrail.v20131101.CloudTrail_20131101.GetTrail", NULL, "cloudtrail", "GetTrail", PROTO_JSON_1_1, 0 },
         { "POST", LOCAL, "/", NULL, "X-Amz-Target", "AmazonSQS.Nonsense", "sqs", "sqs", "Nonsense", PROTO_JSON_1_0, E_INVALID },
         { "POST", LOCAL, "/", NULL, "X-Amz-Target", "DynamoDB_20120810.ListBackups", "dynamodb", "dynamodb", "ListBackups", PROTO_JSON_1_0, E_UNSUPPORTED },
         { "GET", LOCAL, "/", "Action=ListQueues&Version=2012-11-05", NULL, NULL, "sqs", "sqs", "ListQueues", PROTO_QUERY, 0 },
