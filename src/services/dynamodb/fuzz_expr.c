@@ -67,9 +67,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
     uint8_t grammar = fuzz_byte(&f) % 3;
     take_names(&f, &names);
     struct str text = fuzz_line(&f), values_json = fuzz_line(&f), item_json = fuzz_rest(&f);
-    if (value_parse_map(f.arena, values_json, &values, &error))
+    /* what is no UTF-8 does not come past the codec */
+    if (!str_is_utf8(values_json) || value_parse_map(f.arena, values_json, &values, &error))
         values = (struct attr_map){ 0 };
-    if (value_parse_map(f.arena, item_json, &item, &error))
+    if (!str_is_utf8(item_json) || value_parse_map(f.arena, item_json, &item, &error))
         item = (struct attr_map){ 0 };
     expr_env_init(&env, f.arena, &names, &values);
     grammars[grammar](&env, text, &item);
