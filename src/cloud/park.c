@@ -22,6 +22,7 @@ struct parking {
     struct task **heap; /* by deadline_ms */
     size_t heap_n, heap_cap;
     struct task *woken; /* operations for the thread to run */
+    int64_t waits_until_ms; /* the thread; INT64_MAX: for a signal alone, 0: it runs */
     bool quiescing, stopping;
 };
 
@@ -137,7 +138,7 @@ int park_add(struct parking *p, struct task *t)
     p->slots[slot] = t;
     t->parked = true;
     heap_up(p, p->heap_n++, t);
-    if (t->heap_index == 0)
+    if (t->deadline_ms < p->waits_until_ms) /* seldom: the thread may sleep towards the deadline of one that has gone */
         pthread_cond_signal(&p->changed);
     pthread_mutex_unlock(&p->lock);
     return 0;
@@ -198,16 +199,14 @@ void park_quiesce(struct parking *p)
 /* Waits until something is woken or the first deadline passes. With the lock held. */
 static void wait_for_work(struct parking *p)
 {
+    p->waits_until_ms = p->heap_n ? p->heap[0]->deadline_ms : INT64_MAX;
     if (p->heap_n == 0) {
         pthread_cond_wait(&p->changed, &p->lock);
-        return;
+    } else if (p->waits_until_ms > clock_mono_ms()) {
+        struct timespec until = { .tv_sec = p->waits_until_ms / 1000, .tv_nsec = p->waits_until_ms % 1000 * 1000000 };
+        pthread_cond_timedwait(&p->changed, &p->lock, &until);
     }
-    int64_t ms = p->heap[0]->deadline_ms - clock_mono_ms();
-    if (ms <= 0)
-        return;
-    int64_t until_ms = clock_mono_ms() + ms;
-    struct timespec until = { .tv_sec = until_ms / 1000, .tv_nsec = until_ms % 1000 * 1000000 };
-    pthread_cond_timedwait(&p->changed, &p->lock, &until);
+    p->waits_until_ms = 0;
 }
 
 static void *main_loop(void *arg)

@@ -207,6 +207,8 @@ static void set_limits(const struct start_wire *w)
     /* The helper watches the use; this bounds what can be taken between two looks. Reserved is not used, hence the spare. */
     if (w->limit_data != 0)
         limit(RLIMIT_DATA, (uint64_t)w->memory_bytes * 2 + DATA_SPARE_BYTES);
+    /* It gets its share of the processor, but what wakes it (a write of strata's, often under a lock) is not put aside for it. */
+    (void)sched_setscheduler(0, SCHED_BATCH, &(struct sched_param){ 0 });
     umask(022);
 }
 

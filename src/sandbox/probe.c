@@ -54,6 +54,7 @@ static void inside_privileges(char **argv)
     while (fgets(line, sizeof line, f) != NULL)
         if (strncmp(line, "Cap", 3) == 0 || strncmp(line, "NoNewPrivs", 10) == 0 || strncmp(line, "Seccomp:", 8) == 0)
             fputs(line, stdout);
+    printf("Batch:\t%d\n", sched_getscheduler(0) == SCHED_BATCH);
 }
 
 static void inside_open(char **argv)

@@ -263,7 +263,7 @@ SANDBOX_TEST(no_privilege_inside)
 {
     run(w, config_of(w, "privileges", NULL, NULL));
     CHECK(strcmp(w->text, "CapInh:\t0000000000000000\nCapPrm:\t0000000000000000\nCapEff:\t0000000000000000\n"
-                          "CapBnd:\t0000000000000000\nCapAmb:\t0000000000000000\nNoNewPrivs:\t1\nSeccomp:\t2\n") == 0);
+                          "CapBnd:\t0000000000000000\nCapAmb:\t0000000000000000\nNoNewPrivs:\t1\nSeccomp:\t2\nBatch:\t1\n") == 0);
 }
 
 SANDBOX_TEST(dangerous_calls_are_refused)

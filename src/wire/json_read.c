@@ -6,10 +6,12 @@
 
 #include <math.h>
 
+enum { CHECKED_DEPTH_MAX = 1000 };
+
 struct json {
     struct arena *a;
     const char *p, *end;
-    int depth;
+    int depth, depth_max;
     struct str *why;
 };
 
@@ -203,7 +205,7 @@ static int skip(struct json *j)
     blanks(j);
     if (j->p >= j->end)
         return fail(j, "Unexpected end-of-input");
-    if (++j->depth > LIMIT_DEPTH)
+    if (++j->depth > j->depth_max)
         return fail(j, "The document is nested too deeply");
     int rc = 0;
     struct str n;
@@ -415,7 +417,7 @@ static int value(struct json *j, const struct member *m, const struct shape *s, 
         return read_raw(j, slot);
     char c = *j->p;
     if (c == '{' || c == '[') {
-        if (++j->depth > LIMIT_DEPTH)
+        if (++j->depth > j->depth_max)
             return fail(j, "The document is nested too deeply");
         int rc = compound(j, c, s, slot, inside);
         j->depth--;
@@ -444,10 +446,22 @@ bool json_is_value(struct arena *a, struct str text)
 
 int json_read(struct arena *a, struct str text, const struct shape *s, void *ret_struct, struct str *ret_why)
 {
-    struct json j = { .a = a, .p = text.p, .end = text.p + text.n, .why = ret_why };
+    struct json j = { .a = a, .p = text.p, .end = text.p + text.n, .depth_max = LIMIT_DEPTH, .why = ret_why };
     if (!str_is_utf8(text))
         return fail(&j, "Invalid UTF-8");
     int rc = value(&j, NULL, s, ret_struct, true);
+    blanks(&j);
+    if (rc == 0 && j.p != j.end)
+        return fail(&j, "Unexpected characters behind the document");
+    return rc;
+}
+
+int wire_json_check(struct arena *a, struct str text, struct str *ret_why)
+{
+    struct json j = { .a = a, .p = text.p, .end = text.p + text.n, .depth_max = CHECKED_DEPTH_MAX, .why = ret_why };
+    if (!str_is_utf8(text))
+        return fail(&j, "Invalid UTF-8");
+    int rc = skip(&j);
     blanks(&j);
     if (rc == 0 && j.p != j.end)
         return fail(&j, "Unexpected characters behind the document");

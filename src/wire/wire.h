@@ -55,6 +55,8 @@ int wire_params(struct arena *a, struct str text, struct str_map *ret);
 /* A shape's value as JSON text by the json protocols' rules, and back: for documents inside of strings. E_LIMIT; E_INVALID with words. */
 int wire_json_encode(struct arena *a, const struct shape *shape, const void *value, struct str *ret);
 int wire_json_decode(struct arena *a, const struct shape *shape, struct str text, void *ret, struct str *ret_why);
+/* Is it one JSON value, of any kind? E_INVALID with words. For what is handed on as it came: nothing is built, and it may be nested 1,000 levels. */
+int wire_json_check(struct arena *a, struct str text, struct str *ret_why);
 /* A scalar as text, or each of a list of them; nothing when it is absent: for condition keys. */
 void wire_texts(struct arena *a, const struct shape *shape, const void *value, struct str_list *ret);
 

@@ -192,7 +192,8 @@ def test_success_error_and_environment(client, make):
     assert (error, payload['errorType'], payload['errorMessage']) == ('Unhandled', 'ValueError', 'no good') and payload['stackTrace']
     answer = client.invoke(FunctionName=name)
     assert json.loads(answer['Payload'].read())['event'] == {} and (answer['StatusCode'], answer['ExecutedVersion']) == (200, '$LATEST')
-    assert refusal(client.invoke, FunctionName=name, Payload=b'{no json')[0] == 'InvalidRequestContentException'
+    for no_json in (b'{no json', b'{} {}', b'"\xff"', b'"\n"'):
+        assert refusal(client.invoke, FunctionName=name, Payload=no_json)[0] == 'InvalidRequestContentException'
     assert client.invoke(FunctionName=name, InvocationType='DryRun')['StatusCode'] == 204
 
 

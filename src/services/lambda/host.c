@@ -84,12 +84,13 @@ static struct str invocation_head(struct pool *p, const struct invocation *inv, 
 {
     struct arena *a = inv->arena;
     int64_t now_ms = clock_real_ms();
+    struct str trace = random_hex(a, 40);
     struct str context = inv->client_context.n ? str_printf(a, "Lambda-Runtime-Client-Context: %.*s\r\n", STR_ARG(one_line(a, inv->client_context))) : STR("");
     return str_printf(a,
                       "Content-Type: application/json\r\nLambda-Runtime-Aws-Request-Id: %.*s\r\nLambda-Runtime-Deadline-Ms: %lld\r\n"
-                      "Lambda-Runtime-Invoked-Function-Arn: %.*s\r\nLambda-Runtime-Trace-Id: Root=1-%08llx-%.*s;Parent=%.*s;Sampled=0\r\n%.*s",
-                      STR_ARG(inv->id), (long long)(now_ms + timeout_ms), STR_ARG(p->arn), (unsigned long long)(now_ms / 1000), STR_ARG(random_hex(a, 24)),
-                      STR_ARG(random_hex(a, 16)), STR_ARG(context));
+                      "Lambda-Runtime-Invoked-Function-Arn: %.*s\r\nLambda-Runtime-Trace-Id: Root=1-%08llx-%.24s;Parent=%.16s;Sampled=0\r\n%.*s",
+                      STR_ARG(inv->id), (long long)(now_ms + timeout_ms), STR_ARG(p->arn), (unsigned long long)(now_ms / 1000), trace.p, trace.p + 24,
+                      STR_ARG(context));
 }
 
 /* Hands the first invocation of the queue to an idle environment. */

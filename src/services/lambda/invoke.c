@@ -2,8 +2,6 @@
  * goes when it ran, or was given up. DryRun only asks whether one may. */
 #include <string.h>
 
-#include <cjson/cJSON.h>
-
 #include "aws/arn.h"
 #include "base/buf.h"
 #include "base/code.h"
@@ -12,6 +10,7 @@
 #include "cloud/cloud.h"
 #include "gen/sqs.h"
 #include "services/lambda/host.h"
+#include "wire/wire.h"
 
 enum { WAIT_MS = 24 * 3600 * 1000, RETRIES = 2, EVENT_AGE_S = 6 * 3600, RERUN_SLACK_MS = 5 * 60 * 1000, WAKE_KEY_BYTES = 64 };
 
@@ -164,10 +163,9 @@ static int check(struct op *op, const struct lambda_Invoke_in *in, struct str *r
         return aws_fail(op, LAMBDA_RequestTooLargeException, "Request must be smaller than 6291556 bytes for the InvokeFunction operation");
     if (in->DurableExecutionName.p || in->TenantId.p)
         return aws_unsupported(op, "DurableExecutionName or TenantId");
-    cJSON *tree = in->Payload.n ? cJSON_ParseWithLength(in->Payload.p, in->Payload.n) : NULL;
-    if (in->Payload.n && !tree)
-        return aws_fail(op, LAMBDA_InvalidRequestContentException, "Could not parse request body into json: the payload is not JSON");
-    cJSON_Delete(tree);
+    struct str why;
+    if (in->Payload.n && wire_json_check(op->arena, in->Payload, &why))
+        return aws_fail(op, LAMBDA_InvalidRequestContentException, "Could not parse request body into json: %.*s", STR_ARG(why));
     if (in->ClientContext.p && base64_decode(op->arena, in->ClientContext, ret_context))
         return aws_fail(op, LAMBDA_InvalidRequestContentException, "Client context must be a valid Base64-encoded JSON object.");
     return 0;
