@@ -17,13 +17,18 @@ static struct str as_pattern(struct arena *a, struct str template)
     return buf_done(&b);
 }
 
+bool arn_template_fits(struct arena *a, struct str template, struct str resource)
+{
+    return glob_match(as_pattern(a, template), resource, false);
+}
+
 static struct str choose(struct arena *a, struct str templates, struct str resource)
 {
     struct str first = STR_NONE, best = STR_NONE, one;
     for (bool more = templates.n > 0; more;) {
         more = str_cut(templates, '\t', &one, &templates);
         first = first.p ? first : one;
-        if (one.n > best.n && glob_match(as_pattern(a, one), resource, false))
+        if (one.n > best.n && arn_template_fits(a, one, resource))
             best = one;
     }
     return best.p ? best : first;

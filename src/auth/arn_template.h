@@ -9,6 +9,8 @@
 /* The template that the resource is of: of several that fit the longest; the first when none fits. Absent: no such action, or one without resources. */
 struct str arn_template(struct arena *a, struct str action, struct str resource);
 
+bool arn_template_fits(struct arena *a, struct str template, struct str resource);
+
 /* The table that models/arn_templates.py writes, by name of the service; its text is unpacked when read. */
 struct arn_templates {
     const char *service;

@@ -56,7 +56,10 @@ struct authz_lates {
     bool set;
 };
 
+enum verdict { VERDICT_NONE, VERDICT_ALLOWED, VERDICT_REFUSED };
+
 struct authz_item {
+    enum verdict verdict;        /* auth_authorize's */
     struct str action, resource; /* resource "*" when the action has none */
     struct str_map context;      /* condition keys beyond the global ones, as evaluate.h has them */
     struct authz_lates late;

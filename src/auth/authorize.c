@@ -231,8 +231,12 @@ int auth_authorize(struct op *op, struct authz *a)
 {
     const struct identity *who = NULL;
     int rc = op->caller ? 0 : E_DENIED;
-    for (uint32_t i = 0; i < a->n && rc == 0; i++)
-        rc = authorize_item(a, &a->v[i], &who);
+    for (uint32_t i = 0; i < a->n && rc == 0; i++) {
+        struct authz_item *item = &a->v[i];
+        rc = authorize_item(a, item, &who);
+        item->verdict = rc == 0 ? VERDICT_ALLOWED : rc == E_AWS ? VERDICT_REFUSED : VERDICT_NONE;
+        *list_push(op->arena, &op->asked) = item;
+    }
     return rc;
 }
 

@@ -48,6 +48,13 @@ struct op_failure {
     const void *detail; /* the error's own shape (members beyond the message), or NULL */
 };
 
+/* What an operation asked of the policies, in order: to the first that was refused. auth/auth.h has the items and what was answered. */
+struct op_asked {
+    const struct authz_item **v;
+    uint32_t n, cap;
+    bool set;
+};
+
 struct op {
     struct cloud *cloud;
     struct arena *arena;
@@ -64,6 +71,7 @@ struct op {
     struct header_list reply_headers; /* extra headers of the answer */
     int reply_status;           /* 0: the row's */
     struct op_failure fail;
+    struct op_asked asked;      /* of the policies, for this run: who listens to calls that ended (cloud/call.h) reads it */
 
     /* Parking. wait_* are set by op_park; timed_out and tries are for the handler when it runs again. */
     struct str wait_key;

@@ -37,6 +37,7 @@ static int add_tags(struct authz *a, struct authz_item *item, const void *arg)
 
 int op_authorize(struct op *op, const void *in)
 {
+    op->asked = (struct op_asked){ 0 };
     if (!op->row->authorize)
         return 0;
     struct authz a = { .op = op };

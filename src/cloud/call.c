@@ -17,6 +17,18 @@ struct principal principal_service(struct op *op, const char *service_name, stru
     };
 }
 
+void cloud_listen(struct cloud *cloud, struct call_listener *l)
+{
+    l->next = cloud->listeners;
+    cloud->listeners = l;
+}
+
+void call_ended(struct op *op, const void *in, const void *out, int rc)
+{
+    for (const struct call_listener *l = op->cloud->listeners; l; l = l->next)
+        l->ended(l->ctx, op, in, out, rc);
+}
+
 static int run_callee(struct op *callee, const void *in, void *out)
 {
     int rc = aws_validate(callee, in);
@@ -46,6 +58,7 @@ int cloud_call_in(struct op *op, struct str account, struct str region, const ch
     int rc = run_callee(&callee, in, out);
     if (rc == E_PARKED)
         rc = E_BUSY;
+    call_ended(&callee, in, out, rc);
     if (may_write && rc)
         txn_save_rollback(op->txn);
     else if (may_write)
@@ -82,6 +95,8 @@ int cloud_forward(struct op *op, const char *service, const char *operation, con
     op->state = callee.state;
     if (rc == E_PARKED)
         op_park(op, callee.wait_key, callee.wait_ms < wait_ms_max ? callee.wait_ms : wait_ms_max);
+    else
+        call_ended(&callee, in, out, rc);
     if (rc == 0)
         effects_splice(op, &callee);
     else

@@ -25,6 +25,20 @@ int cloud_call_in(struct op *op, struct str account, struct str region, const ch
 int cloud_forward(struct op *op, const char *service, const char *operation, const struct principal *as, const void *in, void *out,
                   int64_t wait_ms_max, struct op_failure *ret_failure);
 
+/* ---- who hears of every call of an operation that has ended: a client's, or one from inside ---- */
+
+/* ended is called in whatever thread ended it, before the answer is sent: it must be quick. Of a client's call once, however often it ran, and without
+ * a transaction; of one from inside within the transaction of whoever called, and again when that runs again. op has what was asked of the policies
+ * (op->asked); in and out may be NULL. rc: 0, or E_AWS with op->fail, or another enum err. */
+struct call_listener {
+    void (*ended)(void *ctx, struct op *op, const void *in, const void *out, int rc);
+    void *ctx;
+    struct call_listener *next; /* cloud's */
+};
+/* Before the first request; l is the caller's, and there as long as requests are. */
+void cloud_listen(struct cloud *cloud, struct call_listener *l);
+void call_ended(struct op *op, const void *in, const void *out, int rc); /* the pipeline's own: tells them */
+
 struct principal principal_service(struct op *op, const char *service_name, struct str source_arn);
 
 /* Runs fn as an operation in the writer from any thread (event source pollers, completions of invocations), and then done (may be NULL),

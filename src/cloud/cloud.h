@@ -54,6 +54,7 @@ struct cloud {
     size_t services_started;   /* of wire_services, in their order */
     int64_t started_ms;
     struct metrics *metrics;   /* cloud/metrics.h */
+    struct call_listener *listeners; /* cloud/call.h */
 };
 
 /* The frame: clock, writer, parking, the admin door. The caller may still set what it has (sandboxes); then cloud_open starts the services,

@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "cloud/authorize.h"
 #include "cloud/body.h"
+#include "cloud/call.h"
 #include "cloud/metrics.h"
 #include "cloud/task.h"
 #include "wire/wire.h"
@@ -39,8 +40,9 @@ static void *zeroed(struct arena *a, const struct shape *s)
 static void reply_error(struct request *r, int rc);
 
 /* The last of every request. */
-static void answer(struct request *r)
+static void answer(struct request *r, int rc)
 {
+    call_ended(&r->task.op, r->in, r->out, rc);
     metrics_count(r->task.op.cloud->metrics, r->task.op.row, r->answer.status, clock_mono_us() - r->begun_us);
     exchange_reply(r->x, &r->answer);
 }
@@ -223,7 +225,7 @@ static void finish(struct task *t, int rc)
     if (rc)
         reply_error(r, rc);
     else
-        answer(r);
+        answer(r, 0);
 }
 
 /* What an error of our own looks like to the client. */
@@ -266,7 +268,7 @@ static void reply_error(struct request *r, int rc)
     answer_init(&r->answer, f.error->status);
     wire_encode_error(op->arena, op->protocol, r->route.service, &f, op->request_id, str_is(r->x->method, "HEAD"), &r->answer);
     add_headers(r);
-    answer(r);
+    answer(r, rc);
 }
 
 static void start(struct request *r)

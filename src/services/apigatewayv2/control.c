@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "aws/arn.h"
+#include "base/code.h"
 #include "aws/id.h"
 #include "aws/overlay.h"
 #include "aws/page.h"
@@ -34,7 +35,13 @@ struct str apigatewayv2_arn_stages(struct op *op, struct str ApiId) { return pat
 struct str apigatewayv2_arn_stage(struct op *op, struct str ApiId, struct str Id) { return path_arn(op, "stages", ApiId, Id); }
 struct str apigatewayv2_arn_deployments(struct op *op, struct str ApiId) { return path_arn(op, "deployments", ApiId, STR_NONE); }
 struct str apigatewayv2_arn_deployment(struct op *op, struct str ApiId, struct str Id) { return path_arn(op, "deployments", ApiId, Id); }
-struct str apigatewayv2_arn_tagged(struct op *op, struct str ResourceArn) { return ResourceArn; }
+
+/* What is asked is the path of the request, in which the resource stands encoded. */
+struct str apigatewayv2_arn_tagged(struct op *op, struct str ResourceArn)
+{
+    struct str encoded = uri_encode(op->arena, ResourceArn, false);
+    return str_printf(op->arena, "arn:%.*s:apigateway:%.*s::/tags/%.*s", STR_ARG(op->partition), STR_ARG(op->region), STR_ARG(encoded));
+}
 
 /* ---- records ---- */
 

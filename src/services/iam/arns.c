@@ -35,6 +35,22 @@ struct str iam_arn_role(struct op *op, struct str RoleName)
     return directory_arn(op, op->account, "role", role.Path, role.Name);
 }
 
+/* Whose key it is; the root's is the account's, and one that is not there nobody's. */
+struct str iam_arn_key_user(struct op *op, struct str AccessKeyId)
+{
+    struct iam_rec_AccessKey key = { 0 };
+    directory_key_get(op, AccessKeyId, &key);
+    return key.UserName.p && str_eq(key.Account, op->account) ? iam_arn_user(op, key.UserName) : directory_arn(op, op->account, "user", STR("/"), STR("*"));
+}
+
+/* task/aws-service-role/service/name/id */
+struct str iam_arn_task_role(struct op *op, struct str DeletionTaskId)
+{
+    struct str task, role, rest;
+    bool whole = str_cut(DeletionTaskId, '/', &task, &rest) && str_cut_last(rest, '/', &role, &task);
+    return directory_arn(op, op->account, "role", STR("/"), whole ? role : STR("*"));
+}
+
 struct str iam_arn_source(struct op *op, struct str PolicySourceArn) { return PolicySourceArn; }
 struct str iam_arn_policy(struct op *op, struct str PolicyArn) { return PolicyArn; }
 struct str iam_arn_provider(struct op *op, struct str OpenIDConnectProviderArn) { return OpenIDConnectProviderArn; }

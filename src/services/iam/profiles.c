@@ -25,6 +25,13 @@ static int role_use(struct op *op, struct str role, struct str profile, bool use
     return used ? txn_put(op->txn, key_view(&k), STR("")) : op_rec_delete(op, &k);
 }
 
+int iam_authorize_AddRoleToInstanceProfile(struct op *op, const struct iam_AddRoleToInstanceProfile_in *in, struct authz *a)
+{
+    authz_add(a, "iam:AddRoleToInstanceProfile", iam_arn_profile(op, in->InstanceProfileName));
+    authz_add(a, "iam:PassRole", iam_arn_role(op, in->RoleName));
+    return 0;
+}
+
 struct str iam_arn_profile(struct op *op, struct str InstanceProfileName)
 {
     struct iam_rec_InstanceProfile p = { .Path = STR("/"), .Name = InstanceProfileName };

@@ -228,6 +228,13 @@ static struct str linked_name(struct op *op, struct str service, struct str suff
     return str_printf(op->arena, "AWSServiceRoleFor%.*s%s%.*s", STR_ARG(name), suffix.n ? "_" : "", STR_ARG(suffix));
 }
 
+static struct str linked_path(struct op *op, struct str service) { return str_printf(op->arena, "/aws-service-role/%.*s/", STR_ARG(service)); }
+
+struct str iam_arn_linked(struct op *op, struct str AWSServiceName, struct str CustomSuffix)
+{
+    return directory_arn(op, op->account, "role", linked_path(op, AWSServiceName), linked_name(op, AWSServiceName, CustomSuffix));
+}
+
 int iam_CreateServiceLinkedRole(struct op *op, const struct iam_CreateServiceLinkedRole_in *in, struct iam_CreateServiceLinkedRole_out *out)
 {
     struct iam_rec_Role role;
@@ -238,7 +245,7 @@ int iam_CreateServiceLinkedRole(struct op *op, const struct iam_CreateServiceLin
         return aws_fail(op, IAM_InvalidInputException,
                         "Service role name %.*s has been taken in this account, please try a different suffix.", STR_ARG(name));
     role = (struct iam_rec_Role){
-        .Name = name, .Path = str_printf(op->arena, "/aws-service-role/%.*s/", STR_ARG(in->AWSServiceName)), .Id = id_iam(op, "AROA"),
+        .Name = name, .Path = linked_path(op, in->AWSServiceName), .Id = id_iam(op, "AROA"),
         .CreatedMs = iam_now(op), .Description = in->Description, .MaxSessionS = SOME_I64(SESSION_S), .ServiceLinked = SOME_BOOL(true),
         .Trust = str_printf(op->arena,
                             "{\"Version\":\"2012-10-17\",\"Statement\":[{\"Effect\":\"Allow\",\"Principal\":{\"Service\":\"%.*s\"},"

@@ -139,6 +139,14 @@ int scheduler_authorize_UpdateSchedule(struct op *op, const struct scheduler_Upd
     return 0;
 }
 
+/* Its schedules go with a group. */
+int scheduler_authorize_DeleteScheduleGroup(struct op *op, const struct scheduler_DeleteScheduleGroup_in *in, struct authz *a)
+{
+    authz_add(a, "scheduler:DeleteScheduleGroup", scheduler_arn_group(op, in->Name));
+    authz_add(a, "scheduler:DeleteSchedule", scheduler_arn_schedule(op, in->Name, STR("*")));
+    return 0;
+}
+
 /* ---- operations ---- */
 
 int scheduler_CreateSchedule(struct op *op, const struct scheduler_CreateSchedule_in *in, struct scheduler_CreateSchedule_out *out)
