@@ -110,6 +110,8 @@ static void add_principal(struct op *op, const struct principal *p, struct str_m
     if (p->session_issued_ms) {
         add(op, m, "aws:TokenIssueTime", time_iso8601(op->arena, p->session_issued_ms - p->session_issued_ms % 1000));
         add(op, m, "aws:MultiFactorAuthPresent", bool_text(p->mfa));
+        if (p->mfa)
+            add(op, m, "aws:MultiFactorAuthAge", str_printf(op->arena, "%lld", (long long)((op_now_ms(op) - p->session_issued_ms) / 1000)));
     }
 }
 

@@ -52,6 +52,18 @@ int directory_policy(struct op *op, struct str account, struct str name, struct 
     return get(op, account, &iam_kind_policy, name, ret);
 }
 
+int directory_mfa(struct op *op, struct str account, struct str serial, struct iam_rec_Mfa *ret)
+{
+    return get(op, account, &iam_kind_mfa, serial, ret);
+}
+
+int directory_mfa_put(struct op *op, const struct iam_rec_Mfa *r)
+{
+    struct key k;
+    directory_key(op, &k, op->account, &iam_kind_mfa, r->Serial);
+    return op_rec_put(op, &k, &iam_rec_Mfa_shape, r);
+}
+
 int directory_user_put(struct op *op, const struct iam_rec_User *r) { return put(op, &iam_kind_user, r->Name, r); }
 int directory_group_put(struct op *op, const struct iam_rec_Group *r) { return put(op, &iam_kind_group, r->Name, r); }
 int directory_role_put(struct op *op, const struct iam_rec_Role *r) { return put(op, &iam_kind_role, r->Name, r); }

@@ -36,6 +36,8 @@ int directory_user(struct op *op, struct str account, struct str name, struct ia
 int directory_group(struct op *op, struct str account, struct str name, struct iam_rec_Group *ret);
 int directory_role(struct op *op, struct str account, struct str name, struct iam_rec_Role *ret);
 int directory_policy(struct op *op, struct str account, struct str name, struct iam_rec_Policy *ret);
+int directory_mfa(struct op *op, struct str account, struct str serial, struct iam_rec_Mfa *ret);
+int directory_mfa_put(struct op *op, const struct iam_rec_Mfa *r); /* no policy depends on it */
 /* Writes also raise the policy epoch. */
 int directory_user_put(struct op *op, const struct iam_rec_User *r);
 int directory_group_put(struct op *op, const struct iam_rec_Group *r);

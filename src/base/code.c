@@ -91,6 +91,24 @@ static int decode64(struct arena *a, struct str s, const char *alphabet, struct 
     return 0;
 }
 
+struct str base32_encode(struct arena *a, const void *p, size_t n)
+{
+    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
+    const uint8_t *in = p;
+    char *out = arena_alloc(a, n * 8 / 5 + 2);
+    size_t chars = 0;
+    uint32_t bits = 0;
+    int held = 0;
+    for (size_t i = 0; i < n; i++) {
+        bits = bits << 8 | in[i];
+        for (held += 8; held >= 5; held -= 5)
+            out[chars++] = digits[bits >> (held - 5) & 31];
+    }
+    if (held)
+        out[chars++] = digits[bits << (5 - held) & 31];
+    return (struct str){ out, chars };
+}
+
 struct str base64_encode(struct arena *a, const void *p, size_t n)
 {
     return encode64(a, p, n, base64_std, true);

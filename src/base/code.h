@@ -1,4 +1,4 @@
-/* Text encodings of bytes: hex, base64 (RFC 4648), percent-encoding (RFC 3986, as AWS signs it), and times.
+/* Text encodings of bytes: hex, base32, base64 (RFC 4648), percent-encoding (RFC 3986, as AWS signs it), and times.
  * Results are in the arena. Decoders answer E_INVALID for anything malformed. */
 #ifndef STRATA_BASE_CODE_H
 #define STRATA_BASE_CODE_H
@@ -7,6 +7,7 @@
 
 struct str hex_encode(struct arena *a, const void *p, size_t n); /* lower case */
 int hex_decode(struct arena *a, struct str s, struct str *ret);
+struct str base32_encode(struct arena *a, const void *p, size_t n); /* no padding */
 struct str base64_encode(struct arena *a, const void *p, size_t n);
 int base64_decode(struct arena *a, struct str s, struct str *ret); /* padded, strict */
 struct str base64url_encode(struct arena *a, const void *p, size_t n); /* no padding */

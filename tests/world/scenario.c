@@ -11,6 +11,7 @@
 #include <openssl/rsa.h>
 #include <openssl/x509.h>
 
+#include "auth/mfa.h"
 #include "base/arena.h"
 #include "base/code.h"
 #include "base/err.h"
@@ -77,6 +78,27 @@ static struct str text_bytes(struct arena *a, int64_t n)
     return (struct str){ p, (size_t)n };
 }
 
+/* The bytes of an MFA device's seed: base32, and as a blob that in base64. */
+static struct str seed_of(struct arena *a, struct str saved)
+{
+    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
+    struct str text;
+    uint32_t bits = 0;
+    int held = 0;
+    size_t n = 0;
+    if (base64_decode(a, saved, &text))
+        return STR("");
+    char *out = arena_alloc(a, text.n + 1);
+    for (size_t i = 0; i < text.n; i++) {
+        const char *at = strchr(digits, text.p[i]);
+        bits = bits << 5 | (uint32_t)(at ? at - digits : 0);
+        held += 5;
+        if (held >= 8)
+            out[n++] = (char)(bits >> (held -= 8));
+    }
+    return (struct str){ out, n };
+}
+
 /* "now+60" with what = "now": true and 60. */
 static bool is_time(struct str name, const char *what, int64_t *ret_seconds)
 {
@@ -101,6 +123,8 @@ static bool value_of(struct scenario *s, struct world *w, struct arena *a, struc
         *ret = time_iso8601(a, (now_ms / 1000 + n) * 1000);
     } else if (str_cut(name, ':', &kind, &count) && str_is(kind, "bytes") && str_to_i64(count, &n) == 0) {
         *ret = text_bytes(a, n);
+    } else if (is_time(kind, "totp", &n)) {
+        *ret = mfa_code_at(a, seed_of(a, str_map_get(&s->vars, count)), (now_ms + n * 1000) / MFA_STEP_MS);
     } else if (str_is(kind, "wrapped")) {
         *ret = wrapped(a, str_map_get(&s->vars, count));
     } else if (str_is(name, "zip") || str_is(name, "bigzip")) {

@@ -9,7 +9,7 @@
  * "error": "Code": it must be refused with that. "expect": what the answer's body must be. "as": "name" signs with the keys saved as name.id, name.secret (and name.token).
  * Given: ${now}, ${now_ms} (the clock), ${now+60} (seconds), ${iso+60}, ${bytes:N} (N bytes of text), ${zip} (a small function, base64), ${bigzip}
  * (one over 16 KB: it becomes a file), ${wrapped:name} (32 bytes under the RSA public key that was saved as name, as KMS imports them).
- * "${=name}" is a number. */
+ * ${totp:name}, ${totp+30:name}: the code of the MFA device whose seed was saved as name. "${=name}" is a number. */
 #ifndef STRATA_TESTS_SCENARIO_H
 #define STRATA_TESTS_SCENARIO_H
 

@@ -71,24 +71,20 @@ static int add_user(struct op *op, const char *action, struct str name, struct a
     return 0;
 }
 
-int iam_authorize_GetUser(struct op *op, const struct iam_GetUser_in *in, struct authz *a) { return add_user(op, "iam:GetUser", in->UserName, a); }
-
-int iam_authorize_CreateAccessKey(struct op *op, const struct iam_CreateAccessKey_in *in, struct authz *a)
-{
-    return add_user(op, "iam:CreateAccessKey", in->UserName, a);
-}
-
-int iam_authorize_UpdateAccessKey(struct op *op, const struct iam_UpdateAccessKey_in *in, struct authz *a)
-{
-    return add_user(op, "iam:UpdateAccessKey", in->UserName, a);
-}
-
-int iam_authorize_DeleteAccessKey(struct op *op, const struct iam_DeleteAccessKey_in *in, struct authz *a)
-{
-    return add_user(op, "iam:DeleteAccessKey", in->UserName, a);
-}
-
-int iam_authorize_ListAccessKeys(struct op *op, const struct iam_ListAccessKeys_in *in, struct authz *a)
-{
-    return add_user(op, "iam:ListAccessKeys", in->UserName, a);
-}
+/* Operations on a user that may leave out the name, and mean the caller then. */
+#define ABOUT_A_USER(operation)                                                                          \
+    int iam_authorize_##operation(struct op *op, const struct iam_##operation##_in *in, struct authz *a) \
+    {                                                                                                    \
+        return add_user(op, "iam:" #operation, in->UserName, a);                                         \
+    }
+ABOUT_A_USER(GetUser)
+ABOUT_A_USER(CreateAccessKey)
+ABOUT_A_USER(UpdateAccessKey)
+ABOUT_A_USER(DeleteAccessKey)
+ABOUT_A_USER(ListAccessKeys)
+ABOUT_A_USER(CreateLoginProfile)
+ABOUT_A_USER(GetLoginProfile)
+ABOUT_A_USER(DeleteLoginProfile)
+ABOUT_A_USER(DeactivateMFADevice)
+ABOUT_A_USER(ListMFADevices)
+ABOUT_A_USER(GetMFADevice)

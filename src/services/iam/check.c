@@ -39,6 +39,19 @@ void iam_check_user(struct op *op, struct check *c)
         if (directory_group(op, op->account, *name, &group))
             check_fault(op, c, "its group %.*s is not there", STR_ARG(*name));
     }
+    for list_each(serial, &u->MfaDevices) {
+        struct iam_rec_Mfa device;
+        if (directory_mfa(op, op->account, *serial, &device) || !str_eq(device.UserName, u->Name))
+            check_fault(op, c, "its MFA device %.*s is not there, or another user's", STR_ARG(*serial));
+    }
+}
+
+void iam_check_mfa(struct op *op, struct check *c)
+{
+    const struct iam_rec_Mfa *device = c->rec;
+    struct iam_rec_User user;
+    if (device->UserName.p && (directory_user(op, op->account, device->UserName, &user) || !str_list_has(&user.MfaDevices, device->Serial)))
+        check_fault(op, c, "its user %.*s is not there, or does not have it", STR_ARG(device->UserName));
 }
 
 void iam_check_group(struct op *op, struct check *c)

@@ -73,8 +73,12 @@ int iam_role_get(struct op *op, struct str name, struct iam_rec_Role *ret);
 int iam_role_editable(struct op *op, const struct iam_rec_Role *role); /* service-linked roles are not */
 /* The user an operation is about: UserName, else the caller's own. */
 int iam_user_or_self(struct op *op, struct str name, struct str *ret);
+int iam_user_or_own(struct op *op, struct str name, struct iam_rec_User *ret); /* its record; the root has none */
 
 int iam_keys_of(struct op *op, struct str user_name, struct str_list *ret); /* "": the root's */
+int iam_login_of(struct op *op, const struct iam_rec_User *user, struct iam_rec_Login *ret); /* E_NOT_FOUND: he has no password */
+int iam_password_policy(struct op *op, struct iam_rec_PasswordPolicy *ret);                   /* E_NOT_FOUND */
+int iam_rename_mfa(struct op *op, const struct iam_rec_User *user, struct str name);          /* his devices tell his name */
 int iam_member_set(struct op *op, struct str group, struct str user, bool member);
 
 void iam_user_out(struct op *op, const struct iam_rec_User *r, bool whole, struct iam_User *ret);

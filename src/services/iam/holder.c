@@ -37,6 +37,15 @@ int iam_user_or_self(struct op *op, struct str name, struct str *ret)
     return 0;
 }
 
+int iam_user_or_own(struct op *op, struct str name, struct iam_rec_User *ret)
+{
+    struct str user;
+    int rc = iam_user_or_self(op, name, &user);
+    if (rc == 0 && !user.n)
+        return aws_fail(op, AWS_ValidationError, "Must specify userName when calling with non-User credentials");
+    return rc ? rc : iam_user_get(op, user, ret);
+}
+
 int iam_holder_get(struct op *op, enum iam_kind kind, struct str name, struct iam_holder *ret)
 {
     int rc;

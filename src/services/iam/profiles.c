@@ -173,3 +173,29 @@ int iam_ListInstanceProfilesForRole(struct op *op, const struct iam_ListInstance
     }
     return iam_page_end(&page, &out->IsTruncated, &out->Marker);
 }
+
+int iam_TagInstanceProfile(struct op *op, const struct iam_TagInstanceProfile_in *in, struct iam_TagInstanceProfile_out *out)
+{
+    struct iam_rec_InstanceProfile p;
+    int rc = profile_get(op, in->InstanceProfileName, &p);
+    if (rc == 0)
+        rc = iam_tags_in(op, &in->Tags, &p.Tags);
+    return rc ? rc : profile_put(op, &p);
+}
+
+int iam_UntagInstanceProfile(struct op *op, const struct iam_UntagInstanceProfile_in *in, struct iam_UntagInstanceProfile_out *out)
+{
+    struct iam_rec_InstanceProfile p;
+    int rc = profile_get(op, in->InstanceProfileName, &p);
+    if (rc)
+        return rc;
+    tags_remove(&p.Tags, &in->TagKeys);
+    return profile_put(op, &p);
+}
+
+int iam_ListInstanceProfileTags(struct op *op, const struct iam_ListInstanceProfileTags_in *in, struct iam_ListInstanceProfileTags_out *out)
+{
+    struct iam_rec_InstanceProfile p;
+    int rc = profile_get(op, in->InstanceProfileName, &p);
+    return rc ? rc : iam_tags_list(op, &p.Tags, in->Marker, in->MaxItems, &out->Tags, &out->IsTruncated, &out->Marker);
+}

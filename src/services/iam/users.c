@@ -67,6 +67,8 @@ static int rename_user(struct op *op, struct iam_rec_User *user, struct str name
         if (rc == 0)
             rc = iam_member_set(op, user->Groups.v[i], name, true);
     }
+    if (rc == 0)
+        rc = iam_rename_mfa(op, user, name);
     user->Name = name;
     return rc ? rc : directory_delete(op, &iam_kind_user, old);
 }
@@ -87,8 +89,13 @@ int iam_UpdateUser(struct op *op, const struct iam_UpdateUser_in *in, struct iam
 int iam_DeleteUser(struct op *op, const struct iam_DeleteUser_in *in, struct iam_DeleteUser_out *out)
 {
     struct iam_holder h;
+    struct iam_rec_Login login;
     struct str_list keys = { 0 };
     int rc = iam_holder_get(op, IAM_USER, in->UserName, &h);
+    if (rc == 0 && iam_login_of(op, &h.user, &login) == 0)
+        return aws_fail(op, IAM_DeleteConflictException, "Cannot delete entity, must delete login profile first.");
+    if (rc == 0 && h.user.MfaDevices.n)
+        return aws_fail(op, IAM_DeleteConflictException, "Cannot delete entity, must delete MFA device first.");
     if (rc == 0)
         rc = iam_keys_of(op, h.name, &keys);
     if (rc == 0 && keys.n)

@@ -23,7 +23,7 @@ static void add_tags(struct op *op, const struct sts_tagListType *tags, struct a
     authz_context_list(a, item, "aws:TagKeys", &keys);
 }
 
-static void add_item(struct op *op, const struct sts_AssumeRole_in *in, const char *action, struct str trust, struct authz *a)
+static void add_item(struct op *op, const struct sts_AssumeRole_in *in, const char *action, struct str trust, bool mfa, struct authz *a)
 {
     struct authz_item *item = authz_add(a, action, in->RoleArn);
     item->resource_policy = trust;
@@ -31,25 +31,33 @@ static void add_item(struct op *op, const struct sts_AssumeRole_in *in, const ch
     authz_context(a, item, "sts:ExternalId", in->ExternalId);
     authz_context(a, item, "sts:RoleSessionName", in->RoleSessionName);
     authz_context(a, item, "sts:SourceIdentity", in->SourceIdentity);
+    if (mfa) { /* else the caller's own session says it */
+        authz_context(a, item, "aws:MultiFactorAuthPresent", STR("true"));
+        authz_context(a, item, "aws:MultiFactorAuthAge", STR("0"));
+    }
     add_tags(op, &in->Tags, a, item);
 }
 
 int sts_authorize_AssumeRole(struct op *op, const struct sts_AssumeRole_in *in, struct authz *a)
 {
     struct iam_rec_Role role;
+    bool mfa;
     if (op->caller->kind == PRINCIPAL_ROOT)
         return aws_fail(op, STS_AccessDenied, "Roles may not be assumed by root accounts.");
-    int rc = directory_role_by_arn(op, in->RoleArn, &role);
+    int rc = sts_check_mfa(op, in->SerialNumber, in->TokenCode, &mfa);
+    if (rc)
+        return rc;
+    rc = directory_role_by_arn(op, in->RoleArn, &role);
     if (rc == E_INVALID)
         return aws_fail(op, STS_ValidationError, "%.*s is invalid", STR_ARG(in->RoleArn));
     if (rc && rc != E_NOT_FOUND)
         return rc;
     struct str trust = rc ? str_c(trusts_nobody) : role.Trust;
-    add_item(op, in, "sts:AssumeRole", trust, a);
+    add_item(op, in, "sts:AssumeRole", trust, mfa, a);
     if (in->Tags.n)
-        add_item(op, in, "sts:TagSession", trust, a);
+        add_item(op, in, "sts:TagSession", trust, mfa, a);
     if (in->SourceIdentity.p)
-        add_item(op, in, "sts:SetSourceIdentity", trust, a);
+        add_item(op, in, "sts:SetSourceIdentity", trust, mfa, a);
     return 0;
 }
 
@@ -126,13 +134,14 @@ int sts_AssumeRole(struct op *op, const struct sts_AssumeRole_in *in, struct sts
 {
     struct iam_rec_Role role;
     struct session_credentials c;
+    bool mfa; /* the trust policy looked at it; the session itself does not carry it */
     struct session_request r = { .role_arn = in->RoleArn, .session_name = in->RoleSessionName, .duration_s = opt_i64(in->DurationSeconds, DURATION_S),
                                  .source_identity = in->SourceIdentity };
-    if (in->SerialNumber.p || in->TokenCode.p)
-        return aws_unsupported(op, "SerialNumber");
     if (in->ProvidedContexts.n)
         return aws_unsupported(op, "ProvidedContexts");
-    int rc = directory_role_by_arn(op, in->RoleArn, &role);
+    int rc = sts_use_mfa(op, in->SerialNumber, in->TokenCode, &mfa);
+    if (rc == 0)
+        rc = directory_role_by_arn(op, in->RoleArn, &role);
     if (rc == 0)
         rc = check_duration(op, &role, r.duration_s);
     if (rc == 0)

@@ -34,9 +34,11 @@ int sts_GetSessionToken(struct op *op, const struct sts_GetSessionToken_in *in, 
     bool user = op->caller->kind == PRINCIPAL_USER;
     struct iam_rec_Session s = { .Kind = user ? STR("user") : STR("root"), .Account = op->caller->account, .Name = user ? op->caller->name : STR(""),
                                  .PrincipalId = op->caller->user_id };
-    if (in->SerialNumber.p || in->TokenCode.p)
-        return aws_unsupported(op, "SerialNumber");
+    bool mfa;
     int rc = long_term_only(op, "GetSessionToken");
+    if (rc == 0)
+        rc = sts_use_mfa(op, in->SerialNumber, in->TokenCode, &mfa);
+    s.Mfa = SOME_BOOL(rc == 0 && mfa);
     return rc ? rc : store(op, &s, duration(op, in->DurationSeconds), &out->Credentials);
 }
 
