@@ -26,7 +26,7 @@ static pcre2_code *compile(const char *pattern)
     int error;
     size_t at;
     pcre2_code *c = pcre2_compile((PCRE2_SPTR)pattern, PCRE2_ZERO_TERMINATED,
-                                  PCRE2_UTF | PCRE2_ANCHORED | PCRE2_ENDANCHORED | PCRE2_DOLLAR_ENDONLY | PCRE2_NEVER_BACKSLASH_C, &error, &at, NULL);
+                                  PCRE2_ALT_BSUX /* \u0020 */ | PCRE2_UTF | PCRE2_ANCHORED | PCRE2_ENDANCHORED | PCRE2_DOLLAR_ENDONLY | PCRE2_NEVER_BACKSLASH_C, &error, &at, NULL);
     if (c)
         pcre2_jit_compile(c, PCRE2_JIT_COMPLETE);
     return c;

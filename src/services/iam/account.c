@@ -72,6 +72,29 @@ static int64_t count(struct op *op, const struct record_kind *kind)
     return n;
 }
 
+static int64_t in_use(const void *mfa) { return ((const struct iam_rec_Mfa *)mfa)->UserName.p != NULL; }
+static int64_t versions(const void *policy) { return ((const struct iam_rec_Policy *)policy)->Versions.n; }
+
+/* What of() makes of each record of a kind, together. */
+static int add_up(struct op *op, const struct record_kind *kind, int64_t (*of)(const void *rec), int64_t *ret)
+{
+    struct key prefix, to;
+    struct str key, value;
+    int rc = 0;
+    *ret = 0;
+    directory_key(op, &prefix, op->account, kind, STR_NONE);
+    key_after_prefix(&prefix, &to);
+    struct scan *s = txn_scan(op->txn, key_view(&prefix), key_view(&to), false);
+    while (rc == 0 && scan_next(s, &key, &value)) {
+        void *rec = arena_alloc(op->arena, kind->shape->size);
+        rc = op_rec_decode(op, value, kind->shape, rec);
+        if (rc == 0)
+            *ret += of(rec);
+    }
+    int end = scan_end(s);
+    return rc ? rc : end;
+}
+
 static void number(struct op *op, struct iam_GetAccountSummary_out *out, const char *key, int64_t value)
 {
     struct iam_summaryMapType_entry *e = list_push(op->arena, &out->SummaryMap);
@@ -82,12 +105,19 @@ static void number(struct op *op, struct iam_GetAccountSummary_out *out, const c
 int iam_GetAccountSummary(struct op *op, const struct iam_GetAccountSummary_in *in, struct iam_GetAccountSummary_out *out)
 {
     struct str_list root_keys = { 0 };
+    int64_t devices_in_use, policy_versions;
     int rc = iam_keys_of(op, STR(""), &root_keys);
+    if (rc == 0)
+        rc = add_up(op, &iam_kind_mfa, in_use, &devices_in_use);
+    if (rc == 0)
+        rc = add_up(op, &iam_kind_policy, versions, &policy_versions);
+    if (rc)
+        return rc;
     static const struct {
         const char *name;
         const struct record_kind *kind;
-    } counted[] = { { "Users", &iam_kind_user }, { "Groups", &iam_kind_group }, { "Roles", &iam_kind_role }, { "Policies", &iam_kind_policy }, { "InstanceProfiles", &iam_kind_profile },
-                    { "Providers", &iam_kind_oidc } };
+    } counted[] = { { "Users", &iam_kind_user }, { "Groups", &iam_kind_group }, { "Roles", &iam_kind_role }, { "Policies", &iam_kind_policy },
+                    { "InstanceProfiles", &iam_kind_profile }, { "Providers", &iam_kind_oidc }, { "MFADevices", &iam_kind_mfa } };
     static const struct {
         const char *name;
         int value;
@@ -96,14 +126,15 @@ int iam_GetAccountSummary(struct op *op, const struct iam_GetAccountSummary_in *
         { "AccessKeysPerUserQuota", 2 }, { "GroupsPerUserQuota", 10 }, { "AttachedPoliciesPerUserQuota", 10 }, { "AttachedPoliciesPerGroupQuota", 10 },
         { "AttachedPoliciesPerRoleQuota", 10 }, { "UserPolicySizeQuota", 2048 }, { "GroupPolicySizeQuota", 5120 }, { "RolePolicySizeQuota", 10240 },
         { "PolicySizeQuota", 6144 }, { "VersionsPerPolicyQuota", 5 }, { "AssumeRolePolicySizeQuota", 2048 }, { "SigningCertificatesPerUserQuota", 2 },
-        { "ServerCertificatesQuota", 20 }, { "ServerCertificates", 0 }, { "MFADevices", 0 }, { "MFADevicesInUse", 0 }, { "AccountMFAEnabled", 0 },
-        { "AccountSigningCertificatesPresent", 0 }, { "GlobalEndpointTokenVersion", 1 }, { "PolicyVersionsInUseQuota", 10000 },
+        { "ServerCertificatesQuota", 20 }, { "ServerCertificates", 0 }, { "AccountMFAEnabled", 0 },
+        { "AccountSigningCertificatesPresent", 0 }, { "AccountPasswordPresent", 0 }, { "GlobalEndpointTokenVersion", 1 }, { "PolicyVersionsInUseQuota", 10000 },
     };
     for (size_t i = 0; i < sizeof counted / sizeof *counted; i++)
         number(op, out, counted[i].name, count(op, counted[i].kind));
     for (size_t i = 0; i < sizeof quotas / sizeof *quotas; i++)
         number(op, out, quotas[i].name, quotas[i].value);
     number(op, out, "AccountAccessKeysPresent", root_keys.n > 0);
-    number(op, out, "PolicyVersionsInUse", count(op, &iam_kind_policy));
-    return rc;
+    number(op, out, "PolicyVersionsInUse", policy_versions);
+    number(op, out, "MFADevicesInUse", devices_in_use);
+    return 0;
 }

@@ -62,24 +62,34 @@ static void path_of(struct str arn, struct str *ret_path, struct str *ret_name)
     *ret_path = str_sub(rest, 0, path.n + 1);
 }
 
+void iam_attached_out(struct op *op, const struct str_list *arns, struct iam_attachedPoliciesListType *ret)
+{
+    struct str path;
+    ret->set = true;
+    for list_each(arn, arns) {
+        struct iam_AttachedPolicy *p = list_push(op->arena, ret);
+        p->PolicyArn = *arn;
+        path_of(*arn, &path, &p->PolicyName);
+    }
+}
+
 static int list_attached(struct op *op, enum iam_kind kind, struct str name, struct str prefix, struct str marker, struct opt_i64 max_items,
                          struct iam_attachedPoliciesListType *ret, struct opt_bool *ret_truncated, struct str *ret_marker)
 {
     struct iam_holder h;
     struct iam_attachedPoliciesListType all = { 0 };
+    struct str_list arns = { 0 };
+    struct str path, policy_name;
     uint32_t from, to;
     int rc = iam_holder_get(op, kind, name, &h);
     if (rc)
         return rc;
     for list_each(arn, h.attached) {
-        struct str path, policy_name;
         path_of(*arn, &path, &policy_name);
-        if (prefix.p && !str_starts(path, prefix))
-            continue;
-        struct iam_AttachedPolicy *p = list_push(op->arena, &all);
-        p->PolicyArn = *arn;
-        p->PolicyName = policy_name;
+        if (!prefix.p || str_starts(path, prefix))
+            str_list_add(op->arena, &arns, *arn);
     }
+    iam_attached_out(op, &arns, &all);
     rc = iam_slice(op, marker, max_items, all.n, &from, &to, ret_truncated, ret_marker);
     if (rc)
         return rc;

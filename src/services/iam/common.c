@@ -17,19 +17,24 @@ static int bad_marker(struct op *op) { return aws_fail(op, AWS_ValidationError, 
 
 int iam_page_begin(struct op *op, const struct key *prefix, struct str marker, struct opt_i64 max_items, struct iam_page *ret)
 {
+    struct str at = STR_NONE;
+    if (marker.p && page_key(op, marker, &at))
+        return bad_marker(op);
+    iam_page_begin_behind(op, prefix, at, opt_i64(max_items, PAGE_ITEMS), ret);
+    return 0;
+}
+
+void iam_page_begin_behind(struct op *op, const struct key *prefix, struct str at, int64_t max_items, struct iam_page *ret)
+{
     struct key from = *prefix, to;
-    struct str at;
     key_after_prefix(prefix, &to);
-    if (marker.p) {
-        if (page_key(op, marker, &at))
-            return bad_marker(op);
+    if (at.p) {
         key_init(&from);
         key_raw(&from, at);
         key_raw(&from, (struct str){ "", 1 }); /* the first key behind it */
     }
-    *ret = (struct iam_page){ .op = op, .left = opt_i64(max_items, PAGE_ITEMS) };
+    *ret = (struct iam_page){ .op = op, .left = max_items };
     ret->scan = txn_scan(op->txn, key_view(&from), key_view(&to), false);
-    return 0;
 }
 
 bool iam_page_next(struct iam_page *p, struct str *ret_key, struct str *ret_value)

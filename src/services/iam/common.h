@@ -26,6 +26,7 @@ struct iam_page {
     bool more;
 };
 int iam_page_begin(struct op *op, const struct key *prefix, struct str marker, struct opt_i64 max_items, struct iam_page *ret);
+void iam_page_begin_behind(struct op *op, const struct key *prefix, struct str at, int64_t max_items, struct iam_page *ret); /* at: a key, or absent */
 bool iam_page_next(struct iam_page *p, struct str *ret_key, struct str *ret_value);
 void iam_page_skip(struct iam_page *p); /* the record just given does not count */
 int iam_page_end(struct iam_page *p, struct opt_bool *ret_truncated, struct str *ret_marker);
@@ -81,6 +82,12 @@ int iam_password_policy(struct op *op, struct iam_rec_PasswordPolicy *ret);     
 int iam_rename_mfa(struct op *op, const struct iam_rec_User *user, struct str name);          /* his devices tell his name */
 int iam_member_set(struct op *op, struct str group, struct str user, bool member);
 
+int iam_profiles_of(struct op *op, struct str role, struct iam_instanceProfileListType *ret);
+void iam_attached_out(struct op *op, const struct str_list *arns, struct iam_attachedPoliciesListType *ret);
+/* Managed policies: the customer's without Description and Tags, which lists do not tell, and AWS's own. */
+void iam_policy_out(struct op *op, const struct iam_rec_Policy *r, struct iam_Policy *ret);
+void iam_managed_out(struct op *op, const struct managed_policy *p, struct iam_Policy *ret);
+void iam_version_out(struct op *op, const struct iam_rec_Policy *policy, const struct iam_rec_PolicyVersion *v, bool document, struct iam_PolicyVersion *ret);
 void iam_user_out(struct op *op, const struct iam_rec_User *r, bool whole, struct iam_User *ret);
 void iam_group_out(struct op *op, const struct iam_rec_Group *r, struct iam_Group *ret);
 void iam_role_out(struct op *op, const struct iam_rec_Role *r, bool whole, struct iam_Role *ret);

@@ -26,7 +26,7 @@ static int get_policy(struct op *op, struct str arn, struct iam_rec_Policy *ret)
     return rc == E_NOT_FOUND ? not_found(op, arn) : rc;
 }
 
-static void policy_out(struct op *op, const struct iam_rec_Policy *r, bool whole, struct iam_Policy *ret)
+void iam_policy_out(struct op *op, const struct iam_rec_Policy *r, struct iam_Policy *ret)
 {
     ret->PolicyName = r->Name;
     ret->PolicyId = r->Id;
@@ -38,13 +38,9 @@ static void policy_out(struct op *op, const struct iam_rec_Policy *r, bool whole
     ret->IsAttachable = SOME_BOOL(true);
     ret->CreateDate = iam_time(r->CreatedMs);
     ret->UpdateDate = iam_time(r->UpdatedMs);
-    if (!whole)
-        return;
-    ret->Description = r->Description;
-    iam_tags_out(op, &r->Tags, &ret->Tags);
 }
 
-static void managed_out(struct op *op, const struct managed_policy *p, struct iam_Policy *ret)
+void iam_managed_out(struct op *op, const struct managed_policy *p, struct iam_Policy *ret)
 {
     ret->PolicyName = str_c(p->name);
     ret->PolicyId = str_c(p->id);
@@ -92,8 +88,8 @@ int iam_CreatePolicy(struct op *op, const struct iam_CreatePolicy_in *in, struct
         return rc;
     policy.DefaultId = add_version(op, &policy, in->PolicyDocument)->Id;
     out->Policy = arena_one(op->arena, struct iam_Policy);
-    policy_out(op, &policy, true, out->Policy);
-    out->Policy->Description = STR_NONE; /* only GetPolicy tells it */
+    iam_policy_out(op, &policy, out->Policy);
+    iam_tags_out(op, &policy.Tags, &out->Policy->Tags);
     return directory_policy_put(op, &policy);
 }
 
@@ -103,13 +99,16 @@ int iam_GetPolicy(struct op *op, const struct iam_GetPolicy_in *in, struct iam_G
     const struct managed_policy *managed = managed_policy_find(in->PolicyArn);
     out->Policy = arena_one(op->arena, struct iam_Policy);
     if (managed) {
-        managed_out(op, managed, out->Policy);
+        iam_managed_out(op, managed, out->Policy);
         return 0;
     }
     int rc = get_policy(op, in->PolicyArn, &policy);
-    if (rc == 0)
-        policy_out(op, &policy, true, out->Policy);
-    return rc;
+    if (rc)
+        return rc;
+    iam_policy_out(op, &policy, out->Policy);
+    out->Policy->Description = policy.Description;
+    iam_tags_out(op, &policy.Tags, &out->Policy->Tags);
+    return 0;
 }
 
 int iam_DeletePolicy(struct op *op, const struct iam_DeletePolicy_in *in, struct iam_DeletePolicy_out *out)
@@ -142,7 +141,7 @@ static int local_policies(struct op *op, const struct iam_ListPolicies_in *in, s
         rc = op_rec_decode(op, value, &iam_rec_Policy_shape, &policy);
         if (rc)
             break;
-        policy_out(op, &policy, false, &p);
+        iam_policy_out(op, &policy, &p);
         int64_t uses = str_is(in->PolicyUsageFilter, "PermissionsBoundary") ? p.PermissionsBoundaryUsageCount.v : p.AttachmentCount.v;
         if ((in->PathPrefix.p && !str_starts(policy.Path, in->PathPrefix)) || (opt_bool(in->OnlyAttached, false) && uses == 0))
             iam_page_skip(&page);
@@ -162,7 +161,7 @@ static void aws_policies(struct op *op, const struct iam_ListPolicies_in *in, si
         struct iam_Policy one = { 0 };
         if (in->PathPrefix.p && !str_starts(str_c(p->path), in->PathPrefix))
             continue;
-        managed_out(op, p, &one);
+        iam_managed_out(op, p, &one);
         int64_t uses = str_is(in->PolicyUsageFilter, "PermissionsBoundary") ? one.PermissionsBoundaryUsageCount.v : one.AttachmentCount.v;
         if (opt_bool(in->OnlyAttached, false) && uses == 0)
             continue;
@@ -197,8 +196,7 @@ int iam_ListPolicies(struct op *op, const struct iam_ListPolicies_in *in, struct
     return rc;
 }
 
-static void version_out(struct op *op, const struct iam_rec_Policy *policy, const struct iam_rec_PolicyVersion *v, bool document,
-                        struct iam_PolicyVersion *ret)
+void iam_version_out(struct op *op, const struct iam_rec_Policy *policy, const struct iam_rec_PolicyVersion *v, bool document, struct iam_PolicyVersion *ret)
 {
     ret->VersionId = v->Id;
     ret->IsDefaultVersion = SOME_BOOL(str_eq(v->Id, policy->DefaultId));
@@ -233,7 +231,7 @@ int iam_CreatePolicyVersion(struct op *op, const struct iam_CreatePolicyVersion_
     if (opt_bool(in->SetAsDefault, false))
         policy.DefaultId = v->Id;
     out->PolicyVersion = arena_one(op->arena, struct iam_PolicyVersion);
-    version_out(op, &policy, v, false, out->PolicyVersion);
+    iam_version_out(op, &policy, v, false, out->PolicyVersion);
     return directory_policy_put(op, &policy);
 }
 
@@ -257,7 +255,7 @@ int iam_GetPolicyVersion(struct op *op, const struct iam_GetPolicyVersion_in *in
     if (rc == 0)
         rc = get_version(op, &policy, in->PolicyArn, in->VersionId, &i);
     if (rc == 0)
-        version_out(op, &policy, &policy.Versions.v[i], true, v);
+        iam_version_out(op, &policy, &policy.Versions.v[i], true, v);
     return rc;
 }
 
@@ -294,7 +292,7 @@ int iam_ListPolicyVersions(struct op *op, const struct iam_ListPolicyVersions_in
         return rc;
     out->Versions.set = true;
     for (uint32_t i = from; i < to; i++) /* the newest first */
-        version_out(op, &policy, &policy.Versions.v[policy.Versions.n - 1 - i], false, list_push(op->arena, &out->Versions));
+        iam_version_out(op, &policy, &policy.Versions.v[policy.Versions.n - 1 - i], false, list_push(op->arena, &out->Versions));
     return 0;
 }
 

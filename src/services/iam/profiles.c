@@ -149,6 +149,25 @@ int iam_ListInstanceProfiles(struct op *op, const struct iam_ListInstanceProfile
     return rc ? rc : end;
 }
 
+int iam_profiles_of(struct op *op, struct str role, struct iam_instanceProfileListType *ret)
+{
+    struct key prefix, to;
+    struct str key, value, name;
+    op_key(op, &prefix, &iam_kind_inprofile);
+    key_str(&prefix, role);
+    key_after_prefix(&prefix, &to);
+    struct scan *s = txn_scan(op->txn, key_view(&prefix), key_view(&to), false);
+    ret->set = true;
+    while (scan_next(s, &key, &value)) {
+        struct iam_rec_InstanceProfile p;
+        struct key_reader r;
+        key_read_init(&r, str_sub(key, prefix.n, key.n));
+        if (key_read_str(&r, op->arena, &name) == 0 && profile_get(op, name, &p) == 0)
+            profile_out(op, &p, false, list_push(op->arena, ret));
+    }
+    return scan_end(s);
+}
+
 int iam_ListInstanceProfilesForRole(struct op *op, const struct iam_ListInstanceProfilesForRole_in *in, struct iam_ListInstanceProfilesForRole_out *out)
 {
     struct iam_rec_Role role;
