@@ -644,13 +644,18 @@ def test_nothing_outlives_the_timeout(client, make):
 
 
 def test_asking_for_more_work_sheds_no_deadline(client, make):
+    """The same work is given again."""
     name = probe(make, '''
         import urllib.request
         def handler(event, context):
-            got = attempt(lambda: urllib.request.urlopen('http://127.0.0.1:9001/2018-06-01/runtime/invocation/next', timeout=1))
-            return got
-    ''', Timeout=5)
-    assert ok(client, name) == ['failed', 'HTTPError']
+            while True:
+                again = urllib.request.urlopen('http://127.0.0.1:9001/2018-06-01/runtime/invocation/next', timeout=1)
+                same = again.headers['Lambda-Runtime-Aws-Request-Id'] == context.aws_request_id and json.load(again) == event
+                if event != 'forever' or not same:
+                    return same
+    ''', Timeout=2)
+    assert ok(client, name, 'once') is True
+    assert invoke(client, name, 'forever')[1]['errorType'] == 'Sandbox.Timedout'
 
 
 def test_many_processes_are_refused(client, make):

@@ -58,7 +58,7 @@ def statuses(answers):
 def test_requests_that_are_wrong_are_answered_as_by_aws(raw):
     wrong = raw(INVOCATION + 'another/response' + HEAD + 'Content-Length: 2\r\n\r\n{}')
     assert statuses(wrong) == [400] and wrong.endswith('{"errorMessage":"Invalid request ID","errorType":"InvalidRequestID"}')
-    assert '"errorType":"InvalidStateTransition"' in raw('GET /2018-06-01/runtime/invocation/next' + HEAD + '\r\n')
+    assert 'Lambda-Runtime-Invoked-Function-Arn: arn:aws:lambda:' in raw('GET /2018-06-01/runtime/invocation/next' + HEAD + '\r\n')
     assert statuses(raw('GET /2018-06-01/runtime/else' + HEAD + '\r\n')) == [404]
     assert statuses(raw('PUT /2018-06-01/runtime/invocation/next' + HEAD + '\r\n')) == [404]
     assert statuses(raw('POST /2018-06-01/runtime/invocation/ID/response HTTP/1.1\r\n\r\n')) == [400]
@@ -143,3 +143,32 @@ def test_a_function_that_dies_in_the_middle_of_its_answer(client, make):  # noqa
     ''')
     error, payload = invoke(client, name)
     assert (error, payload['errorType']) == ('Unhandled', 'Runtime.ExitError') and payload['errorMessage'].endswith('exit status 4')
+
+
+def test_a_runtime_that_loses_its_connection_asks_anew(client, make):  # noqa: F811
+    name = make('''
+        import http.client, socket
+        calls, request = [], http.client.HTTPConnection.request
+        def cut_once(self, method, *more):
+            request(self, method, *more)
+            if method == 'GET':
+                http.client.HTTPConnection.request = request
+                self.sock.shutdown(socket.SHUT_RDWR)
+        def handler(event, context):
+            calls.append(1)
+            http.client.HTTPConnection.request = cut_once
+            return len(calls)
+    ''')
+    assert [ok(client, name) for _ in range(10)] == list(range(1, 11))
+
+
+def test_one_environment_serves_one_client(client, make):  # noqa: F811
+    """Even before it has asked for the next: none is started beside it, and nobody is throttled."""
+    name = make('''
+        calls = []
+        def handler(event, context):
+            calls.append(1)
+            return len(calls)
+    ''')
+    client.put_function_concurrency(FunctionName=name, ReservedConcurrentExecutions=1)
+    assert [ok(client, name) for _ in range(50)] == list(range(1, 51))

@@ -80,7 +80,7 @@ static struct str one_line(struct arena *a, struct str s)
     return (struct str){ p, s.n };
 }
 
-static struct str invocation_head(struct pool *p, const struct invocation *inv, int64_t timeout_ms)
+static struct str invocation_head(const struct pool *p, const struct invocation *inv, int64_t timeout_ms)
 {
     struct arena *a = inv->arena;
     int64_t now_ms = clock_real_ms();
@@ -104,10 +104,13 @@ static void deliver(struct lambda_host *h, struct environment *env)
         sandbox_thaw(env->box);
         env->frozen = false;
     }
-    env->waiting = NULL;
-    if (!next->reply(next, 200, invocation_head(p, inv, timeout_ms), inv->payload)) /* its runtime has gone: it ends, or asks anew */
+    inv->head = invocation_head(p, inv, timeout_ms);
+    if (!next->reply(next, 200, inv->head, inv->payload)) {
+        environment_lost(env);
         return;
+    }
     queue_take(p);
+    env->waiting = NULL;
     env->current = inv;
     env->state = ENV_BUSY;
     env->since_ms = inv->started_ms = clock_mono_ms();
@@ -118,7 +121,17 @@ static void deliver(struct lambda_host *h, struct environment *env)
 
 static bool usable(struct lambda_host *h, const struct environment *env)
 {
-    return env->state == ENV_IDLE && env->waiting && !env->timed_out && !env->exited && clock_now_ms(h->cloud->clock) + 60 * 1000 < env->credentials_until_ms;
+    return env->state == ENV_IDLE && !env->timed_out && !env->exited && clock_now_ms(h->cloud->clock) + 60 * 1000 < env->credentials_until_ms;
+}
+
+/* Do more invocations wait than there will be environments for in a moment? */
+static bool wants_more(const struct pool *p)
+{
+    uint32_t coming = p->starting;
+    int64_t now = p->queued > coming ? clock_mono_ms() : 0;
+    for (const struct environment *env = p->environments; env && p->queued > coming; env = env->next)
+        coming += env->state == ENV_BUSY && !env->current && !env->exited && !env->timed_out && now - env->ended_ms < HOST_RETURN_MS;
+    return p->queued > coming;
 }
 
 /* Gives waiting invocations to idle environments, and asks for more environments where that does not suffice. */
@@ -127,7 +140,7 @@ static void dispatch(struct lambda_host *h, struct pool *p)
     for (struct environment *env = p->environments; env && p->queue; env = env->next)
         if (usable(h, env))
             deliver(h, env);
-    if (p->queued > p->starting)
+    if (wants_more(p))
         pthread_cond_signal(&h->start_wanted);
 }
 
@@ -135,7 +148,7 @@ static uint32_t busy_count(const struct pool *p)
 {
     uint32_t n = 0;
     for (const struct environment *env = p->environments; env; env = env->next)
-        n += env->state == ENV_BUSY;
+        n += env->current != NULL;
     return n;
 }
 
@@ -181,6 +194,18 @@ void environment_ready(struct lambda_host *h, struct environment *env, struct ru
     dispatch(h, env->pool);
 }
 
+void environment_again(struct environment *env, struct runtime_call *next)
+{
+    next->reply(next, 200, env->current->head, env->current->payload);
+}
+
+void environment_lost(struct environment *env)
+{
+    env->waiting = NULL;
+    env->state = ENV_BUSY;
+    env->since_ms = clock_mono_ms();
+}
+
 static void report(struct lambda_host *h, struct environment *env, const struct invocation *inv, double ms)
 {
     struct arena *a = inv->arena;
@@ -205,9 +230,10 @@ void environment_finish(struct lambda_host *h, struct environment *env, struct s
     if (!inv)
         return;
     env->current = NULL;
+    env->ended_ms = clock_mono_ms();
     snprintf(env->last_id, sizeof env->last_id, "%.*s", STR_ARG(inv->id));
     output_drain(h, env);
-    report(h, env, inv, (double)(clock_mono_ms() - inv->started_ms));
+    report(h, env, inv, (double)(env->ended_ms - inv->started_ms));
     struct lambda_result r = { .error = error, .payload = payload,
                                .log_tail = str_dup(inv->arena, (struct str){ env->tail, env->tail_n }) };
     conclude(h, inv, &r);
@@ -328,7 +354,7 @@ static struct pool *wants_start(struct lambda_host *h)
     if (starting >= h->starts_max || h->environments >= HOST_ENVIRONMENTS_MAX)
         return NULL;
     for (struct pool *p = h->pools; p; p = p->next)
-        if (p->queued > p->starting)
+        if (wants_more(p))
             return p;
     return NULL;
 }
@@ -416,6 +442,9 @@ static void tick(struct lambda_host *h)
                     again = true;
                 }
     }
+    for (struct pool *p = h->pools; p; p = p->next) /* an environment that was taken to come back may not have */
+        if (wants_more(p))
+            pthread_cond_signal(&h->start_wanted);
     drop_retired_pools(h);
 }
 

@@ -2,6 +2,7 @@
  *
  * A pool is one revision of one function: its configuration, its environments, the invocations that wait. An environment is one sandbox:
  *   STARTING --(first GET next)--> IDLE --(invocation)--> BUSY --(GET next)--> IDLE ... --(exit, kill)--> DEAD --(host thread)--> freed
+ *   IDLE --(its GET next breaks off)--> BUSY, with nothing to do: it has the function's timeout to ask anew
  * One lock guards all of it; callbacks run outside the lock. The host thread keeps deadlines, freezes and reaps; the starter thread starts sandboxes. */
 #ifndef STRATA_SERVICES_LAMBDA_HOST_H
 #define STRATA_SERVICES_LAMBDA_HOST_H
@@ -20,6 +21,7 @@ enum {
     HOST_FREEZE_AFTER_MS = 200,
     HOST_IDLE_MS = 10 * 60 * 1000,
     HOST_TICK_MS = 50,
+    HOST_RETURN_MS = 50,              /* an environment that has answered is taken to ask for more within this time: no other is started for what waits */
     HOST_LOG_MS = 50,                 /* how long lines gather before they go to CloudWatch Logs: a synced write for many invocations */
     HOST_PEAK_MS = 100,               /* how old the memory peak in a REPORT may be: looking at the processes costs more than a short invocation */
     HOST_STOP_MS = 5 * 1000,          /* for the sandboxes to end when strata stops */
@@ -40,6 +42,7 @@ struct invocation {
     struct invocation *next;
     struct arena *arena;    /* its own: freed after done */
     struct str id, payload, client_context;
+    struct str head;        /* header lines of its GET next, once it was handed out */
     int64_t started_ms, deadline_ms; /* clock_mono_ms */
     void (*done)(struct cloud *cloud, void *ctx, const struct lambda_result *r);
     void *ctx;
@@ -68,6 +71,7 @@ struct environment {
     bool frozen, timed_out, exited, initialized, in_starter;
     struct sandbox_exit exit;
     int64_t since_ms;           /* in this state; clock_mono_ms */
+    int64_t ended_ms;           /* when its last invocation ended */
     int64_t peak_bytes, peak_at_ms; /* of memory, when it was last looked at */
     int64_t init_ms;            /* how long INIT took; reported with the first invocation */
     int64_t credentials_until_ms; /* the clock's */
@@ -122,6 +126,8 @@ int environment_start(struct lambda_host *h, struct environment *env);
 
 /* With the lock held (all below). */
 void environment_ready(struct lambda_host *h, struct environment *env, struct runtime_call *next); /* it asks for work */
+void environment_again(struct environment *env, struct runtime_call *next); /* it asks for the invocation that it has */
+void environment_lost(struct environment *env); /* the connection on which it waited for work has gone */
 void environment_finish(struct lambda_host *h, struct environment *env, struct str error, struct str payload); /* its invocation ended */
 void environment_kill(struct lambda_host *h, struct environment *env);
 

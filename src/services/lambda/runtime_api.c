@@ -69,16 +69,18 @@ static void init_failed(struct lambda_host *h, struct environment *env, struct r
         reply_error(c, 403, "InvalidStateTransition", "There is no initialization to fail");
 }
 
-/* Only a runtime that owes no answer may ask for more: else a function could shed its deadline by asking in the middle of an invocation. */
+/* A runtime that has an invocation is given the same again, as on AWS: its connection may have broken off, and the deadline stays what it was. */
 static void next(struct lambda_host *h, struct environment *env, struct runtime_call *c)
 {
     pthread_mutex_lock(&h->lock);
-    bool owes = env->current || env->waiting || env->exited;
-    if (!owes)
+    bool refused = !env->current && (env->waiting || env->exited);
+    if (env->current)
+        environment_again(env, c);
+    else if (!refused)
         environment_ready(h, env, c);
     pthread_mutex_unlock(&h->lock);
-    if (owes)
-        reply_error(c, 403, "InvalidStateTransition", "The invocation before has no answer yet");
+    if (refused)
+        reply_error(c, 403, "InvalidStateTransition", "There is a request for the next invocation already");
 }
 
 void runtime_api(struct lambda_host *h, struct environment *env, struct runtime_call *c)

@@ -226,8 +226,12 @@ static bool serve(struct connection *c)
     c->owed = true;
     runtime_api(h, c->site->env, &c->call);
     pthread_mutex_lock(&h->lock);
-    bool parked = c->owed;
+    bool parked = c->owed, gone = parked && c->half_closed; /* who does not wait for its answer is not waited for */
+    if (gone)
+        environment_lost(c->site->env);
     pthread_mutex_unlock(&h->lock);
+    if (gone)
+        connection_free(c);
     if (parked)
         return false;
     if ((c->out || c->last) && !flush(c))
@@ -292,8 +296,8 @@ static void connection_ready(struct watched *w, uint32_t events)
     if (owed) {
         c->unread = true;
         gone = events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR);
-        if (gone && c->site->env->waiting == &c->call) /* the environment waits on until something asks again, or it ends */
-            c->site->env->waiting = NULL;
+        if (gone && c->site->env->waiting == &c->call)
+            environment_lost(c->site->env);
     }
     pthread_mutex_unlock(&h->lock);
     if (gone)
