@@ -24,10 +24,10 @@ struct server {
     struct ca *ca;
     char dir[64];
     uint16_t port;
-    pthread_mutex_t lock;
+    pthread_mutex_t lock, gate; /* gate: /gate waits there, and its thread with it */
     struct exchange *held[4096]; /* /hold: parked until the test answers */
     unsigned held_n;
-    atomic_uint failed, certificates, gone;
+    atomic_uint failed, certificates, gone, at_gate;
     atomic_size_t sunk;
 };
 
@@ -98,6 +98,11 @@ static void run(void *ctx, struct exchange *x)
         pthread_mutex_lock(&s->lock);
         s->held[s->held_n++] = x;
         pthread_mutex_unlock(&s->lock);
+    } else if (str_is(x->target, "/gate")) {
+        atomic_fetch_add(&s->at_gate, 1);
+        pthread_mutex_lock(&s->gate);
+        pthread_mutex_unlock(&s->gate);
+        answer_text(x, 200, STR("open"));
     } else if (str_is(x->target, "/file"))
         answer_file(x);
     else if (str_is(x->target, "/size")) {
@@ -135,15 +140,16 @@ static void gone(void *ctx, struct exchange *x)
     atomic_fetch_add(&s->gone, x->gone);
 }
 
-static void server_start_with(struct server *s, void (*overloaded)(void *ctx, struct exchange *x))
+static void server_start_with(struct server *s, unsigned threads_n, void (*overloaded)(void *ctx, struct exchange *x))
 {
     memset(s, 0, sizeof *s);
     pthread_mutex_init(&s->lock, NULL);
+    pthread_mutex_init(&s->gate, NULL);
     snprintf(s->dir, sizeof s->dir, "/tmp/test_http.XXXXXX");
     assert_non_null(mkdtemp(s->dir));
     assert_int_equal(ca_open(s->dir, &s->ca), 0);
     struct http_config config = {
-        .threads_n = 2, .request_seconds = 2, .held_bytes_max = HELD_MAX, .certificate = certificate,
+        .threads_n = threads_n, .request_seconds = 2, .held_bytes_max = HELD_MAX, .certificate = certificate,
         .handler = { .ctx = s, .begin = begin, .run = run, .overloaded = overloaded, .gone = gone },
         .connect_allowed = connect_allowed, .ctx = s,
     };
@@ -151,7 +157,7 @@ static void server_start_with(struct server *s, void (*overloaded)(void *ctx, st
     assert_int_equal(http_listen(s->http, "127.0.0.1:0", &s->port), 0);
 }
 
-static void server_start(struct server *s) { server_start_with(s, NULL); }
+static void server_start(struct server *s) { server_start_with(s, 2, NULL); }
 
 static void server_stop(struct server *s)
 {
@@ -528,7 +534,7 @@ static void fill_and_free(void (*overloaded)(void *ctx, struct exchange *x), con
     char buf[ANSWER_MAX], body[300 * 1024];
     memset(body, 'x', sizeof body - 1);
     body[sizeof body - 1] = 0;
-    server_start_with(&s, overloaded);
+    server_start_with(&s, 2, overloaded);
     int first = dial(s.port), begun = dial(s.port), second = dial(s.port);
     say(begun, "POST /hold HTTP/1.1\r\nHost: h\r\nContent-Length: 307199\r\n\r\nx");
     say(first, "POST /hold HTTP/1.1\r\nHost: h\r\nContent-Length: 307199\r\n\r\n"); /* takes 512 KB */
@@ -583,6 +589,34 @@ TEST(two_thousand_connections)
         assert_has(hear(fds[i], buf, "all"), "200 OK");
     for (int i = 0; i < N; i++)
         close(fds[i]);
+    server_stop(&s);
+}
+
+TEST(a_crowd_that_asks_at_once_is_served_at_once)
+{
+    enum { CROWD = 128 }; /* epoll.c */
+    struct server s;
+    char buf[ANSWER_MAX];
+    int fds[CROWD + 1], gate;
+    server_start_with(&s, 1, NULL);
+    for (int i = 0; i <= CROWD; i++) {
+        fds[i] = dial(s.port);
+        say(fds[i], "GET / HTTP/1.1\r\nHost: h\r\n\r\n");
+        assert_has(hear(fds[i], buf, "body="), "200 OK");
+    }
+    gate = fds[CROWD];
+    pthread_mutex_lock(&s.gate);
+    say(gate, "GET /gate HTTP/1.1\r\nHost: h\r\n\r\n");
+    while (atomic_load(&s.at_gate) == 0)
+        usleep(1000);
+    for (int i = 0; i < CROWD; i++)
+        say(fds[i], "GET / HTTP/1.1\r\nHost: h\r\n\r\n");
+    pthread_mutex_unlock(&s.gate);
+    for (int i = 0; i < CROWD; i++) {
+        assert_has(hear(fds[i], buf, "body="), "200 OK");
+        close(fds[i]);
+    }
+    close(gate);
     server_stop(&s);
 }
 
