@@ -75,6 +75,30 @@ def test_requests_may_come_together_and_in_pieces(raw):
     assert raw('GET / HTTP/1.0\r\n\r\n').count('Connection: close') == 1
 
 
+def test_who_reads_no_answers_is_read_from_no_more(client, make):  # noqa: F811
+    name = make(RAW + '''
+        import threading, time
+        n, one = 100000, b'GET /2018-06-01/runtime/else HTTP/1.1\\r\\nHost: x\\r\\n\\r\\n'
+        s, held = dial(), dial()
+        held.setblocking(False)
+        try:
+            while True:
+                held.send(one * 100)
+        except BlockingIOError:
+            pass
+        sender = threading.Thread(target=s.sendall, args=(one * n,))
+        sender.start()
+        time.sleep(0.2)
+        waits, got, rest = sender.is_alive(), 0, b''
+        while got < n:
+            rest = rest[-11:] + s.recv(65536)
+            got += rest.count(b'HTTP/1.1 404')
+        return [waits, got]
+    ''')
+    waits, got = ok(client, name)
+    assert waits and got == 100000
+
+
 def test_a_response_may_be_chunked_and_comes_once(strata, client, make):  # noqa: F811
     """A runtime that streams; and one that answers twice, which is told so and ends in the bootstrap."""
     name = make(RAW + '''

@@ -174,9 +174,10 @@ static bool flush(struct connection *c)
     }
     free(c->out);
     c->out = NULL;
-    if (c->last)
-        connection_free(c);
-    return !c->last;
+    if (!c->last)
+        return true;
+    connection_free(c);
+    return false;
 }
 
 /* A body over the limit is counted to its end, so that the answer can say how much it was. */
@@ -261,6 +262,16 @@ static bool receive(struct connection *c)
     return true;
 }
 
+/* False as flush. */
+static bool go_ahead(struct connection *c)
+{
+    if (!send_both(c, STR("HTTP/1.1 100 Continue\r\n\r\n"), STR(""))) {
+        connection_free(c);
+        return false;
+    }
+    return !c->out || flush(c);
+}
+
 static void read_on(struct connection *c)
 {
     for (;;) {
@@ -269,10 +280,8 @@ static void read_on(struct connection *c)
         c->in_at = c->in_n - in.n;
         if (part == RUNTIME_MORE && !receive(c))
             return;
-        if (part == RUNTIME_HEAD && c->request.expects && !send_both(c, STR("HTTP/1.1 100 Continue\r\n\r\n"), STR(""))) {
-            connection_free(c);
+        if (part == RUNTIME_HEAD && c->request.expects && !go_ahead(c))
             return;
-        }
         if (part == RUNTIME_BODY)
             keep(c, piece);
         if (part == RUNTIME_END && !serve(c))
