@@ -52,7 +52,7 @@ class Cloud:
     def client(self, service):
         return self.once(f'client {service}', lambda: self.session.client(
             service, region_name=REGION, endpoint_url=f'http://127.0.0.1:{self.port}', aws_access_key_id='test', aws_secret_access_key='test',
-            config=Config(retries={'total_max_attempts': 1}, read_timeout=60, s3={'addressing_style': 'path'})))
+            config=Config(retries={'total_max_attempts': 1}, read_timeout=600, s3={'addressing_style': 'path'})))
 
     def moved(self, port, load):
         """The same data, served elsewhere."""

@@ -20,7 +20,7 @@ COMMON(RequestExpired, "RequestExpired", 400, true);
 COMMON(RequestTimeTooSkewed, "RequestTimeTooSkewed", 403, true);
 COMMON(ExpiredToken, "ExpiredToken", 403, true);
 COMMON(IncompleteSignature, "IncompleteSignature", 400, true);
-COMMON(RequestEntityTooLarge, "RequestEntityTooLarge", 413, true);
+COMMON(EntityTooLarge, "EntityTooLarge", 400, true);
 COMMON(MissingParameter, "MissingParameter", 400, true);
 COMMON(MethodNotAllowed, "MethodNotAllowed", 405, true);
 COMMON(InvalidAction, "InvalidAction", 400, true);

@@ -15,7 +15,7 @@ int aws_fail_with(struct op *op, const struct aws_error *error, const void *deta
 extern const struct aws_error AWS_AccessDenied_, AWS_ValidationError_, AWS_SerializationException_, AWS_UnknownOperation_,
     AWS_NotImplemented_, AWS_InternalFailure_, AWS_Throttling_, AWS_ServiceUnavailable_, AWS_MissingAuthenticationToken_,
     AWS_InvalidClientTokenId_, AWS_SignatureDoesNotMatch_, AWS_RequestExpired_, AWS_RequestTimeTooSkewed_, AWS_ExpiredToken_,
-    AWS_IncompleteSignature_, AWS_RequestEntityTooLarge_, AWS_MissingParameter_, AWS_InvalidAction_, AWS_MalformedXML_, AWS_IncompleteBody_,
+    AWS_IncompleteSignature_, AWS_EntityTooLarge_, AWS_MissingParameter_, AWS_InvalidAction_, AWS_MalformedXML_, AWS_IncompleteBody_,
     AWS_ContentSHA256Mismatch_, AWS_MethodNotAllowed_;
 #define AWS_AccessDenied (&AWS_AccessDenied_)
 #define AWS_ValidationError (&AWS_ValidationError_)
@@ -32,7 +32,7 @@ extern const struct aws_error AWS_AccessDenied_, AWS_ValidationError_, AWS_Seria
 #define AWS_RequestTimeTooSkewed (&AWS_RequestTimeTooSkewed_)
 #define AWS_ExpiredToken (&AWS_ExpiredToken_)
 #define AWS_IncompleteSignature (&AWS_IncompleteSignature_)
-#define AWS_RequestEntityTooLarge (&AWS_RequestEntityTooLarge_)
+#define AWS_EntityTooLarge (&AWS_EntityTooLarge_)
 #define AWS_MissingParameter (&AWS_MissingParameter_)
 #define AWS_InvalidAction (&AWS_InvalidAction_)
 #define AWS_MalformedXML (&AWS_MalformedXML_)

@@ -57,7 +57,7 @@ static unsigned digests_for(struct op *op, const struct exchange *x, const struc
 int body_receive(struct op *op, struct exchange *x, const struct sigv4 *sig, struct body **ret, struct body_sink *ret_sink)
 {
     if (x->content_length > LIMIT_OBJECT_BYTES + LIMIT_OBJECT_BYTES / 64) /* chunk framing takes a little */
-        return aws_fail(op, AWS_RequestEntityTooLarge, "Your proposed upload exceeds the maximum allowed size");
+        return aws_fail(op, AWS_EntityTooLarge, "Your proposed upload exceeds the maximum allowed size");
     struct body *b = arena_one(op->arena, struct body);
     b->blobs = op_blobs(op);
     b->sig = sig;
@@ -86,7 +86,7 @@ static int word(struct op *op, int rc)
     case E_INVALID:
         return aws_fail(op, AWS_IncompleteBody, "The request body terminated unexpectedly");
     case E_LIMIT:
-        return aws_fail(op, AWS_RequestEntityTooLarge, "Your proposed upload exceeds the maximum allowed size");
+        return aws_fail(op, AWS_EntityTooLarge, "Your proposed upload exceeds the maximum allowed size");
     default:
         return rc;
     }

@@ -140,7 +140,8 @@ static void gone(void *ctx, struct exchange *x)
     atomic_fetch_add(&s->gone, x->gone);
 }
 
-static void server_start_with(struct server *s, unsigned threads_n, void (*overloaded)(void *ctx, struct exchange *x))
+/* config: what is to be other than usual. */
+static void server_start_with(struct server *s, struct http_config config)
 {
     memset(s, 0, sizeof *s);
     pthread_mutex_init(&s->lock, NULL);
@@ -148,16 +149,18 @@ static void server_start_with(struct server *s, unsigned threads_n, void (*overl
     snprintf(s->dir, sizeof s->dir, "/tmp/test_http.XXXXXX");
     assert_non_null(mkdtemp(s->dir));
     assert_int_equal(ca_open(s->dir, &s->ca), 0);
-    struct http_config config = {
-        .threads_n = threads_n, .request_seconds = 2, .held_bytes_max = HELD_MAX, .certificate = certificate,
-        .handler = { .ctx = s, .begin = begin, .run = run, .overloaded = overloaded, .gone = gone },
-        .connect_allowed = connect_allowed, .ctx = s,
-    };
+    config.threads_n = config.threads_n ? config.threads_n : 2;
+    config.request_seconds = 2;
+    config.held_bytes_max = HELD_MAX;
+    config.certificate = certificate;
+    config.connect_allowed = connect_allowed;
+    config.ctx = s;
+    config.handler = (struct exchange_handler){ .ctx = s, .begin = begin, .run = run, .overloaded = config.handler.overloaded, .gone = gone };
     assert_int_equal(http_start(&config, &s->http), 0);
     assert_int_equal(http_listen(s->http, "127.0.0.1:0", &s->port), 0);
 }
 
-static void server_start(struct server *s) { server_start_with(s, 2, NULL); }
+static void server_start(struct server *s) { server_start_with(s, (struct http_config){ 0 }); }
 
 static void server_stop(struct server *s)
 {
@@ -534,7 +537,7 @@ static void fill_and_free(void (*overloaded)(void *ctx, struct exchange *x), con
     char buf[ANSWER_MAX], body[300 * 1024];
     memset(body, 'x', sizeof body - 1);
     body[sizeof body - 1] = 0;
-    server_start_with(&s, 2, overloaded);
+    server_start_with(&s, (struct http_config){ .handler.overloaded = overloaded });
     int first = dial(s.port), begun = dial(s.port), second = dial(s.port);
     say(begun, "POST /hold HTTP/1.1\r\nHost: h\r\nContent-Length: 307199\r\n\r\nx");
     say(first, "POST /hold HTTP/1.1\r\nHost: h\r\nContent-Length: 307199\r\n\r\n"); /* takes 512 KB */
@@ -592,13 +595,32 @@ TEST(two_thousand_connections)
     server_stop(&s);
 }
 
+TEST(over_the_limit_of_connections_others_wait)
+{
+    struct server s;
+    char buf[ANSWER_MAX];
+    server_start_with(&s, (struct http_config){ .connections_max = 2 });
+    int first = dial(s.port), second = dial(s.port), third = dial(s.port);
+    say(third, "GET / HTTP/1.1\r\nHost: h\r\n\r\n");
+    for (int i = 0; i < 20; i++) {
+        say(second, "GET / HTTP/1.1\r\nHost: h\r\n\r\n");
+        assert_has(hear(second, buf, "body="), "200 OK");
+    }
+    assert_int_equal(recv(third, buf, 1, MSG_DONTWAIT), -1);
+    close(first);
+    assert_has(hear(third, buf, "body="), "200 OK");
+    close(second);
+    close(third);
+    server_stop(&s);
+}
+
 TEST(a_crowd_that_asks_at_once_is_served_at_once)
 {
     enum { CROWD = 128 }; /* epoll.c */
     struct server s;
     char buf[ANSWER_MAX];
     int fds[CROWD + 1], gate;
-    server_start_with(&s, 1, NULL);
+    server_start_with(&s, (struct http_config){ .threads_n = 1 });
     for (int i = 0; i <= CROWD; i++) {
         fds[i] = dial(s.port);
         say(fds[i], "GET / HTTP/1.1\r\nHost: h\r\n\r\n");

@@ -67,12 +67,10 @@ class Stage:
         return answer
 
     def ask_well(self):
-        """Strangers are served, each at once."""
+        """Strangers are served."""
         for _ in range(20):
-            begin = time.monotonic()
             status, body = self.ask(LIST_TABLES)
             need(status == 200, f'ListTables answers {status} {body[:200]}')
-            need(time.monotonic() - begin < 10, 'ListTables took ten seconds')
 
     def gone(self):
         """What the clients left behind is closed: the connections of boto3 may stand. At most a minute."""
@@ -210,6 +208,26 @@ def parked(stage, n):
     need(tally(found) == {'200': n}, f'{tally(found)}')
     leave(crowd)
     return f'{each:.0f} KB each; all answered, {got:,} of them with a message'
+
+
+def deserted(stage, n):
+    """n long polls whose clients leave: what waits for nobody ends before its time."""
+    waiting = lambda: json.loads(stage.ask({'service': 'sts', 'method': 'GET', 'target': '/_strata/status', 'headers': {}})[1])['parked']
+    url = stage.client('sqs').create_queue(QueueName='deserted')['QueueUrl']
+    crowd, request = stage.crowd(n), raw(stage.port, sqs('ReceiveMessage', QueueUrl=url, WaitTimeSeconds=20))
+    for c in crowd:
+        c.send(request)
+    end = time.monotonic() + 20
+    while (most := waiting()) < n:
+        need(time.monotonic() < end, f'{most} of {n} wait')
+        time.sleep(0.05)
+    for c in crowd:
+        c.close()
+    end = time.monotonic() + 15
+    while (now := waiting()):
+        need(time.monotonic() < end, f'{now} wait for nobody')
+        time.sleep(0.1)
+    return f'{most:,} waited, and none when their clients had left'
 
 
 # ---- millions ----

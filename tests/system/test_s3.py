@@ -3,9 +3,11 @@ import base64
 import concurrent.futures
 import datetime
 import hashlib
+import http.client
 import io
 import json
 import re
+import urllib.parse
 import uuid
 import zlib
 
@@ -884,3 +886,13 @@ def test_power_cut_and_sweep(own_strata):
     own_strata.stop()
     own_strata.start()
     assert files(own_strata) == []
+
+
+def test_an_object_over_5_gb_is_refused_before_its_body(strata, s3, bucket):
+    url = urllib.parse.urlsplit(s3.generate_presigned_url('put_object', Params={'Bucket': bucket, 'Key': 'too-large'}))
+    connection = http.client.HTTPConnection(url.netloc, timeout=60)
+    connection.putrequest('PUT', f'{url.path}?{url.query}')
+    connection.putheader('Content-Length', str(6 << 30))
+    connection.endheaders()
+    answer = connection.getresponse()
+    assert answer.status == 400 and b'<Code>EntityTooLarge</Code><Message>Your proposed upload exceeds the maximum allowed size</Message>' in answer.read()
