@@ -259,6 +259,12 @@ def _op_row(room, model, row):
         fields.append(f'.result_wrapper = {string(wrapper)}')
     if 'anonymous' in row.flags or op.get('authtype') == 'none':
         fields.append('.anonymous = true')
+    if 'data' in row.flags:
+        fields.append('.data = true')
+    if iam.reads(room, row):
+        fields.append('.reads = true')
+    if row.event:
+        fields.append(f'.event = {string(row.event)}')
     if _streams(model, side_shape(model, row, 'in')):
         fields.append('.stream_in = true')
     if _streams(model, side_shape(model, row, 'out')):

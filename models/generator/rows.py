@@ -37,8 +37,9 @@ class Operation:
                     raise Problem(f'{where}: condition key {item} needs =in.Member')
                 self.conditions.append((key, self._path(path)))
         for flag in flags:
-            if flag not in ('anonymous',):
+            if flag not in ('anonymous', 'data', 'reads') and not flag.startswith('event='):
                 raise Problem(f'{where}: unknown flag {flag}')
+        self.event = next((f.partition('=')[2] for f in flags if f.startswith('event=')), None)
 
     @staticmethod
     def _items(text):

@@ -29,6 +29,15 @@ void call_ended(struct op *op, const void *in, const void *out, int rc)
         l->ended(l->ctx, op, in, out, rc);
 }
 
+int call_committing(struct op *op, const void *in, const void *out)
+{
+    int rc = 0;
+    for (const struct call_listener *l = op->cloud->listeners; l && rc == 0; l = l->next)
+        if (l->committing && op->row->txn == OP_RW)
+            rc = l->committing(l->ctx, op, in, out);
+    return rc;
+}
+
 static int run_callee(struct op *callee, const void *in, void *out)
 {
     int rc = aws_validate(callee, in);
@@ -58,6 +67,8 @@ int cloud_call_in(struct op *op, struct str account, struct str region, const ch
     int rc = run_callee(&callee, in, out);
     if (rc == E_PARKED)
         rc = E_BUSY;
+    if (rc == 0)
+        rc = call_committing(&callee, in, out);
     call_ended(&callee, in, out, rc);
     if (may_write && rc)
         txn_save_rollback(op->txn);

@@ -32,12 +32,16 @@ int cloud_forward(struct op *op, const char *service, const char *operation, con
  * (op->asked); in and out may be NULL. rc: 0, or E_AWS with op->fail, or another enum err. */
 struct call_listener {
     void (*ended)(void *ctx, struct op *op, const void *in, const void *out, int rc);
+    /* Of an OP_RW operation, when it has succeeded and before its commit: what is written to op->txn is there when the operation is, and only then.
+     * It may run twice. <0: the operation fails with that. NULL: nothing. */
+    int (*committing)(void *ctx, struct op *op, const void *in, const void *out);
     void *ctx;
     struct call_listener *next; /* cloud's */
 };
 /* Before the first request; l is the caller's, and there as long as requests are. */
 void cloud_listen(struct cloud *cloud, struct call_listener *l);
-void call_ended(struct op *op, const void *in, const void *out, int rc); /* the pipeline's own: tells them */
+void call_ended(struct op *op, const void *in, const void *out, int rc); /* the pipeline's own: tell them */
+int call_committing(struct op *op, const void *in, const void *out);
 
 struct principal principal_service(struct op *op, const char *service_name, struct str source_arn);
 

@@ -15,6 +15,7 @@ struct envelopes;   /* data keys in memory; cloud/envelope.h */
 struct key_maker;   /* makes RSA pairs; services/kms */
 struct pattern_cache; /* parsed event patterns; services/events */
 struct issuer_keys; /* of identity providers; services/sts */
+struct audit;       /* what waits in memory to be recorded; services/cloudtrail */
 struct lambda_host; /* the environments of functions; services/lambda */
 
 struct cloud_config {
@@ -42,6 +43,7 @@ struct cloud {
     struct sandboxes *sandboxes; /* NULL when functions cannot run */
     struct http *http;         /* for listeners inside sandboxes; NULL in tests */
     struct lambda_host *lambda;
+    struct audit *audit;
     struct pattern_cache *patterns;
     struct issuer_keys *issuer_keys;
     struct key_maker *key_maker;

@@ -215,7 +215,7 @@ static int execute(struct task *t)
         add_headers(r);
     if (op->reply_status)
         r->answer.status = op->reply_status;
-    return rc;
+    return rc ? rc : call_committing(op, r->in, r->out);
 }
 
 static void finish(struct task *t, int rc)

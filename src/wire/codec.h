@@ -53,6 +53,7 @@ struct str text_of_scalar(struct arena *a, const struct member *m, const struct 
 int json_read(struct arena *a, struct str text, const struct shape *s, void *ret_struct, struct str *ret_why);
 bool json_is_value(struct arena *a, struct str text); /* one, with nothing around it: what RAW holds */
 void json_write(struct buf *b, const struct shape *s, const void *slot, bool inside);      /* b's errors stick */
+void json_write_scalar(struct buf *b, const struct member *m, const struct shape *s, const void *slot);
 void json_write_members(struct buf *b, const struct shape *s, const void *st);             /* {...}: only members that belong into the body */
 int query_read(struct arena *a, const struct str_map *params, bool ec2, const struct shape *s, void *ret_struct, struct str *ret_why);
 int xml_read(struct arena *a, struct str text, const struct shape *s, void *ret_struct, struct str *ret_why);

@@ -39,7 +39,7 @@ static void write_map(struct buf *b, const struct shape *s, const struct any_lis
     buf_byte(b, '}');
 }
 
-static void write_scalar(struct buf *b, const struct member *m, const struct shape *s, const void *slot)
+void json_write_scalar(struct buf *b, const struct member *m, const struct shape *s, const void *slot)
 {
     switch (s->kind) {
     case SHAPE_RAW:
@@ -79,7 +79,7 @@ static void write_value(struct buf *b, const struct member *m, const struct shap
     else if (s->kind == SHAPE_MAP)
         write_map(b, s, slot);
     else
-        write_scalar(b, m, s, slot);
+        json_write_scalar(b, m, s, slot);
 }
 
 void json_write(struct buf *b, const struct shape *s, const void *slot, bool inside)

@@ -40,6 +40,9 @@ struct op_row {
     int (*run)(struct op *op, const void *in, void *out);
     /* Adds what must be allowed: action on resource, with condition keys. Generated from the row. NULL: nothing is asked (sts:GetCallerIdentity). */
     int (*authorize)(struct op *op, const void *in, struct authz *a);
+    bool data;                     /* a data event of CloudTrail's: logged where a trail asks for it alone */
+    bool reads;                    /* readOnly, says CloudTrail */
+    const char *event;             /* its eventName; NULL: name */
     bool anonymous;                /* an unsigned request may ask (S3 with a bucket policy) */
     bool stream_in, stream_out;
     bool checksum_required;        /* httpChecksum requestChecksumRequired / httpChecksumRequired */

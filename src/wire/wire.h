@@ -57,6 +57,13 @@ int wire_json_encode(struct arena *a, const struct shape *shape, const void *val
 int wire_json_decode(struct arena *a, const struct shape *shape, struct str text, void *ret, struct str *ret_why);
 /* Is it one JSON value, of any kind? E_INVALID with words. For what is handed on as it came: nothing is built, and it may be nested 1,000 levels. */
 int wire_json_check(struct arena *a, struct str text, struct str *ret_why);
+/* A call's parameters or answer as CloudTrail shows them: JSON with names that begin small; secrets, and what is bytes, are hidden. b's errors stick. */
+struct audit_style {
+    const char *const *hidden;           /* members that the model does not call sensitive and CloudTrail hides; ends with NULL; may be NULL */
+    const char *rename_from, *rename_to; /* one member's other name, or NULL */
+};
+struct buf;
+void wire_audit_write(struct buf *b, const struct audit_style *style, const struct shape *shape, const void *value);
 /* A scalar as text, or each of a list of them; nothing when it is absent: for condition keys. */
 void wire_texts(struct arena *a, const struct shape *shape, const void *value, struct str_list *ret);
 

@@ -4,7 +4,7 @@
 #include "aws/tags.h"
 #include "base/arena.h"
 #include "base/code.h"
-#include "services/cloudtrail/trail.h"
+#include "services/cloudtrail/deliver.h"
 
 /* What CreateTrail and UpdateTrail ask for that does not depend on the trail. */
 static int check_common(struct op *op, struct str sns_topic, struct opt_bool organization, struct str prefix)
@@ -106,7 +106,8 @@ int cloudtrail_UpdateTrail(struct op *op, const struct cloudtrail_UpdateTrail_in
     overlay(&cloudtrail_rec_Trail_shape, &t, &cloudtrail_UpdateTrailResponse_shape, out);
     out->TrailARN = trail_arn(op, &t);
     out->IsOrganizationTrail = SOME_BOOL(false);
-    return trail_put(op, &t);
+    rc = digest_arm(op, &t);
+    return rc ? rc : trail_put(op, &t);
 }
 
 int cloudtrail_DeleteTrail(struct op *op, const struct cloudtrail_DeleteTrail_in *in, struct cloudtrail_DeleteTrail_out *out)
@@ -234,7 +235,8 @@ int cloudtrail_StartLogging(struct op *op, const struct cloudtrail_StartLogging_
         return rc;
     t.IsLogging = SOME_BOOL(true);
     t.StartMs = SOME_I64(op_now_ms(op));
-    return trail_put(op, &t);
+    rc = digest_arm(op, &t);
+    return rc ? rc : trail_put(op, &t);
 }
 
 int cloudtrail_StopLogging(struct op *op, const struct cloudtrail_StopLogging_in *in, struct cloudtrail_StopLogging_out *out)

@@ -78,25 +78,31 @@ static int check_key(struct op *op, struct cloudtrail_rec_Trail *t, const struct
     return rc;
 }
 
-/* "NAME" of arn:aws:logs:REGION:ACCOUNT:log-group:NAME:*; absent: it is no such ARN, or of another account or Region. */
-static struct str group_of(struct op *op, struct str text)
+/* "NAME" of arn:aws:logs:REGION:ACCOUNT:log-group:NAME:*. */
+struct str destination_group(struct op *op, struct str text)
 {
     struct arn arn;
-    if (arn_parse(text, &arn) || !str_is(arn.service, "logs") || !str_eq(arn.account, op->account) || !str_eq(arn.region, op->region) ||
+    if (arn_parse(text, &arn) || !str_is(arn.service, "logs") || !str_eq(arn.account, op->account) ||
         !str_starts(arn.resource, STR("log-group:")) || !str_ends(arn.resource, STR(":*")))
         return STR_NONE;
     return str_sub(arn.resource, 10, arn.resource.n - 12);
+}
+
+struct str destination_stream(struct op *op, const struct cloudtrail_rec_Trail *t)
+{
+    return str_printf(op->arena, "%.*s_CloudTrail_%.*s", STR_ARG(t->Account), STR_ARG(op->region));
 }
 
 static int check_log_group(struct op *op, const struct cloudtrail_rec_Trail *t)
 {
     struct principal role;
     struct op_failure why = { 0 };
-    struct str stream = str_printf(op->arena, "%.*s_CloudTrail_%.*s", STR_ARG(t->Account), STR_ARG(t->HomeRegion));
-    struct logs_CreateLogStream_in make = { .logGroupName = group_of(op, t->CloudWatchLogsLogGroupArn), .logStreamName = stream };
+    struct str stream = destination_stream(op, t);
+    struct logs_CreateLogStream_in make = { .logGroupName = destination_group(op, t->CloudWatchLogsLogGroupArn), .logStreamName = stream };
     struct logs_CreateLogStream_out made;
     struct logs_PutLogEvents_in put = { .logGroupName = make.logGroupName, .logStreamName = stream };
-    if (!make.logGroupName.n)
+    struct arn arn;
+    if (!make.logGroupName.n || arn_parse(t->CloudWatchLogsLogGroupArn, &arn) || !str_eq(arn.region, op->region))
         return aws_fail(op, CLOUDTRAIL_InvalidCloudWatchLogsLogGroupArnException, "CloudTrail cannot validate the specified log group ARN.");
     int rc = auth_role_principal(op, t->CloudWatchLogsRoleArn, STR("CLOUDWATCH_LOGS_DELIVERY_SESSION"), CLOUDTRAIL_PRINCIPAL, trail_arn(op, t), &role);
     if (rc == E_AWS || rc == E_NOT_FOUND)

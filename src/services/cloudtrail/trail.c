@@ -3,6 +3,7 @@
 #include <ctype.h>
 
 #include "aws/arn.h"
+#include "services/cloudtrail/audit.h"
 
 struct str cloudtrail_arn_trail(struct op *op, struct str Name)
 {
@@ -117,6 +118,7 @@ int trail_put(struct op *op, const struct cloudtrail_rec_Trail *t)
 {
     struct key k;
     trail_key(op, &k, t->Account, t->HomeRegion, t->Name);
+    trails_changed(op, t, false);
     return op_rec_put(op, &k, &cloudtrail_rec_Trail_shape, t);
 }
 
@@ -124,14 +126,27 @@ int trail_erase(struct op *op, const struct cloudtrail_rec_Trail *t)
 {
     struct key k;
     trail_key(op, &k, t->Account, t->HomeRegion, t->Name);
+    trails_changed(op, t, true);
     return op_rec_delete(op, &k);
+}
+
+static void status_key(struct op *op, struct key *k, const struct cloudtrail_rec_Trail *t)
+{
+    op_key(op, k, &cloudtrail_kind_status);
+    key_str(k, t->HomeRegion);
+    key_str(k, t->Name);
 }
 
 int status_get(struct op *op, const struct cloudtrail_rec_Trail *t, struct cloudtrail_rec_Status *ret)
 {
     struct key k;
-    op_key(op, &k, &cloudtrail_kind_status);
-    key_str(&k, t->HomeRegion);
-    key_str(&k, t->Name);
+    status_key(op, &k, t);
     return op_rec_get(op, &k, &cloudtrail_rec_Status_shape, ret);
+}
+
+int status_put(struct op *op, const struct cloudtrail_rec_Trail *t, const struct cloudtrail_rec_Status *s)
+{
+    struct key k;
+    status_key(op, &k, t);
+    return op_rec_put(op, &k, &cloudtrail_rec_Status_shape, s);
 }

@@ -23,12 +23,15 @@ void trail_keys(struct op *op, struct key *ret_from, struct key *ret_to); /* the
 bool trail_is_seen(const struct op *op, const struct cloudtrail_rec_Trail *t); /* in this Region: its home, or a shadow */
 
 /* E_NOT_FOUND: it has done nothing here yet. */
+int status_put(struct op *op, const struct cloudtrail_rec_Trail *t, const struct cloudtrail_rec_Status *s);
 int status_get(struct op *op, const struct cloudtrail_rec_Trail *t, struct cloudtrail_rec_Status *ret);
 
 /* Bucket, key of KMS, log group: there, and open to CloudTrail. KmsKeyId becomes the key's ARN. E_AWS in AWS's words. */
 int destination_check(struct op *op, struct cloudtrail_rec_Trail *t);
 /* "prefix/AWSLogs/123456789012/": what every object of the trail begins with. */
 struct str destination_prefix(struct op *op, const struct cloudtrail_rec_Trail *t);
+struct str destination_group(struct op *op, struct str group_arn); /* the log group's name; absent: it is no ARN of one */
+struct str destination_stream(struct op *op, const struct cloudtrail_rec_Trail *t);
 
 bool selectors_are_default(const struct cloudtrail_rec_Trail *t);
 

@@ -1,6 +1,8 @@
 /* Events come in: each is matched with every enabled rule, and queued for the targets of those that match. */
 #include "events.h"
 
+#include <string.h>
+
 #include "base/buf.h"
 #include "base/code.h"
 #include "cloud/cloud.h"
@@ -51,18 +53,32 @@ void events_free(struct cloud *cloud)
     cloud->patterns = NULL;
 }
 
+/* Calls that changed nothing, as CloudTrail tells of them, reach those rules alone that ask for all of its management events. */
+static bool is_of_read(const cJSON *event)
+{
+    const cJSON *detail = cJSON_GetObjectItemCaseSensitive(event, "detail"), *type = cJSON_GetObjectItemCaseSensitive(event, "detail-type");
+    return cJSON_IsString(type) && strcmp(type->valuestring, "AWS API Call via CloudTrail") == 0 &&
+           cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(detail, "readOnly"));
+}
+
+static bool is_enabled(const struct events_rec_Rule *r, bool of_read)
+{
+    return (!of_read && str_is(r->State, "ENABLED")) || str_is(r->State, "ENABLED_WITH_ALL_CLOUDTRAIL_MANAGEMENT_EVENTS");
+}
+
 static int match_all(struct op *op, struct str event)
 {
     struct key from, to;
     rule_prefix(op, &from, &to);
     cJSON *tree = cJSON_ParseWithLength(event.p, event.n);
+    bool of_read = is_of_read(tree);
     struct scan *s = txn_scan(op->txn, key_view(&from), key_view(&to), false);
     struct str key, value;
     int rc = 0;
     while (rc == 0 && scan_next(s, &key, &value)) {
         struct events_rec_Rule r = { 0 };
         rc = op_rec_decode(op, value, &events_rec_Rule_shape, &r);
-        if (rc || !r.EventPattern.n || !str_is(r.State, "ENABLED"))
+        if (rc || !r.EventPattern.n || !is_enabled(&r, of_read))
             continue;
         const cJSON *pattern = pattern_cache_get(op->cloud->patterns, r.EventPattern);
         if (pattern && pattern_matches(op->arena, pattern, tree))
@@ -131,6 +147,19 @@ int events_PutEvents(struct op *op, const struct events_PutEvents_in *in, struct
     }
     out->FailedEntryCount = SOME_I64(failed);
     return 0;
+}
+
+/* Events of strata's services, as PutEvents takes them from others. */
+int events_job_put(struct op *op, struct str payload)
+{
+    struct events_PutEvents_in in = { 0 };
+    int rc = op_rec_decode(op, payload, &events_PutEventsRequest_shape, &in);
+    for (uint32_t i = 0; rc == 0 && i < in.Entries.n; i++) {
+        const struct events_PutEventsRequestEntry *e = &in.Entries.v[i];
+        struct str event = envelope(op, random_uuid(op->arena), e->Source, e->DetailType, opt_i64(e->Time, op_now_ms(op)), &e->Resources, e->Detail);
+        rc = event.p ? match_all(op, event) : E_LIMIT;
+    }
+    return rc;
 }
 
 int events_job_schedule(struct op *op, struct str name)
