@@ -126,8 +126,7 @@ def test_visibility(sqs, queue, strata):
     assert receive(sqs, queue) == []
     sqs.change_message_visibility(QueueUrl=queue, ReceiptHandle=m['ReceiptHandle'], VisibilityTimeout=0)
     (again,) = receive(sqs, queue, VisibilityTimeout=60)
-    code, message = refusal(sqs.change_message_visibility, QueueUrl=queue, ReceiptHandle=m['ReceiptHandle'], VisibilityTimeout=1)
-    assert code == 'InvalidParameterValue' and 'Message does not exist or is not available for visibility timeout change.' in message
+    sqs.change_message_visibility(QueueUrl=queue, ReceiptHandle=m['ReceiptHandle'], VisibilityTimeout=60)  # an old handle does for that
     sqs.delete_message(QueueUrl=queue, ReceiptHandle=m['ReceiptHandle'])
     assert counts(sqs, queue) == (0, 1, 0), 'an old handle deletes nothing'
     assert refusal(sqs.change_message_visibility, QueueUrl=queue, ReceiptHandle=again['ReceiptHandle'], VisibilityTimeout=43201)[0] == 'InvalidParameterValue'
@@ -139,6 +138,52 @@ def test_visibility(sqs, queue, strata):
     assert counts(sqs, queue) == (0, 0, 0), 'not received again since: the handle still deletes'
     assert refusal(sqs.delete_message, QueueUrl=queue, ReceiptHandle='nonsense') == (
         'ReceiptHandleIsInvalid', 'The input receipt handle "nonsense" is not a valid receipt handle.')
+
+
+def test_fifo_attributes_take_true_in_any_case_and_belong_to_fifo_queues(sqs):
+    name = f'q-{uuid.uuid4()}.fifo'
+    url = sqs.create_queue(QueueName=name, Attributes={'FifoQueue': 'True', 'ContentBasedDeduplication': 'TRUE'})['QueueUrl']
+    kept = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=['FifoQueue', 'ContentBasedDeduplication'])['Attributes']
+    assert kept == {'FifoQueue': 'true', 'ContentBasedDeduplication': 'true'}
+    assert sqs.create_queue(QueueName=name, Attributes={'FifoQueue': 'true', 'ContentBasedDeduplication': 'True'})['QueueUrl'] == url
+    assert refusal(sqs.set_queue_attributes, QueueUrl=url, Attributes={'FifoQueue': 'false'}) == (
+        'InvalidAttributeValue', 'Invalid value for the parameter FifoQueue. Reason: Modifying queue type is not supported.')
+    for attribute in 'DeduplicationScope', 'FifoThroughputLimit':
+        assert refusal(sqs.create_queue, QueueName='plain', Attributes={attribute: 'queue'}) == (
+            'InvalidAttributeName', f'You can specify the {attribute} only when FifoQueue is set to true.')
+    sqs.send_message(QueueUrl=url, MessageBody='x', MessageGroupId='g')
+    (m,) = receive(sqs, url, VisibilityTimeout=0)
+    assert 'The receipt handle has expired.' in refusal(sqs.delete_message, QueueUrl=url, ReceiptHandle=m['ReceiptHandle'])[1]
+
+
+def test_what_is_not_there_is_left_out(sqs, queue):
+    assert 'Tags' not in sqs.list_queue_tags(QueueUrl=queue)
+    sent = sqs.send_message_batch(QueueUrl=queue, Entries=[{'Id': 'a', 'MessageBody': 'x'}])
+    assert len(sent['Successful']) == 1 and 'Failed' not in sent
+    sqs.set_queue_attributes(QueueUrl=queue, Attributes={'KmsMasterKeyId': 'alias/aws/sqs', 'KmsDataKeyReusePeriodSeconds': '600'})
+    assert sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=['All'])['Attributes']['KmsDataKeyReusePeriodSeconds'] == '600'
+    sqs.set_queue_attributes(QueueUrl=queue, Attributes={'KmsMasterKeyId': '', 'KmsDataKeyReusePeriodSeconds': '300'})
+    assert not {k for k in sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=['All'])['Attributes'] if k.startswith('Kms')}
+
+
+def test_the_trace_of_a_request_goes_with_its_message(sqs, queue):
+    trace = 'Root=1-3152b799-8954dae64eda91bc9a23a7e8;Parent=7fa8c0f79203be72;Sampled=1'
+    say = lambda request, **more: request.headers.update({'X-Amzn-Trace-Id': trace})
+    sqs.meta.events.register('before-send.sqs.SendMessage', say)
+    sqs.send_message(QueueUrl=queue, MessageBody='x')
+    sqs.meta.events.unregister('before-send.sqs.SendMessage', say)
+    sqs.send_message(QueueUrl=queue, MessageBody='y')
+    traced, plain = receive(sqs, queue, MaxNumberOfMessages=2, AttributeNames=['AWSTraceHeader'])
+    assert traced['Attributes'] == {'AWSTraceHeader': trace} and 'Attributes' not in plain
+
+
+def test_error_codes_have_their_names_in_both_protocols(sqs, queue):
+    with pytest.raises(ClientError) as caught:
+        sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=11)
+    assert (caught.value.response['Error']['Code'], caught.value.response['Error']['QueryErrorCode']) == ('InvalidParameterValue', 'InvalidParameterValueException')
+    with pytest.raises(ClientError) as caught:
+        sqs.send_message(QueueUrl=queue, MessageBody='')
+    assert (caught.value.response['Error']['Code'], caught.value.response['Error']['QueryErrorCode']) == ('MissingParameter', 'MissingRequiredParameterException')
 
 
 def test_no_message_comes_twice_in_one_answer(sqs, queue):
@@ -408,7 +453,7 @@ def test_move_tasks_can_be_cancelled_and_fail(sqs, queue, strata):
     for i in range(5):
         sqs.send_message(QueueUrl=dlq, MessageBody=str(i))
     handle = sqs.start_message_move_task(SourceArn=arn_of(sqs, dlq), DestinationArn=arn_of(sqs, queue), MaxNumberOfMessagesPerSecond=1)['TaskHandle']
-    assert refusal(sqs.start_message_move_task, SourceArn=arn_of(sqs, dlq))[0] == 'AWS.SimpleQueueService.UnsupportedOperation'
+    assert refusal(sqs.start_message_move_task, SourceArn=arn_of(sqs, dlq))[0] == 'InvalidParameterValue'
     moved = sqs.cancel_message_move_task(TaskHandle=handle)['ApproximateNumberOfMessagesMoved']
     strata.advance_clock(30)
     (task,) = sqs.list_message_move_tasks(SourceArn=arn_of(sqs, dlq))['Results']

@@ -105,7 +105,7 @@ static int bad_value(struct op *op, struct str name)
 
 static int bad_redrive(struct op *op, const char *name, struct str value, const char *reason)
 {
-    return aws_fail(op, SQS_InvalidParameterValue, "Value %.*s for parameter %s is invalid. Reason: %s", STR_ARG(value), name, reason);
+    return aws_fail(op, SQS_InvalidParameterValueException, "Value %.*s for parameter %s is invalid. Reason: %s", STR_ARG(value), name, reason);
 }
 
 /* The dead-letter queue's own RedriveAllowPolicy may refuse this source. */
@@ -140,7 +140,7 @@ static int check_redrive(struct op *op, const struct queue *q, struct str value,
     if (ret->receives_max == -1)
         return bad_redrive(op, name, value, "Redrive policy does not contain mandatory attribute: maxReceiveCount.");
     if (ret->receives_max < 1 || ret->receives_max > 1000)
-        return aws_fail(op, SQS_InvalidParameterValue, "Value %.*s for parameter RedrivePolicy is invalid. Reason: Invalid value for maxReceiveCount: "
+        return aws_fail(op, SQS_InvalidParameterValueException, "Value %.*s for parameter RedrivePolicy is invalid. Reason: Invalid value for maxReceiveCount: "
                         "%lld, valid values are from 1 to 1000 both inclusive.", STR_ARG(value), (long long)ret->receives_max);
     int rc = queue_get_arn(op, ret->target_arn, &target);
     if (rc == E_NOT_FOUND)
@@ -185,14 +185,25 @@ static bool policy_valid(struct str value)
 
 static bool is_bool(struct str s)
 {
-    return str_is(s, "true") || str_is(s, "false");
+    return str_eq_nocase(s, STR("true")) || str_eq_nocase(s, STR("false"));
+}
+
+struct str attribute_settled(struct op *op, struct str name, struct str value)
+{
+    bool boolean = str_is(name, "FifoQueue") || str_is(name, "ContentBasedDeduplication") || str_is(name, "SqsManagedSseEnabled");
+    return boolean ? str_lower(op->arena, value) : value;
 }
 
 static int check_fifo(struct op *op, const struct queue *q, struct str name, struct str value, bool create)
 {
-    if (!q->fifo || (str_is(name, "FifoQueue") && !create && !str_is(value, "true")))
+    bool throughput = str_is(name, "DeduplicationScope") || str_is(name, "FifoThroughputLimit");
+    if (!q->fifo && throughput)
+        return aws_fail(op, SQS_InvalidAttributeName, "You can specify the %.*s only when FifoQueue is set to true.", STR_ARG(name));
+    if (!q->fifo)
         return aws_fail(op, SQS_InvalidAttributeName, "Unknown Attribute %.*s.", STR_ARG(name));
-    bool good = str_is(name, "FifoQueue")               ? str_is(value, "true")
+    if (str_is(name, "FifoQueue") && !create && !str_eq_nocase(value, STR("true")))
+        return aws_fail(op, SQS_InvalidAttributeValue, "Invalid value for the parameter FifoQueue. Reason: Modifying queue type is not supported.");
+    bool good = str_is(name, "FifoQueue")               ? str_eq_nocase(value, STR("true"))
               : str_is(name, "DeduplicationScope")      ? str_is(value, "messageGroup") || str_is(value, "queue")
               : str_is(name, "FifoThroughputLimit")     ? str_is(value, "perQueue") || str_is(value, "perMessageGroupId")
                                                         : is_bool(value);
@@ -269,7 +280,7 @@ int attributes_apply(struct op *op, struct queue *q, const struct str_map *given
             return rc;
     }
     for (uint32_t i = 0; i < given->n; i++) {
-        int rc = apply_one(op, q, given->v[i].key, given->v[i].value);
+        int rc = apply_one(op, q, given->v[i].key, attribute_settled(op, given->v[i].key, given->v[i].value));
         if (rc)
             return rc;
     }
@@ -289,7 +300,7 @@ struct str attribute_value(struct op *op, const struct queue *q, struct str name
 {
     const struct number_attribute *n = find_number(name);
 
-    if (str_is(name, "KmsDataKeyReusePeriodSeconds") && !stored(q, "KmsMasterKeyId").n && !stored(q, "KmsDataKeyReusePeriodSeconds").n)
+    if (str_is(name, "KmsDataKeyReusePeriodSeconds") && !stored(q, "KmsMasterKeyId").n)
         return STR_NONE;
     if (n)
         return str_printf(op->arena, "%lld", (long long)queue_number(q, n->name));

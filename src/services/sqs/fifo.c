@@ -211,13 +211,13 @@ int fifo_check(struct op *op, const struct queue *q, const struct message_input 
     uint8_t d[32];
 
     if (str_set(in->group_id) && !is_token(in->group_id))
-        return aws_fail(op, SQS_InvalidParameterValue, "Value %.*s for parameter MessageGroupId is invalid. Reason: MessageGroupId %s",
+        return aws_fail(op, SQS_InvalidParameterValueException, "Value %.*s for parameter MessageGroupId is invalid. Reason: MessageGroupId %s",
                         STR_ARG(in->group_id), chars);
     if (str_set(in->dedup_id) && !q->fifo)
-        return aws_fail(op, SQS_InvalidParameterValue, "Value %.*s for parameter MessageDeduplicationId is invalid. Reason: The request includes a "
+        return aws_fail(op, SQS_InvalidParameterValueException, "Value %.*s for parameter MessageDeduplicationId is invalid. Reason: The request includes a "
                                                        "parameter that is not valid for this queue type.", STR_ARG(in->dedup_id));
     if (str_set(in->dedup_id) && !is_token(in->dedup_id))
-        return aws_fail(op, SQS_InvalidParameterValue, "Value %.*s for parameter MessageDeduplicationId is invalid. Reason: MessageDeduplicationId %s",
+        return aws_fail(op, SQS_InvalidParameterValueException, "Value %.*s for parameter MessageDeduplicationId is invalid. Reason: MessageDeduplicationId %s",
                         STR_ARG(in->dedup_id), chars);
     *ret_dedup_id = in->dedup_id;
     if (!q->fifo)
@@ -225,12 +225,12 @@ int fifo_check(struct op *op, const struct queue *q, const struct message_input 
     if (!str_set(in->group_id))
         return sqs_missing(op, "MessageGroupId");
     if (in->delay_s.set && in->delay_s.v > 0)
-        return aws_fail(op, SQS_InvalidParameterValue, "Value %lld for parameter DelaySeconds is invalid. Reason: The request include parameter that is "
+        return aws_fail(op, SQS_InvalidParameterValueException, "Value %lld for parameter DelaySeconds is invalid. Reason: The request include parameter that is "
                                                        "not valid for this queue type.", (long long)in->delay_s.v);
     if (str_set(in->dedup_id))
         return 0;
     if (!str_is(str_map_get(&q->rec.Attributes, STR("ContentBasedDeduplication")), "true"))
-        return aws_fail(op, SQS_InvalidParameterValue, "The queue should either have ContentBasedDeduplication enabled or MessageDeduplicationId provided "
+        return aws_fail(op, SQS_InvalidParameterValueException, "The queue should either have ContentBasedDeduplication enabled or MessageDeduplicationId provided "
                                                        "explicitly");
     digest_sha256(in->body.p, in->body.n, d);
     *ret_dedup_id = hex_encode(op->arena, d, sizeof d);

@@ -29,7 +29,7 @@ static int check_name(struct op *op, struct str name)
     bool good = name.n > 0;
 
     if (name.n > 256)
-        return aws_fail(op, SQS_InvalidParameterValue, "Message (user) attribute name must be shorter than 256 bytes.");
+        return aws_fail(op, SQS_InvalidParameterValueException, "Message (user) attribute name must be shorter than 256 bytes.");
     for (size_t i = 0; i < name.n; i++) {
         char c = name.p[i];
         good = good && ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '-' || c == '.');
@@ -37,11 +37,11 @@ static int check_name(struct op *op, struct str name)
             good = false;
     }
     if (!good)
-        return aws_fail(op, SQS_InvalidParameterValue, "Message (user) attribute name is invalid. Attribute name can contain A-Z, a-z, 0-9, "
+        return aws_fail(op, SQS_InvalidParameterValueException, "Message (user) attribute name is invalid. Attribute name can contain A-Z, a-z, 0-9, "
                                                        "underscore (_), hyphen (-), and period (.) characters.");
     struct str lower = str_lower(op->arena, name);
     if (str_starts(lower, STR("aws.")) || str_starts(lower, STR("amazon.")))
-        return aws_fail(op, SQS_InvalidParameterValue, "Message (user) attribute names must not start with AWS-reserved prefixes such as AWS. or "
+        return aws_fail(op, SQS_InvalidParameterValueException, "Message (user) attribute names must not start with AWS-reserved prefixes such as AWS. or "
                                                        "Amazon. (or any casing variations).");
     return 0;
 }
@@ -57,24 +57,24 @@ static int check_value(struct op *op, const char *what, struct str name, struct 
     double number;
 
     if (!type.n)
-        return aws_fail(op, SQS_InvalidParameterValue, "The %s '%.*s' must contain non-empty message attribute type.", what, STR_ARG(name));
+        return aws_fail(op, SQS_InvalidParameterValueException, "The %s '%.*s' must contain non-empty message attribute type.", what, STR_ARG(name));
     if (type.n > 256 || !(is_type(type, "String") || is_type(type, "Number") || is_type(type, "Binary")))
-        return aws_fail(op, SQS_InvalidParameterValue, "The type of %s '%.*s' is invalid. You must use only the following supported type prefixes: "
+        return aws_fail(op, SQS_InvalidParameterValueException, "The type of %s '%.*s' is invalid. You must use only the following supported type prefixes: "
                                                        "Binary, Number, String.", what, STR_ARG(name));
     if (lists)
         return aws_fail(op, SQS_UnsupportedOperation, "Message attribute list values in SendMessage operation are not supported.");
     bool binary = is_type(type, "Binary");
     struct str value = binary ? bytes : text;
     if (!str_set(value) && str_set(binary ? text : bytes))
-        return aws_fail(op, SQS_InvalidParameterValue, "The %s '%.*s' with type '%s' must use field '%s'.", what, STR_ARG(name),
+        return aws_fail(op, SQS_InvalidParameterValueException, "The %s '%.*s' with type '%s' must use field '%s'.", what, STR_ARG(name),
                         binary ? "Binary" : is_type(type, "Number") ? "Number" : "String", binary ? "Binary" : "String");
     if (!value.n)
-        return aws_fail(op, SQS_InvalidParameterValue, "The %s '%.*s' must contain non-empty message attribute value for message attribute type '%.*s'.",
-                        what, STR_ARG(name), STR_ARG(type));
+        return aws_fail(op, SQS_InvalidParameterValueException, "Message (user) attribute '%.*s' must contain a non-empty value of type '%.*s'.", STR_ARG(name),
+                        STR_ARG(type));
     if (!binary && !message_text_valid(value))
         return invalid_text(op);
     if (is_type(type, "Number") && str_to_f64(value, &number))
-        return aws_fail(op, SQS_InvalidParameterValue, "Can't cast the value of message attribute '%.*s' to a number.", STR_ARG(name));
+        return aws_fail(op, SQS_InvalidParameterValueException, "Can't cast the value of message attribute '%.*s' to a number.", STR_ARG(name));
     return 0;
 }
 
@@ -83,7 +83,7 @@ static int check_attributes(struct op *op, const struct sqs_MessageBodyAttribute
     if (!m)
         return 0;
     if (m->n > SQS_ATTRIBUTES_MAX)
-        return aws_fail(op, SQS_InvalidParameterValue, "Number of message attributes [%u] exceeds the allowed maximum [%d].", m->n, SQS_ATTRIBUTES_MAX);
+        return aws_fail(op, SQS_InvalidParameterValueException, "Number of message attributes [%u] exceeds the allowed maximum [%d].", m->n, SQS_ATTRIBUTES_MAX);
     for (uint32_t i = 0; i < m->n; i++) {
         const struct sqs_MessageAttributeValue *v = &m->v[i].value;
         int rc = check_name(op, m->v[i].key);
@@ -104,9 +104,9 @@ static int check_system(struct op *op, const struct sqs_MessageBodySystemAttribu
     for (uint32_t i = 0; i < m->n; i++) {
         const struct sqs_MessageSystemAttributeValue *v = &m->v[i].value;
         if (!str_is(m->v[i].key, "AWSTraceHeader"))
-            return aws_fail(op, SQS_InvalidParameterValue, "Message system attribute name '%.*s' is invalid.", STR_ARG(m->v[i].key));
+            return aws_fail(op, SQS_InvalidParameterValueException, "Message system attribute name '%.*s' is invalid.", STR_ARG(m->v[i].key));
         if (!str_is(v->DataType, "String"))
-            return aws_fail(op, SQS_InvalidParameterValue, "The message system attribute 'AWSTraceHeader' with type '%.*s' must use type 'String'.",
+            return aws_fail(op, SQS_InvalidParameterValueException, "The message system attribute 'AWSTraceHeader' with type '%.*s' must use type 'String'.",
                             STR_ARG(v->DataType));
         int rc = check_value(op, "message system attribute", m->v[i].key, v->DataType, v->StringValue, v->BinaryValue,
                              v->StringListValues.n || v->BinaryListValues.n);
@@ -128,10 +128,10 @@ int message_check(struct op *op, const struct queue *q, const struct message_inp
     if ((rc = check_attributes(op, in->attributes, &bytes)) || (rc = check_system(op, in->system)))
         return rc;
     if (bytes > max)
-        return aws_fail(op, SQS_InvalidParameterValue, "One or more parameters are invalid. Reason: Message must be shorter than %lld bytes.",
+        return aws_fail(op, SQS_InvalidParameterValueException, "One or more parameters are invalid. Reason: Message must be shorter than %lld bytes.",
                         (long long)max);
     if (in->delay_s.set && (in->delay_s.v < 0 || in->delay_s.v > SQS_DELAY_SECONDS_MAX))
-        return aws_fail(op, SQS_InvalidParameterValue, "Value %lld for parameter DelaySeconds is invalid. Reason: DelaySeconds must be >= 0 and <= %d.",
+        return aws_fail(op, SQS_InvalidParameterValueException, "Value %lld for parameter DelaySeconds is invalid. Reason: DelaySeconds must be >= 0 and <= %d.",
                         (long long)in->delay_s.v, SQS_DELAY_SECONDS_MAX);
     *ret_bytes = bytes;
     return 0;

@@ -110,18 +110,18 @@ int sqs_StartMessageMoveTask(struct op *op, const struct sqs_StartMessageMoveTas
     if (rc || (rc = has_sources(op, &q, &is_dlq)) || (rc = queue_live(op, &q)))
         return rc;
     if (!is_dlq)
-        return aws_fail(op, SQS_InvalidParameterValue, "Source queue must be configured as a Dead Letter Queue.");
+        return aws_fail(op, SQS_InvalidParameterValueException, "Source queue must be configured as a Dead Letter Queue.");
     if (in->DestinationArn.n && (rc = queue_get_arn(op, in->DestinationArn, &target)))
         return rc == E_NOT_FOUND ? no_resource(op, "DestinationArn") : rc;
     if (in->DestinationArn.n && str_eq(in->DestinationArn, in->SourceArn))
-        return aws_fail(op, SQS_InvalidParameterValue, "Source queue arn and destination queue arn cannot be the same.");
+        return aws_fail(op, SQS_InvalidParameterValueException, "Source queue arn and destination queue arn cannot be the same.");
     if (in->MaxNumberOfMessagesPerSecond.set && (in->MaxNumberOfMessagesPerSecond.v < 1 || in->MaxNumberOfMessagesPerSecond.v > MOVE_RATE_MAX))
-        return aws_fail(op, SQS_InvalidParameterValue, "Value %lld for parameter MaxNumberOfMessagesPerSecond is invalid. Reason: Must be an integer from 1 "
+        return aws_fail(op, SQS_InvalidParameterValueException, "Value %lld for parameter MaxNumberOfMessagesPerSecond is invalid. Reason: Must be an integer from 1 "
                                                        "to %d.", (long long)in->MaxNumberOfMessagesPerSecond.v, MOVE_RATE_MAX);
     if ((rc = tasks_of(op, q.name, 1, &old)))
         return rc;
     if (old.n && str_is(old.v[0].Status, "RUNNING"))
-        return aws_fail(op, SQS_UnsupportedOperation, "There is already a task running. Only one active task is allowed for a source queue arn at a given "
+        return aws_fail(op, SQS_InvalidParameterValueException, "There is already a task running. Only one active task is allowed for a source queue arn at a given "
                                                       "time.");
     struct sqs_rec_MoveTask t = {
         .Id = random_uuid(op->arena), .Status = STR("RUNNING"), .SourceArn = in->SourceArn, .DestinationArn = in->DestinationArn,
@@ -144,7 +144,7 @@ int sqs_ListMessageMoveTasks(struct op *op, const struct sqs_ListMessageMoveTask
     if (!str_set(in->SourceArn))
         return sqs_missing(op, "SourceArn");
     if (max < 1 || max > TASKS_SHOWN_MAX)
-        return aws_fail(op, SQS_InvalidParameterValue, "Value %lld for parameter MaxResults is invalid. Reason: Must be an integer from 1 to %d.",
+        return aws_fail(op, SQS_InvalidParameterValueException, "Value %lld for parameter MaxResults is invalid. Reason: Must be an integer from 1 to %d.",
                         (long long)max, TASKS_SHOWN_MAX);
     rc = queue_get_arn(op, in->SourceArn, &q);
     if (rc == E_NOT_FOUND)
@@ -191,8 +191,10 @@ int sqs_CancelMessageMoveTask(struct op *op, const struct sqs_CancelMessageMoveT
     if (!str_set(in->TaskHandle))
         return sqs_missing(op, "TaskHandle");
     if (handle_read(op, in->TaskHandle, &id, &arn))
-        return aws_fail(op, SQS_InvalidParameterValue, "Value %.*s for parameter TaskHandle is invalid.", STR_ARG(in->TaskHandle));
+        return aws_fail(op, SQS_InvalidParameterValueException, "Value for parameter TaskHandle is invalid.");
     rc = queue_get_arn(op, arn, &q);
+    if (rc == E_NOT_FOUND)
+        return no_resource(op, "SourceArn");
     if (rc == 0)
         rc = find_task(op, q.name, id, &t);
     if (rc == E_NOT_FOUND)

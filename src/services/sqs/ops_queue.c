@@ -20,7 +20,7 @@ static bool name_valid(struct str name, bool fifo)
 static int check_tags(struct op *op, const struct str_map *tags)
 {
     const char *wrong = tags_check(tags, &tag_rules_usual);
-    return wrong ? aws_fail(op, SQS_InvalidParameterValue, "Invalid tags: %s", wrong) : 0;
+    return wrong ? aws_fail(op, SQS_InvalidParameterValueException, "Invalid tags: %s", wrong) : 0;
 }
 
 /* A queue of that name stands: creating it again with the same attributes is fine. */
@@ -31,7 +31,7 @@ static int create_again(struct op *op, const struct queue *q, const struct str_m
         if (!attribute_known(name))
             return aws_fail(op, SQS_InvalidAttributeName, "Unknown Attribute %.*s.", STR_ARG(name));
         struct str now = attribute_value(op, q, name);
-        if (!str_eq(opt_str(now, STR("")), given->v[i].value))
+        if (!str_eq(opt_str(now, STR("")), attribute_settled(op, name, given->v[i].value)))
             return aws_fail(op, SQS_QueueNameExists, "A queue already exists with the same name and a different value for attribute %.*s", STR_ARG(name));
     }
     return 0;
@@ -40,17 +40,17 @@ static int create_again(struct op *op, const struct queue *q, const struct str_m
 int sqs_CreateQueue(struct op *op, const struct sqs_CreateQueue_in *in, struct sqs_CreateQueue_out *out)
 {
     struct str fifo = str_map_get(&in->Attributes, STR("FifoQueue"));
-    bool want_fifo = str_is(fifo, "true");
+    bool want_fifo = str_eq_nocase(fifo, STR("true"));
     struct queue q;
     int rc;
 
     if (!str_set(in->QueueName))
         return sqs_missing(op, "QueueName");
     if (want_fifo && !name_valid(in->QueueName, true))
-        return aws_fail(op, SQS_InvalidParameterValue, "The name of a FIFO queue can only include alphanumeric characters, hyphens, or underscores, must end "
+        return aws_fail(op, SQS_InvalidParameterValueException, "The name of a FIFO queue can only include alphanumeric characters, hyphens, or underscores, must end "
                                                        "with .fifo suffix and be 1 to 80 in length");
     if (!want_fifo && !name_valid(in->QueueName, false))
-        return aws_fail(op, SQS_InvalidParameterValue, "Can only include alphanumeric characters, hyphens, or underscores. 1 to 80 in length");
+        return aws_fail(op, SQS_InvalidParameterValueException, "Can only include alphanumeric characters, hyphens, or underscores. 1 to 80 in length");
     rc = queue_get(op, in->QueueName, &q);
     out->QueueUrl = queue_url(op, op->account, in->QueueName);
     if (rc == 0 && (rc = queue_live(op, &q)) == 0)
@@ -96,7 +96,7 @@ int sqs_GetQueueUrl(struct op *op, const struct sqs_GetQueueUrl_in *in, struct s
         op->account = in->QueueOwnerAWSAccountId;
     int rc = queue_get(op, in->QueueName, &q);
     if (rc == E_NOT_FOUND)
-        return aws_fail(op, SQS_QueueDoesNotExist, "The specified queue does not exist.");
+        return queue_missing(op);
     out->QueueUrl = queue_url(op, op->account, in->QueueName);
     return rc;
 }
@@ -111,10 +111,10 @@ static int list_urls(struct op *op, const struct key *prefix, struct str name_pr
     int rc = 0;
 
     if (max < 1 || max > 1000)
-        return aws_fail(op, SQS_InvalidParameterValue, "Value %lld for parameter MaxResults is invalid. Reason: MaxResults must be an integer between 1 and "
+        return aws_fail(op, SQS_InvalidParameterValueException, "Value %lld for parameter MaxResults is invalid. Reason: MaxResults must be an integer between 1 and "
                                                        "1000.", (long long)max);
     if (token.n && page_key(op, token, &last))
-        return aws_fail(op, SQS_InvalidParameterValue, "Invalid or expired next token.");
+        return aws_fail(op, SQS_InvalidParameterValueException, "Invalid or expired next token.");
     key_str(&from, str_set(last) ? last : opt_str(name_prefix, STR("")));
     key_after_prefix(prefix, &to);
     struct scan *s = txn_scan(op->txn, key_view(&from), key_view(&to), false);
@@ -227,7 +227,7 @@ int sqs_TagQueue(struct op *op, const struct sqs_TagQueue_in *in, struct sqs_Tag
         return rc;
     tags_merge(op, &q.rec.Tags, &in->Tags);
     if (q.rec.Tags.n > tag_rules_usual.count_max)
-        return aws_fail(op, SQS_InvalidParameterValue, "Too many tags added for queue %.*s.", STR_ARG(q.name));
+        return aws_fail(op, SQS_InvalidParameterValueException, "Too many tags added for queue %.*s.", STR_ARG(q.name));
     return queue_put(op, &q);
 }
 
@@ -239,7 +239,7 @@ int sqs_UntagQueue(struct op *op, const struct sqs_UntagQueue_in *in, struct sqs
     if (rc)
         return rc;
     if (!in->TagKeys.n)
-        return aws_fail(op, SQS_InvalidParameterValue, "Tag keys can't be empty.");
+        return aws_fail(op, SQS_InvalidParameterValueException, "Tag keys can't be empty.");
     tags_remove(&q.rec.Tags, &in->TagKeys);
     return queue_put(op, &q);
 }
@@ -252,5 +252,6 @@ int sqs_ListQueueTags(struct op *op, const struct sqs_ListQueueTags_in *in, stru
     if (rc)
         return rc;
     out->Tags = q.rec.Tags;
+    out->Tags.set = out->Tags.n > 0;
     return 0;
 }

@@ -90,7 +90,7 @@ static bool selects(const struct str_list *filters, struct str name)
 {
     for (uint32_t i = 0; i < filters->n; i++) {
         struct str f = filters->v[i];
-        if (str_is(f, "All") || str_is(f, ".*") || str_eq(f, name))
+        if (str_is(f, "All") || str_is(f, "*") || str_is(f, ".*") || str_eq(f, name))
             return true;
         if (str_ends(f, STR(".*")) && str_starts(name, str_sub(f, 0, f.n - 2)))
             return true;
@@ -184,16 +184,16 @@ static int check(struct op *op, const struct queue *q, const struct sqs_ReceiveM
     int rc;
 
     if (max < 1 || max > SQS_RECEIVE_MAX)
-        return aws_fail(op, SQS_InvalidParameterValue, "Value %lld for parameter MaxNumberOfMessages is invalid. Reason: Must be between 1 and %d, if "
+        return aws_fail(op, SQS_InvalidParameterValueException, "Value %lld for parameter MaxNumberOfMessages is invalid. Reason: Must be between 1 and %d, if "
                                                        "provided.", (long long)max, SQS_RECEIVE_MAX);
     if (wait_s < 0 || wait_s > SQS_WAIT_SECONDS_MAX)
-        return aws_fail(op, SQS_InvalidParameterValue, "Value %lld for parameter WaitTimeSeconds is invalid. Reason: Must be >= 0 and <= %d, if provided.",
+        return aws_fail(op, SQS_InvalidParameterValueException, "Value %lld for parameter WaitTimeSeconds is invalid. Reason: Must be >= 0 and <= %d, if provided.",
                         (long long)wait_s, SQS_WAIT_SECONDS_MAX);
     if (visibility_s < 0 || visibility_s > SQS_VISIBILITY_SECONDS_MAX)
-        return aws_fail(op, SQS_InvalidParameterValue, "Value %lld for parameter VisibilityTimeout is invalid. Reason: Must be >= 0 and <= %d, if "
+        return aws_fail(op, SQS_InvalidParameterValueException, "Value %lld for parameter VisibilityTimeout is invalid. Reason: Must be >= 0 and <= %d, if "
                                                        "provided.", (long long)visibility_s, SQS_VISIBILITY_SECONDS_MAX);
     if (str_set(in->ReceiveRequestAttemptId) && !q->fifo)
-        return aws_fail(op, SQS_InvalidParameterValue, "Value %.*s for parameter ReceiveRequestAttemptId is invalid. Reason: The request includes a "
+        return aws_fail(op, SQS_InvalidParameterValueException, "Value %.*s for parameter ReceiveRequestAttemptId is invalid. Reason: The request includes a "
                                                        "parameter that is not valid for this queue type.", STR_ARG(in->ReceiveRequestAttemptId));
     rc = check_system_names(op, &in->AttributeNames, true);
     return rc ? rc : check_system_names(op, &in->MessageSystemAttributeNames, false);
@@ -302,8 +302,8 @@ static int delete_one(struct op *op, struct queue *q, struct str handle)
         return 0;
     if (rc)
         return rc;
-    if (q->fifo && !opt_bool(state.InFlight, false))
-        return aws_fail(op, SQS_InvalidParameterValue, "Value %.*s for parameter ReceiptHandle is invalid. Reason: The receipt handle has expired.",
+    if (q->fifo && (!opt_bool(state.InFlight, false) || state.DueMs.v <= op_now_ms(op)))
+        return aws_fail(op, SQS_InvalidParameterValueException, "Value %.*s for parameter ReceiptHandle is invalid. Reason: The receipt handle has expired.",
                         STR_ARG(handle));
     m.GroupId = STR_NONE;
     if (q->fifo && (rc = line_message(op, q, r.seq, &m)))
@@ -333,7 +333,7 @@ int sqs_DeleteMessageBatch(struct op *op, const struct sqs_DeleteMessageBatch_in
         ids[i] = in->Entries.v[i].Id;
     if ((rc = batch_check_ids(op, "DeleteMessageBatchRequestEntry", ids, in->Entries.n)))
         return rc;
-    out->Successful.set = out->Failed.set = true;
+    out->Successful.set = true;
     for (uint32_t i = 0; i < in->Entries.n; i++) {
         rc = delete_one(op, &q, in->Entries.v[i].ReceiptHandle);
         if (rc == E_AWS)
@@ -359,18 +359,19 @@ static int change_one(struct op *op, struct queue *q, struct str handle, struct 
     if (!timeout.set)
         return sqs_missing(op, "VisibilityTimeout");
     if (timeout.v < 0 || timeout.v > SQS_VISIBILITY_SECONDS_MAX)
-        return aws_fail(op, SQS_InvalidParameterValue, "Value %lld for parameter VisibilityTimeout is invalid. Reason: VisibilityTimeout must be an integer "
+        return aws_fail(op, SQS_InvalidParameterValueException, "Value %lld for parameter VisibilityTimeout is invalid. Reason: VisibilityTimeout must be an integer "
                                                        "between 0 and %d.", (long long)timeout.v, SQS_VISIBILITY_SECONDS_MAX);
     rc = r.queue_id == q->rec.Id.v ? line_state(op, q, r.seq, &state) : E_NOT_FOUND;
-    if (rc == E_NOT_FOUND || (rc == 0 && state.Receives.v != r.receives))
-        return aws_fail(op, SQS_InvalidParameterValue, "Value %.*s for parameter ReceiptHandle is invalid. Reason: Message does not exist or is not "
+    /* a standard queue takes the handle of an earlier receipt, too */
+    if (rc == E_NOT_FOUND || (rc == 0 && q->fifo && state.Receives.v != r.receives))
+        return aws_fail(op, SQS_InvalidParameterValueException, "Value %.*s for parameter ReceiptHandle is invalid. Reason: Message does not exist or is not "
                                                        "available for visibility timeout change.", STR_ARG(handle));
     if (rc)
         return rc;
     if (!opt_bool(state.InFlight, false) || state.DueMs.v <= op_now_ms(op))
         return aws_fail(op, SQS_MessageNotInflight, "The message referred to isn't in flight.");
     if (op_now_ms(op) - state.TakenMs.v + timeout.v * 1000 > SQS_VISIBILITY_SECONDS_MAX * 1000LL)
-        return aws_fail(op, SQS_InvalidParameterValue, "Value %lld for parameter VisibilityTimeout is invalid. Reason: Total VisibilityTimeout for the "
+        return aws_fail(op, SQS_InvalidParameterValueException, "Value %lld for parameter VisibilityTimeout is invalid. Reason: Total VisibilityTimeout for the "
                                                        "message is beyond the limit [%d seconds].", (long long)timeout.v, SQS_VISIBILITY_SECONDS_MAX);
     return line_delay(op, q, r.seq, &state, timeout.v * 1000);
 }
@@ -398,7 +399,7 @@ int sqs_ChangeMessageVisibilityBatch(struct op *op, const struct sqs_ChangeMessa
         ids[i] = in->Entries.v[i].Id;
     if ((rc = batch_check_ids(op, "ChangeMessageVisibilityBatchRequestEntry", ids, in->Entries.n)))
         return rc;
-    out->Successful.set = out->Failed.set = true;
+    out->Successful.set = true;
     for (uint32_t i = 0; i < in->Entries.n; i++) {
         rc = change_one(op, &q, in->Entries.v[i].ReceiptHandle, in->Entries.v[i].VisibilityTimeout);
         if (rc == E_AWS)

@@ -18,6 +18,14 @@ static struct str sender_id(const struct op *op)
     return !p ? STR("") : str_set(p->user_id) ? p->user_id : str_set(p->name) ? p->name : opt_str(p->account, STR("anonymous"));
 }
 
+/* What X-Ray says of a request goes with its message: SDKs inside functions send it. */
+static struct str trace_of(const struct exchange *x)
+{
+    enum { TRACE_BYTES_MAX = 1024 };
+    struct str trace = exchange_header(x, "x-amzn-trace-id");
+    return trace.n <= TRACE_BYTES_MAX && message_text_valid(trace) ? trace : STR_NONE;
+}
+
 /* Checks one message and puts it into the line; the answer's members come in the form of a batch entry. */
 static int send_one(struct op *op, struct queue *q, const struct message_input *in, struct sqs_SendMessageBatchResultEntry *ret)
 {
@@ -53,6 +61,8 @@ static int send_one(struct op *op, struct queue *q, const struct message_input *
         m.Attributes = *in->attributes;
     if (in->system && in->system->n)
         m.TraceHeader = in->system->v[0].value.StringValue;
+    else if (op->http)
+        m.TraceHeader = trace_of(op->http);
     m.SenderId = sender_id(op);
     m.SentMs = SOME_I64(op_now_ms(op));
     m.GroupId = in->group_id;
@@ -111,7 +121,7 @@ int sqs_SendMessageBatch(struct op *op, const struct sqs_SendMessageBatch_in *in
     if (bytes > SQS_MESSAGE_BYTES_MAX)
         return aws_fail(op, SQS_BatchRequestTooLong, "Batch requests cannot be longer than %d bytes. You have sent %lld bytes.", SQS_MESSAGE_BYTES_MAX,
                         (long long)bytes);
-    out->Successful.set = out->Failed.set = true;
+    out->Successful.set = true;
     for (uint32_t i = 0; i < in->Entries.n; i++) {
         const struct sqs_SendMessageBatchRequestEntry *e = &in->Entries.v[i];
         struct message_input m = { e->MessageBody, e->MessageGroupId, e->MessageDeduplicationId, e->DelaySeconds, &e->MessageAttributes,

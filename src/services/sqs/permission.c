@@ -23,7 +23,7 @@ static cJSON *policy_of(struct op *op, const struct queue *q)
     if (!j) {
         struct str id = str_printf(op->arena, "%.*s/SQSDefaultPolicy", STR_ARG(queue_arn(op, q)));
         j = cJSON_CreateObject();
-        cJSON_AddStringToObject(j, "Version", "2012-10-17");
+        cJSON_AddStringToObject(j, "Version", "2008-10-17");
         cJSON_AddStringToObject(j, "Id", id.p);
         cJSON_AddArrayToObject(j, "Statement");
     }
@@ -77,7 +77,7 @@ static int check_label(struct op *op, struct str label)
         good = good && ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_');
     }
     if (!good)
-        return aws_fail(op, SQS_InvalidParameterValue, "Value %.*s for parameter Label is invalid. Reason: Label can only include alphanumeric characters, "
+        return aws_fail(op, SQS_InvalidParameterValueException, "Value %.*s for parameter Label is invalid. Reason: Label can only include alphanumeric characters, "
                                                        "hyphens, or underscores. 1 to 80 in length.", STR_ARG(label));
     return 0;
 }
@@ -95,7 +95,7 @@ static int check_actions(struct op *op, const struct str_list *actions)
         for (size_t j = 0; known[j]; j++)
             good = good || str_is(actions->v[i], known[j]);
         if (!good)
-            return aws_fail(op, SQS_InvalidParameterValue, "Value SQS:%.*s for parameter ActionName is invalid. Reason: Only the queue owner is allowed to "
+            return aws_fail(op, SQS_InvalidParameterValueException, "Value SQS:%.*s for parameter ActionName is invalid. Reason: Only the queue owner is allowed to "
                                                            "invoke this action.", STR_ARG(actions->v[i]));
     }
     return 0;
@@ -110,7 +110,7 @@ static int check_accounts(struct op *op, const struct str_list *accounts)
         for (size_t j = 0; j < accounts->v[i].n; j++)
             good = good && accounts->v[i].p[j] >= '0' && accounts->v[i].p[j] <= '9';
         if (!good)
-            return aws_fail(op, SQS_InvalidParameterValue, "Value [%.*s] for parameter PrincipalId is invalid. Reason: Unable to verify.",
+            return aws_fail(op, SQS_InvalidParameterValueException, "Value [%.*s] for parameter PrincipalId is invalid. Reason: Unable to verify.",
                             STR_ARG(accounts->v[i]));
     }
     return 0;
@@ -137,7 +137,7 @@ int sqs_AddPermission(struct op *op, const struct sqs_AddPermission_in *in, stru
         return rc;
     cJSON *policy = policy_of(op, &q), *statements = cJSON_GetObjectItemCaseSensitive(policy, "Statement");
     if (find_label(policy, in->Label) >= 0)
-        return aws_fail(op, SQS_InvalidParameterValue, "Value %.*s for parameter Label is invalid. Reason: Already exists.", STR_ARG(in->Label));
+        return aws_fail(op, SQS_InvalidParameterValueException, "Value %.*s for parameter Label is invalid. Reason: Already exists.", STR_ARG(in->Label));
     if (cJSON_GetArraySize(statements) >= STATEMENTS_MAX)
         return aws_fail(op, SQS_OverLimit, "%d Statements were found, maximum allowed is %d.", STATEMENTS_MAX + 1, STATEMENTS_MAX);
 
@@ -166,7 +166,7 @@ int sqs_RemovePermission(struct op *op, const struct sqs_RemovePermission_in *in
     cJSON *policy = policy_of(op, &q);
     int i = find_label(policy, in->Label);
     if (i < 0)
-        return aws_fail(op, SQS_InvalidParameterValue, "Value %.*s for parameter Label is invalid. Reason: can't find label on existing policy.",
+        return aws_fail(op, SQS_InvalidParameterValueException, "Value %.*s for parameter Label is invalid. Reason: can't find label.",
                         STR_ARG(in->Label));
     cJSON_DeleteItemFromArray(cJSON_GetObjectItemCaseSensitive(policy, "Statement"), i);
     return store_policy(op, &q, policy);

@@ -10,7 +10,7 @@
 
 int sqs_missing(struct op *op, const char *parameter)
 {
-    return aws_fail(op, SQS_MissingParameter, "The request must contain the parameter %s.", parameter);
+    return aws_fail(op, SQS_MissingRequiredParameterException, "The request must contain the parameter %s.", parameter);
 }
 
 static bool is_account(struct str s)
@@ -85,6 +85,11 @@ int queue_get_arn(struct op *op, struct str text, struct queue *ret)
     return queue_get(op, arn.resource, ret);
 }
 
+int queue_missing(struct op *op)
+{
+    return aws_fail(op, SQS_QueueDoesNotExist, "The specified queue does not exist%s.", op->protocol == PROTO_QUERY ? " for this wsdl version" : "");
+}
+
 int queue_find(struct op *op, struct str url, struct queue *ret)
 {
     struct str account, name;
@@ -96,7 +101,7 @@ int queue_find(struct op *op, struct str url, struct queue *ret)
     op->account = str_dup(op->arena, account);
     int rc = queue_get(op, str_dup(op->arena, name), ret);
     if (rc == E_NOT_FOUND)
-        return aws_fail(op, SQS_QueueDoesNotExist, "The specified queue does not exist.");
+        return queue_missing(op);
     return rc;
 }
 

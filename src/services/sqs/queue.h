@@ -59,6 +59,7 @@ struct queue {
 int queue_parse_url(const struct op *op, struct str url, struct str *ret_account, struct str *ret_name);
 /* The queue that a request names, failing as AWS does; from here on op->account is its owner's. */
 int queue_find(struct op *op, struct str url, struct queue *ret);
+int queue_missing(struct op *op); /* fails with QueueDoesNotExist, in the words of the protocol */
 int queue_get(struct op *op, struct str name, struct queue *ret);              /* E_NOT_FOUND; op's account and region */
 int queue_get_arn(struct op *op, struct str arn, struct queue *ret);           /* E_NOT_FOUND also for another account's or region's */
 int queue_put(struct op *op, const struct queue *q);                           /* the definition */
@@ -79,6 +80,7 @@ int attributes_apply(struct op *op, struct queue *q, const struct str_map *given
 /* The value that GetQueueAttributes shows; absent when the queue has none. */
 struct str attribute_value(struct op *op, const struct queue *q, struct str name);
 bool attribute_known(struct str name);
+struct str attribute_settled(struct op *op, struct str name, struct str value); /* as it is kept: "True" is true */
 extern const char *const attribute_names[]; /* NULL-terminated */
 
 struct redrive {
