@@ -117,24 +117,27 @@ struct conn *conn_of(struct MHD_Connection *mc)
     return address.conn;
 }
 
-int conn_serve(struct conn *c, bool tls)
+void conn_serve(struct conn *c, bool tls)
 {
     struct http *h = c->http;
-    struct MHD_Daemon *daemon = tls ? h->secure : h->plain;
-    if (!daemon) {
+    if (tls && !h->tls) {
         conn_close(c);
-        return E_UNSUPPORTED;
+        return;
     }
     c->tls = tls;
+    c->loop = &h->loops[h->loop_next++ % h->config.threads_n];
     pthread_mutex_lock(&h->lock);
     c->stage = CONN_SERVED;
     pthread_mutex_unlock(&h->lock);
     atomic_store(&c->head_since, atomic_load(&h->tick));
+    loop_serve(c->loop, c);
+}
+
+void conn_begin(struct conn *c, struct MHD_Daemon *d)
+{
     struct conn_address address = { .sa.sa_family = AF_UNSPEC, .conn = c };
-    if (MHD_add_connection(daemon, c->fd, &address.sa, sizeof address) == MHD_YES)
-        return 0;
-    conn_drop(c); /* libmicrohttpd closed the socket */
-    return E_LIMIT;
+    if (MHD_add_connection(d, c->fd, &address.sa, sizeof address) != MHD_YES)
+        conn_drop(c); /* libmicrohttpd closed the socket */
 }
 
 void conn_notify(void *cls, struct MHD_Connection *mc, void **socket_context, enum MHD_ConnectionNotificationCode code)

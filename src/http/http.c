@@ -17,31 +17,6 @@
 
 enum { CONNECTIONS_MAX = 20000, BACKLOG = 4096, DESCRIPTORS_KEPT = 512, UNSENT_BYTES = 256 * 1024 };
 
-static size_t leave_escaped(void *cls, struct MHD_Connection *mc, char *s)
-{
-    return strlen(s);
-}
-
-static struct MHD_Daemon *start_daemon(struct http *h, bool tls)
-{
-    unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_ITC | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_NO_LISTEN_SOCKET | MHD_USE_TURBO;
-    struct MHD_OptionItem options[] = {
-        /* Ours is the limit that counts (accept.c); a worker must be able to take them all. */
-        { MHD_OPTION_CONNECTION_LIMIT, (intptr_t)(h->config.connections_max * h->config.threads_n + 64), NULL },
-        { MHD_OPTION_CONNECTION_MEMORY_LIMIT, POOL_BYTES, NULL },
-        { MHD_OPTION_CONNECTION_TIMEOUT, (intptr_t)h->request_seconds, NULL },
-        { MHD_OPTION_NOTIFY_COMPLETED, (intptr_t)request_completed, h },
-        { MHD_OPTION_NOTIFY_CONNECTION, (intptr_t)conn_notify, h },
-        { MHD_OPTION_URI_LOG_CALLBACK, (intptr_t)request_new, h },
-        { MHD_OPTION_UNESCAPE_CALLBACK, (intptr_t)leave_escaped, h },
-        { h->config.threads_n > 1 ? MHD_OPTION_THREAD_POOL_SIZE : MHD_OPTION_END, (intptr_t)h->config.threads_n, NULL },
-        { MHD_OPTION_END, 0, NULL },
-    };
-    if (tls)
-        return tls_daemon(h, flags | MHD_USE_TLS, options);
-    return MHD_start_daemon(flags, 0, NULL, NULL, request_step, h, MHD_OPTION_ARRAY, options, MHD_OPTION_END);
-}
-
 /* Each connection is a descriptor. Clients must not take the store's and the bodies' away: a store that cannot open its files stops writing. */
 static void share_descriptors(struct http *h)
 {
@@ -74,15 +49,14 @@ int http_start(const struct http_config *config, struct http **ret)
     pthread_mutex_init(&h->arenas_lock, NULL);
     pthread_cond_init(&h->changed, NULL);
     h->epoll_fd = h->wake_fd = h->timer_fd = -1;
+    h->loops = xalloc(h->config.threads_n * sizeof *h->loops);
     share_descriptors(h);
 
     int err = config->certificate ? tls_new(&h->config, &h->tls) : 0;
-    if (err == 0) {
-        h->plain = start_daemon(h, false);
-        if (config->certificate)
-            h->secure = start_daemon(h, true);
-        err = h->plain && (h->secure || !config->certificate) ? acceptor_start(h) : E_IO;
-    }
+    for (unsigned i = 0; err == 0 && i < h->config.threads_n; i++)
+        err = loop_start(&h->loops[i], h);
+    if (err == 0)
+        err = acceptor_start(h);
     if (err < 0) {
         http_stop(h);
         return err;
@@ -256,16 +230,10 @@ void http_stop(struct http *h)
     for (struct conn *c = h->conns; c; c = c->next)
         conn_abort_parked(c);
     pthread_mutex_unlock(&h->lock);
-    if (h->plain)
-        MHD_stop_daemon(h->plain);
-    if (h->secure)
-        MHD_stop_daemon(h->secure);
-    while (h->conns) {
-        if (h->conns->stage == CONN_SERVED) /* libmicrohttpd had not come to it, and closed it silently */
-            conn_drop(h->conns);
-        else
-            conn_close(h->conns);
-    }
+    for (unsigned i = 0; i < h->config.threads_n; i++)
+        loop_stop(&h->loops[i]);
+    while (h->conns)
+        conn_close(h->conns);
     int *fds[] = { &h->epoll_fd, &h->wake_fd, &h->timer_fd };
     for (int i = 0; i < 3; i++) {
         if (*fds[i] >= 0)
@@ -288,6 +256,9 @@ void http_unref(struct http *h)
     }
     for (uint32_t i = 0; i < h->arenas_n; i++)
         arena_free(h->arenas[i]);
+    for (unsigned i = 0; i < h->config.threads_n; i++)
+        pthread_mutex_destroy(&h->loops[i].lock);
+    free(h->loops);
     pthread_mutex_destroy(&h->lock);
     pthread_mutex_destroy(&h->arenas_lock);
     pthread_cond_destroy(&h->changed);

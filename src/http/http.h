@@ -1,7 +1,7 @@
 /* The HTTP server: libmicrohttpd behind our own listeners. Uses base alone and knows nothing of AWS.
  *
  * One port speaks plain HTTP, TLS and HTTP CONNECT: the first bytes decide. Plain and TLS connections are handed to two
- * libmicrohttpd daemons (epoll, threads_n threads each); a CONNECT to an allowed host is answered 200 and the same socket starts anew as a
+ * libmicrohttpd daemons of one of threads_n threads; a CONNECT to an allowed host is answered 200 and the same socket starts anew as a
  * TLS or plain connection, so strata itself answers for that host.
  * Limits: base/limits.h. A connection that sends nothing for LIMIT_REQUEST_SECONDS is closed, and one whose body or answer moves by less than 1 KiB/s behind
  * that time. */

@@ -1,13 +1,13 @@
 /* What the files of src/http share.
  *
  * The life of a connection: the acceptor thread accepts it and owns it while it waits for the first bytes (accept.c); then it belongs
- * to one of the two libmicrohttpd daemons until that one closes the socket. A conn is in http->conns from accept to close, so under
+ * to a libmicrohttpd daemon of one of the loops (loop.c) until that one closes the socket. A conn is in http->conns from accept to close, so under
  * http->lock its fd is valid. It is freed when the last of its holders (the socket's owner, each of its exchanges) let go.
  *
  * The life of a request (request.c):   HEAD -> BODY -> RUN -> completed.   While a request waits for its door its connection is
- * suspended; `state` decides between the replying thread and the connection's thread:
- *     WAITING --(the connection's thread suspended it)--> SUSPENDED --exchange_reply, which resumes it--> ANSWERED
- *     WAITING --exchange_reply--> ANSWERED          SUSPENDED --http_stop, which resumes it--> ABORTED
+ * suspended; `state` decides between the replying thread and the connection's loop:
+ *     WAITING --(the loop suspends it)--> SUSPENDED --exchange_reply, upon which the loop resumes it--> ANSWERED
+ *     WAITING --exchange_reply--> ANSWERED          SUSPENDED --http_stop, upon which the loop resumes it--> ABORTED
  *     WAITING, ABORTED --the connection ended--> GONE: exchange_reply releases the request. */
 #ifndef STRATA_HTTP_INTERNAL_H
 #define STRATA_HTTP_INTERNAL_H
@@ -18,6 +18,7 @@
 #include <stdatomic.h>
 
 #include "base/arena.h"
+#include "base/wake.h"
 #include "http/http.h"
 
 enum {
@@ -29,6 +30,7 @@ enum {
     LINGER_SECONDS = 5,                 /* how long a refused body is swallowed so that the client gets to read the answer */
     QUIESCE_SECONDS = 30,
     ARENAS_KEPT = 256,
+    DAEMONS = 2,                        /* of a loop: plain, TLS; a conn's `tls` is the index */
 };
 
 struct tls;
@@ -48,6 +50,8 @@ struct conn {
     struct conn *next, *prev;
     struct http *http;
     struct listener *listener; /* NULL when lingering */
+    struct loop *loop;         /* that serves it */
+    struct conn *next_arrived; /* the loop's */
     int fd;
     bool tls, connected;       /* connected: it came through CONNECT */
     atomic_int refs;
@@ -89,13 +93,30 @@ struct request {
     uint64_t drained;
     size_t held;           /* of http->held */
     atomic_int state;
+    struct request *next_unparked; /* the loop's */
     struct answer answer;
+};
+
+/* A thread that serves: loop.c. */
+struct loop {
+    struct http *http;
+    struct MHD_Daemon *daemons[DAEMONS]; /* the loop's alone; TLS: NULL without certificates */
+    bool due[DAEMONS];                   /* to be run before the next wait */
+    unsigned tick;                       /* when both were due last */
+    int epoll_fd;                        /* the daemons' and the waker */
+    struct waker *waker;
+    pthread_t thread;
+    bool runs;
+    pthread_mutex_t lock; /* of what other threads have for it: */
+    struct conn *arrived;
+    struct request *unparked;
 };
 
 struct http {
     struct http_config config;
     unsigned request_seconds;
-    struct MHD_Daemon *plain, *secure;
+    struct loop *loops; /* config.threads_n */
+    unsigned loop_next; /* the acceptor's: who gets the next connection */
     struct tls *tls;
 
     int epoll_fd, wake_fd, timer_fd;
@@ -139,7 +160,8 @@ void conn_ref(struct conn *c);
 void conn_unref(struct conn *c);
 void conn_drop(struct conn *c);               /* out of http->conns, and the owner's reference */
 void conn_close(struct conn *c);              /* the same, and closes the socket */
-int conn_serve(struct conn *c, bool tls);     /* gives it to libmicrohttpd; closes it when that fails */
+void conn_serve(struct conn *c, bool tls);    /* the acceptor gives it to a loop */
+void conn_begin(struct conn *c, struct MHD_Daemon *d); /* the loop gives it to libmicrohttpd; closed when that fails */
 bool conn_is_parked(struct conn *c);
 void conn_abort_parked(struct conn *c);       /* the request that waits for its door, if one does: its client is not there any more */
 void conn_notify(void *cls, struct MHD_Connection *mc, void **socket_context, enum MHD_ConnectionNotificationCode code);
@@ -152,6 +174,13 @@ int acceptor_listen(struct http *h, struct listener *l);
 void acceptor_wake(struct http *h);
 void conn_linger(struct http *h, int fd); /* swallows what still comes in on fd, then closes it */
 
+/* loop.c */
+int loop_start(struct loop *l, struct http *h);
+void loop_stop(struct loop *l); /* http->stopping is set and nothing is parked; ends every connection */
+void loop_serve(struct loop *l, struct conn *c); /* any thread */
+/* Any thread: the suspended r->state goes from `from` to `to`, and the loop resumes it; false: it was not in `from`. */
+bool loop_unpark(struct loop *l, struct request *r, int from, int to);
+
 /* request.c */
 struct arena *arena_take(struct http *h);
 void arena_give(struct http *h, struct arena *a);
@@ -159,7 +188,7 @@ void *request_new(void *cls, const char *uri, struct MHD_Connection *mc);
 enum MHD_Result request_step(void *cls, struct MHD_Connection *mc, const char *url, const char *method, const char *version,
                              const char *data, size_t *data_n, void **context);
 void request_completed(void *cls, struct MHD_Connection *mc, void **context, enum MHD_RequestTerminationCode code);
-bool request_abort_parked(struct request *r); /* under http->lock and conn->lock */
+void request_abort_parked(struct request *r); /* under http->lock and conn->lock */
 void request_hold(struct request *r, size_t bytes); /* until the request ends */
 
 /* reply.c */

@@ -75,29 +75,27 @@ static void on_reply(struct exchange *x, const struct answer *answer)
         return;
     }
     r->answer = *answer;
-    struct MHD_Connection *mc = r->mc;
-    int old = atomic_exchange(&r->state, ANSWERED);
-    assert(old != ANSWERED);
-    if (old == SUSPENDED)
-        MHD_resume_connection(mc);
-    else if (old == GONE)
+    int old = WAITING;
+    if (atomic_compare_exchange_strong(&r->state, &old, ANSWERED) || loop_unpark(r->conn->loop, r, SUSPENDED, ANSWERED))
+        return;
+    old = atomic_exchange(&r->state, ANSWERED);
+    assert(old == ABORTED || old == GONE);
+    if (old == GONE)
         request_free(r);
 }
 
 static const struct exchange_ops request_ops = { .reply = on_reply };
 
-bool request_abort_parked(struct request *r)
+/* The loop does not go on with it before conn->lock is free. */
+void request_abort_parked(struct request *r)
 {
-    int expected = SUSPENDED;
-    if (!atomic_compare_exchange_strong(&r->state, &expected, ABORTED))
-        return false;
+    if (!loop_unpark(r->conn->loop, r, SUSPENDED, ABORTED))
+        return;
     const struct exchange_handler *handler = &r->http->config.handler;
     atomic_store(&r->x.gone, true);
     request_uncount(r);
     if (handler->gone && !r->http->quiet)
         handler->gone(handler->ctx, &r->x);
-    MHD_resume_connection(r->mc);
-    return true;
 }
 
 /* ---- the head ---- */
@@ -355,18 +353,16 @@ static enum MHD_Result run_and_settle(struct request *r)
         return reply_queue(r);
 
     pthread_mutex_lock(&c->lock);
-    if (atomic_load(&h->stopping)) {
-        pthread_mutex_unlock(&c->lock);
-        return MHD_NO;
-    }
-    MHD_suspend_connection(r->mc);
-    int expected = WAITING;
-    if (atomic_compare_exchange_strong(&r->state, &expected, SUSPENDED))
+    int state = WAITING;
+    bool waits = !atomic_load(&h->stopping) && atomic_compare_exchange_strong(&r->state, &state, SUSPENDED);
+    if (waits) {
         c->parked = r;
-    else
-        MHD_resume_connection(r->mc); /* answered meanwhile, by a thread that saw no suspended connection */
+        MHD_suspend_connection(r->mc); /* an answer that is there by now resumes it when this thread comes to it */
+    }
     pthread_mutex_unlock(&c->lock);
-    return MHD_YES;
+    if (waits)
+        return MHD_YES;
+    return state == ANSWERED ? reply_queue(r) : MHD_NO;
 }
 
 static enum MHD_Result body_done(struct request *r)

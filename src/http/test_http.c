@@ -616,7 +616,7 @@ TEST(over_the_limit_of_connections_others_wait)
 
 TEST(a_crowd_that_asks_at_once_is_served_at_once)
 {
-    enum { CROWD = 128 }; /* epoll.c */
+    enum { CROWD = 128 }; /* loop.c: MHD_run */
     struct server s;
     char buf[ANSWER_MAX];
     int fds[CROWD + 1], gate;

@@ -4,6 +4,7 @@
 #include "base/err.h"
 #include "base/limits.h"
 #include "base/log.h"
+#include "base/wake.h"
 
 #include <assert.h>
 #include <pthread.h>
@@ -64,11 +65,13 @@ static void group_take(struct writer *w, struct work **list)
     }
     atomic_fetch_add_explicit(&w->works, n, memory_order_relaxed);
     atomic_fetch_add_explicit(&w->commits, wrote, memory_order_relaxed);
+    wakes_hold();
     for (size_t i = 0; i < n; i++) {
         struct ran *r = &w->group[i];
         /* Also a refusal may rest on what another work of the group wrote. */
         r->work->done(r->work, commit_rc < 0 ? commit_rc : r->rc);
     }
+    wakes_release(); /* once for the whole group */
 }
 
 static void *writer_main(void *arg)
