@@ -26,7 +26,8 @@ static int unknown_key(struct op *op, const struct sigv4 *s)
                                          : "The security token included in the request is invalid.");
 }
 
-/* Temporary credentials: the token must be theirs and alive. Long-term keys have none. */
+/* Temporary credentials: the token must be theirs and alive. Long-term keys have none. IAM takes those of GetSessionToken with a code of an MFA device
+ * alone, and those of GetFederationToken never. */
 static int check_token(struct op *op, const struct sigv4 *s, const struct credential *c)
 {
     if (!c->session_token.p && (c->any_token || !s->session_token.p))
@@ -41,6 +42,8 @@ static int check_token(struct op *op, const struct sigv4 *s, const struct creden
     if (c->expires_ms && op_now_ms(op) >= c->expires_ms)
         return refuse_with(op, REFUSE_EXPIRED_TOKEN, &d,
                            refusal_is_s3(op) ? "The provided token has expired." : "The security token included in the request is expired");
+    if (c->principal.kind != PRINCIPAL_ROLE && !c->principal.mfa && op->row && str_is(str_c(op->row->service->name), "iam"))
+        return refuse_with(op, REFUSE_INVALID_TOKEN, &d, "The security token included in the request is invalid");
     return 0;
 }
 

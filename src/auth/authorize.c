@@ -5,6 +5,7 @@
 #include "auth/evaluate.h"
 #include "auth/failure.h"
 #include "auth/identity.h"
+#include "auth/message.h"
 #include "auth/state.h"
 #include "aws/arn.h"
 #include "base/buf.h"
@@ -226,6 +227,8 @@ static int authorize_item(struct authz *a, struct authz_item *item, const struct
     struct eval_result result = evaluate(&r, &policies);
     if (late.rc)
         return late.rc;
+    if (op->http && !result.allowed && (result.explicit_deny || !item->granted))
+        message_attach(op, &r, &policies, result);
     return result.allowed || (item->granted && !result.explicit_deny) ? 0 : denied(op, item, result);
 }
 

@@ -253,6 +253,7 @@ def test_a_session_with_a_code_is_told_from_one_without(armed, cloud):
     refused('AccessDenied', sts.get_session_token, SerialNumber=phone.serial, TokenCode=phone.code(later=7))
     strong = sts.get_session_token(SerialNumber=phone.serial, TokenCode=phone.code())['Credentials']
     client('sqs', strong).list_queues()
+    assert 'iam:ListRoles' in refused('AccessDenied', client('iam', strong).list_roles)  # a session with a code may ask IAM
     client('sts', strong).assume_role(RoleArn=role, RoleSessionName='session')
     cloud.advance_clock(901)
     refused('AccessDenied', client('sqs', strong).list_queues)

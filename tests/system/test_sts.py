@@ -149,14 +149,20 @@ def test_a_session_needs_its_own_token(strata):
 def test_federation_token(strata):
     sts, iam, name = strata.user('sts')
     refused('AccessDenied', sts.get_federation_token, Name='fed')
-    iam.put_user_policy(UserName=name, PolicyName='p', PolicyDocument=document(allow(['sts:GetFederationToken', 'iam:ListRoles', 'iam:ListUsers'])))
-    answer = sts.get_federation_token(Name='fed', Policy=document(allow('iam:ListRoles')))
+    iam.put_user_policy(UserName=name, PolicyName='p', PolicyDocument=document(allow(['sts:GetFederationToken', 'sqs:ListQueues', 'kms:ListKeys'])))
+    answer = sts.get_federation_token(Name='fed', Policy=document(allow('sqs:ListQueues')))
     assert answer['FederatedUser']['Arn'] == f'arn:aws:sts::{ACCOUNT}:federated-user/fed'
-    fed = session(strata, 'iam', answer['Credentials'])
-    fed.list_roles()
-    refused('AccessDenied', fed.list_users)
-    nothing = session(strata, 'iam', sts.get_federation_token(Name='fed')['Credentials'])
-    refused('AccessDenied', nothing.list_roles)
+    session(strata, 'sqs', answer['Credentials']).list_queues()
+    refused('AccessDeniedException', session(strata, 'kms', answer['Credentials']).list_keys)
+    refused('AccessDenied', session(strata, 'sqs', sts.get_federation_token(Name='fed')['Credentials']).list_queues)
+
+
+def test_iam_takes_no_session_of_a_user_without_a_code(strata):
+    sts, iam, name = strata.user('sts')
+    iam.put_user_policy(UserName=name, PolicyName='p', PolicyDocument=document(allow('*')))
+    for made in (sts.get_session_token(), sts.get_federation_token(Name='fed', Policy=document(allow('*'))), strata.client('sts').get_session_token()):
+        words = refused('InvalidClientTokenId', session(strata, 'iam', made['Credentials']).list_roles)
+        assert words == 'The security token included in the request is invalid'
 
 
 def test_a_deleted_role_ends_its_sessions(strata):
@@ -172,3 +178,33 @@ def test_access_key_info(strata):
     _, iam, name = strata.user('sts')
     key = iam.list_access_keys(UserName=name)['AccessKeyMetadata'][0]['AccessKeyId']
     assert strata.client('sts').get_access_key_info(AccessKeyId=key)['Account'] == ACCOUNT
+
+
+def test_an_authorization_message_is_decoded(strata):
+    sqs, iam, name = strata.user('sqs')
+    sts = strata.client('sts')
+
+    def refusal(call, **kwargs):
+        with pytest.raises(ClientError) as e:
+            call(**kwargs)
+        return e.value.response['ResponseMetadata']['HTTPHeaders']['x-strata-authorization-message']
+    encoded = refusal(sqs.create_queue, QueueName='q')
+    said = json.loads(sts.decode_authorization_message(EncodedMessage=encoded)['DecodedMessage'])
+    assert not said['allowed'] and not said['explicitDeny'] and said['matchedStatements'] == {'items': []}
+    assert said['context']['principal']['arn'] == f'arn:aws:iam::{ACCOUNT}:user/{name}' and said['context']['principal']['name'] == name
+    assert said['context']['action'] == 'sqs:CreateQueue' and said['context']['resource'] == f'arn:aws:sqs:us-east-1:{ACCOUNT}:q'
+    conditions = {c['key']: [v['value'] for v in c['values']['items']] for c in said['context']['conditions']['items']}
+    assert conditions['aws:username'] == [name] and conditions['aws:RequestedRegion'] == ['us-east-1'] and 'aws:SourceIp' in conditions
+    deny = {'Sid': 'No', 'Effect': 'Deny', 'Action': 'sqs:*', 'Resource': '*', 'Condition': {'StringEquals': {'aws:username': name}}}
+    iam.put_user_policy(UserName=name, PolicyName='p', PolicyDocument=document(allow('*'), deny))
+    said = json.loads(sts.decode_authorization_message(EncodedMessage=refusal(sqs.list_queues))['DecodedMessage'])
+    assert said['explicitDeny'] and said['matchedStatements']['items'] == [
+        {'statementId': 'No', 'effect': 'DENY', 'actions': {'items': [{'value': 'sqs:*'}]}, 'resources': {'items': [{'value': '*'}]}}]
+    flipped = encoded[:40] + ('A' if encoded[40] != 'A' else 'B') + encoded[41:]
+    for bad in ('nonsense', flipped, encoded[:-4], 'line\nbreak'):
+        refused('InvalidAuthorizationMessageException', sts.decode_authorization_message, EncodedMessage=bad)
+    refused('InvalidAuthorizationMessageException', strata.client('sts', key='111111111111', secret='test').decode_authorization_message, EncodedMessage=encoded)
+    mine, iam, name = strata.user('sts')
+    refused('AccessDenied', mine.decode_authorization_message, EncodedMessage=encoded)
+    iam.put_user_policy(UserName=name, PolicyName='p', PolicyDocument=document(allow('sts:DecodeAuthorizationMessage')))
+    mine.decode_authorization_message(EncodedMessage=encoded)

@@ -1,7 +1,8 @@
-/* GetSessionToken, GetFederationToken, GetAccessKeyInfo. */
+/* GetSessionToken, GetFederationToken, GetAccessKeyInfo, DecodeAuthorizationMessage. */
 #include "services/sts/common.h"
 
 #include "auth/auth.h"
+#include "auth/message.h"
 #include "aws/error.h"
 
 enum { DURATION_S = 43200, ROOT_DURATION_S_MAX = 3600 };
@@ -82,4 +83,11 @@ int sts_GetAccessKeyInfo(struct op *op, const struct sts_GetAccessKeyInfo_in *in
         return aws_fail(op, STS_ValidationError, "Invalid type for parameter AccessKeyId: %.*s is no access key of this cloud", STR_ARG(in->AccessKeyId));
     out->Account = c.principal.account;
     return rc;
+}
+
+int sts_DecodeAuthorizationMessage(struct op *op, const struct sts_DecodeAuthorizationMessage_in *in, struct sts_DecodeAuthorizationMessage_out *out)
+{
+    if (message_decode(op, in->EncodedMessage, &out->DecodedMessage))
+        return aws_fail(op, STS_InvalidAuthorizationMessageException, "Message is not valid");
+    return 0;
 }
