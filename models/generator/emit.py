@@ -89,6 +89,8 @@ def _resource_prototypes(room, model):
         seen[kind] = types_only
         spelled = ''.join(f', {t}{c_member(name)}' for name, t in args)
         out.append(f'struct str {room.name}_arn_{kind}(struct op *op{spelled});')
+    for name in sorted({name for row in room.operations for _, name in row.lates}):
+        out.append(f'int {room.name}_late_{name}(struct authz *a, struct authz_item *item, const void *arg);')
     return out
 
 
@@ -210,6 +212,8 @@ def _authorize(room, model, row):
             raise Problem(f'{row.where}: {key} needs a scalar or a list of scalars')
         call = f'authz_member(a, item, {string(key)}, &{n}_{shape}_shape, &{expr});'
         lines.append(f'    if ({guard})\n        {call}' if guard else f'    {call}')
+    for _, name in row.lates:
+        lines.append(f'    authz_late(a, item, {n}_late_{name}, NULL);')
     for path in row.tags:
         expr, guard = _access(room, model, row, path)
         shape = _resolve(room, model, row, path)

@@ -31,7 +31,7 @@ def check(room):
         prefix, _, action = row.action.partition(':')
         if prefix not in known_services or action not in known_services[prefix]['privileges']:
             raise Problem(f'{row.where}: the service authorization reference has no action {row.action}')
-        for key, _ in row.conditions:
+        for key, _ in row.conditions + row.lates:
             known = known_services.get(key.partition(':')[0], {}).get('conditions', {})
             if not key.startswith('aws:') and not _known_key(key, known):
                 raise Problem(f'{row.where}: the service authorization reference has no condition key {key}')

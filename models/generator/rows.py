@@ -27,7 +27,7 @@ class Operation:
             raise Problem(f'{where}: txn is ro or rw, not {txn}')
         self.txn = 'OP_RO' if txn == 'ro' else 'OP_RW'
         self.resource = self._call(resource)
-        self.tags, self.conditions = [], []
+        self.tags, self.conditions, self.lates = [], [], []
         for item in self._items(conditions):
             if item.startswith('tags('):
                 self.tags.append(self._path(item[5:-1]))
@@ -35,7 +35,11 @@ class Operation:
                 key, sep, path = item.partition('=')
                 if not sep:
                     raise Problem(f'{where}: condition key {item} needs =in.Member')
-                self.conditions.append((key, self._path(path)))
+                m = re.fullmatch(r'late\((\w+)\)', path)
+                if m:
+                    self.lates.append((key, m.group(1)))
+                else:
+                    self.conditions.append((key, self._path(path)))
         for flag in flags:
             if flag not in ('anonymous', 'data', 'reads') and not flag.startswith('event='):
                 raise Problem(f'{where}: unknown flag {flag}')

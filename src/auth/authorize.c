@@ -106,6 +106,7 @@ static void add_principal(struct op *op, const struct principal *p, struct str_m
     add(op, m, "aws:PrincipalArn", p->role_arn.p ? p->role_arn : p->arn);
     add(op, m, "aws:PrincipalAccount", p->account);
     add(op, m, "aws:userid", p->user_id);
+    add(op, m, "aws:SourceIdentity", p->source_identity);
     if (p->kind == PRINCIPAL_USER)
         add(op, m, "aws:username", p->name);
     if (p->session_issued_ms) {

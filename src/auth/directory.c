@@ -255,6 +255,7 @@ static int be_session(struct op *op, const struct iam_rec_Session *s, struct pri
     }
     p->account = s->Account;
     p->session_issued_ms = s->IssuedMs.v;
+    p->source_identity = s->SourceIdentity;
     p->mfa = opt_bool(s->Mfa, false);
     return rc;
 }

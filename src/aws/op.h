@@ -36,6 +36,7 @@ struct principal {
     struct str role_arn;       /* PRINCIPAL_ROLE: arn:aws:iam::...:role/path/name */
     struct str access_key_id;
     struct str session_policy; /* JSON, or absent */
+    struct str source_identity; /* of the session, or absent */
     int64_t session_issued_ms;
     bool mfa;
     /* PRINCIPAL_SERVICE: on whose behalf (aws:SourceArn, aws:SourceAccount) */

@@ -278,3 +278,56 @@ def test_accounts_do_not_see_one_another(strata, role):
 
 def test_unlisted_operation_is_named(iam):
     assert 'GenerateOrganizationsAccessReport' in refused('NotImplemented', iam.generate_organizations_access_report, EntityPath='o-a1b2c3d4e5/r-f6g7')
+
+
+def allow_if(action, **condition):
+    return json.dumps({'Version': '2012-10-17', 'Statement': [{'Effect': 'Allow', 'Action': action, 'Resource': '*', 'Condition': {'StringEquals': condition}}]})
+
+
+def test_who_manages_only_what_has_a_boundary(strata):
+    mine, iam, admin = strata.user('iam')
+    free, bounded = fresh('free'), fresh('bounded')
+    iam.put_user_policy(UserName=admin, PolicyName='p', PolicyDocument=allow_if('iam:*', **{'iam:PermissionsBoundary': BASIC}))
+    refused('AccessDenied', mine.create_user, UserName=bounded)
+    mine.create_user(UserName=bounded, PermissionsBoundary=BASIC)
+    iam.create_user(UserName=free)
+    iam.create_role(RoleName=free, AssumeRolePolicyDocument=TRUST)
+    iam.create_role(RoleName=bounded, AssumeRolePolicyDocument=TRUST, PermissionsBoundary=BASIC)
+
+    def all_of(name):
+        return [lambda: mine.put_user_policy(UserName=name, PolicyName='p', PolicyDocument=POLICY), lambda: mine.delete_user_policy(UserName=name, PolicyName='p'),
+                lambda: mine.attach_user_policy(UserName=name, PolicyArn=BASIC), lambda: mine.detach_user_policy(UserName=name, PolicyArn=BASIC),
+                lambda: mine.put_role_policy(RoleName=name, PolicyName='p', PolicyDocument=POLICY), lambda: mine.get_role(RoleName=name),
+                lambda: mine.update_role(RoleName=name, Description='d'), lambda: mine.update_assume_role_policy(RoleName=name, PolicyDocument=TRUST),
+                lambda: mine.delete_role_policy(RoleName=name, PolicyName='p'), lambda: mine.delete_role_permissions_boundary(RoleName=name)]
+    for call in all_of(free):
+        refused('AccessDenied', call)
+    for call in all_of(bounded):
+        call()
+    for call in all_of(bounded)[4:]:  # the role has lost it
+        refused('AccessDenied', call)
+
+
+def test_tags_of_what_is_asked_for_are_conditions(strata):
+    mine, iam, name = strata.user('iam')
+    ours, theirs = {'Key': 'team', 'Value': 'ours'}, {'Key': 'team', 'Value': 'theirs'}
+    made = {}
+    for tag in (ours, theirs):
+        n, host = fresh(tag['Value']), fresh(tag['Value']) + '.example.com'
+        iam.create_user(UserName=n, Tags=[tag], Path='/a/b/')
+        iam.create_role(RoleName=n, AssumeRolePolicyDocument=TRUST, Tags=[tag])
+        iam.create_instance_profile(InstanceProfileName=n, Tags=[tag])
+        made[tag['Value']] = (n, iam.create_policy(PolicyName=n, PolicyDocument=POLICY, Tags=[tag])['Policy']['Arn'],
+                              iam.create_open_id_connect_provider(Url='https://' + host + '/x', ThumbprintList=['a' * 40], Tags=[tag])['OpenIDConnectProviderArn'],
+                              iam.create_virtual_mfa_device(VirtualMFADeviceName=n, Tags=[tag])['VirtualMFADevice']['SerialNumber'])
+
+    def reads(n, policy, provider, device):
+        return [lambda: mine.list_user_tags(UserName=n), lambda: mine.get_role(RoleName=n), lambda: mine.get_instance_profile(InstanceProfileName=n),
+                lambda: mine.get_policy(PolicyArn=policy), lambda: mine.get_open_id_connect_provider(OpenIDConnectProviderArn=provider),
+                lambda: mine.list_mfa_device_tags(SerialNumber=device)]
+    for key in ('aws:ResourceTag/team', 'iam:ResourceTag/team'):
+        iam.put_user_policy(UserName=name, PolicyName='p', PolicyDocument=allow_if('iam:*', **{key: 'ours'}))
+        for call in reads(*made['ours']):
+            call()
+        for call in reads(*made['theirs']):
+            refused('AccessDenied', call)

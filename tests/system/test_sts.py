@@ -208,3 +208,17 @@ def test_an_authorization_message_is_decoded(strata):
     refused('AccessDenied', mine.decode_authorization_message, EncodedMessage=encoded)
     iam.put_user_policy(UserName=name, PolicyName='p', PolicyDocument=document(allow('sts:DecodeAuthorizationMessage')))
     mine.decode_authorization_message(EncodedMessage=encoded)
+
+
+def test_a_source_identity_and_transitive_tags_are_conditions(strata):
+    sts, _, name = strata.user('sts')
+    role, arn = role_for(strata, {'AWS': f'arn:aws:iam::{ACCOUNT}:user/{name}'}, document(
+        allow('sqs:ListQueues', Condition={'StringEquals': {'aws:SourceIdentity': 'ann'}})),
+        Condition={'ForAllValues:StringEquals': {'sts:TransitiveTagKeys': ['a']}})
+    assume = lambda **more: session(strata, 'sqs', sts.assume_role(RoleArn=arn, RoleSessionName='session', **more)['Credentials'])
+    assume(SourceIdentity='ann').list_queues()
+    refused('AccessDenied', assume(SourceIdentity='bob').list_queues)
+    refused('AccessDenied', assume().list_queues)
+    tags = [{'Key': k, 'Value': '1'} for k in 'ab']
+    assume(Tags=tags, TransitiveTagKeys=['a'])
+    refused('AccessDenied', assume, Tags=tags, TransitiveTagKeys=['a', 'b'])

@@ -1,6 +1,10 @@
 /* What the rows of iam.ops name as resources. A name that is not there yet gives the ARN it would have. */
 #include "services/iam/common.h"
 
+#include <stddef.h>
+
+#include "aws/arn.h"
+
 struct str iam_arn_new_user(struct op *op, struct str Path, struct str UserName) { return directory_arn(op, op->account, "user", iam_path(Path), UserName); }
 struct str iam_arn_new_group(struct op *op, struct str Path, struct str GroupName) { return directory_arn(op, op->account, "group", iam_path(Path), GroupName); }
 struct str iam_arn_new_role(struct op *op, struct str Path, struct str RoleName) { return directory_arn(op, op->account, "role", iam_path(Path), RoleName); }
@@ -59,6 +63,67 @@ struct str iam_arn_new_provider(struct op *op, struct str Url)
 {
     struct str host = str_starts(Url, STR("https://")) ? str_sub(Url, 8, Url.n) : Url;
     return directory_arn(op, op->account, "oidc-provider", STR("/"), host);
+}
+
+/* kind/path/name */
+static bool parse(struct op *op, struct str arn, struct str *ret_kind, struct str *ret_rest, struct str *ret_name)
+{
+    struct arn parts;
+    struct str path;
+    if (arn_parse(arn, &parts) || !str_eq(parts.account, op->account) || !str_cut(parts.resource, '/', ret_kind, ret_rest))
+        return false;
+    if (!str_cut_last(*ret_rest, '/', &path, ret_name))
+        *ret_name = *ret_rest;
+    return true;
+}
+
+int iam_resource_tags(struct op *op, struct str arn, struct str_map *ret_tags)
+{
+    static const struct {
+        const char *name;
+        const struct record_kind *kind;
+        size_t tags; /* where in the record */
+        enum { BY_NAME, BY_REST, BY_ARN } key;
+    } kinds[] = {
+        { "user", &iam_kind_user, offsetof(struct iam_rec_User, Tags), BY_NAME },
+        { "role", &iam_kind_role, offsetof(struct iam_rec_Role, Tags), BY_NAME },
+        { "policy", &iam_kind_policy, offsetof(struct iam_rec_Policy, Tags), BY_NAME },
+        { "instance-profile", &iam_kind_profile, offsetof(struct iam_rec_InstanceProfile, Tags), BY_NAME },
+        { "mfa", &iam_kind_mfa, offsetof(struct iam_rec_Mfa, Tags), BY_ARN },
+        { "oidc-provider", &iam_kind_oidc, offsetof(struct iam_rec_Provider, Tags), BY_REST },
+    };
+    struct str kind, rest, name;
+    struct key k;
+    if (!parse(op, arn, &kind, &rest, &name))
+        return E_NOT_FOUND;
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+        if (!str_is(kind, kinds[i].name))
+            continue;
+        void *rec = arena_alloc(op->arena, kinds[i].kind->shape->size);
+        directory_key(op, &k, op->account, kinds[i].kind, kinds[i].key == BY_ARN ? arn : kinds[i].key == BY_REST ? rest : name);
+        int rc = op_rec_get(op, &k, kinds[i].kind->shape, rec);
+        if (rc == 0)
+            *ret_tags = *(const struct str_map *)((const char *)rec + kinds[i].tags);
+        return rc;
+    }
+    return E_NOT_FOUND;
+}
+
+/* iam:PermissionsBoundary of what an operation changes: who may manage only users and roles within a boundary is told so. */
+int iam_late_boundary(struct authz *a, struct authz_item *item, const void *arg)
+{
+    struct iam_rec_User user;
+    struct iam_rec_Role role;
+    struct str kind, rest, name, boundary = STR_NONE;
+    int rc = E_NOT_FOUND;
+    if (!parse(a->op, item->resource, &kind, &rest, &name))
+        return 0;
+    if (str_is(kind, "user") && (rc = directory_user(a->op, a->op->account, name, &user)) == 0)
+        boundary = user.Boundary;
+    else if (str_is(kind, "role") && (rc = directory_role(a->op, a->op->account, name, &role)) == 0)
+        boundary = role.Boundary;
+    authz_context(a, item, "iam:PermissionsBoundary", boundary);
+    return rc == E_NOT_FOUND ? 0 : rc;
 }
 
 static int add_user(struct op *op, const char *action, struct str name, struct authz *a)

@@ -35,6 +35,7 @@ static void add_item(struct op *op, const struct sts_AssumeRole_in *in, const ch
         authz_context(a, item, "aws:MultiFactorAuthPresent", STR("true"));
         authz_context(a, item, "aws:MultiFactorAuthAge", STR("0"));
     }
+    authz_context_list(a, item, "sts:TransitiveTagKeys", &in->TransitiveTagKeys);
     add_tags(op, &in->Tags, a, item);
 }
 
