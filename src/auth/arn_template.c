@@ -34,21 +34,39 @@ static struct str choose(struct arena *a, struct str templates, struct str resou
     return best.p ? best : first;
 }
 
+static struct str lines_of(struct arena *a, const struct arn_templates *t)
+{
+    const char *text = managed_unpack(a, &t->actions);
+    return (struct str){ text, text ? t->actions.plain_bytes : 0 };
+}
+
 struct str arn_template(struct arena *a, struct str action, struct str resource)
 {
-    struct str service, name, line, found;
-    if (!str_cut(str_lower(a, action), ':', &service, &name))
+    struct str service, name, line, found, templates;
+    if (!str_cut(action, ':', &service, &name))
         return STR_NONE;
     for (size_t i = 0; i < arn_templates_n; i++) {
-        if (!str_is(service, arn_templates[i].service))
+        if (!str_eq_nocase(service, str_c(arn_templates[i].service)))
             continue;
-        const char *text = managed_unpack(a, &arn_templates[i].actions);
-        struct str rest = { text, text ? arn_templates[i].actions.plain_bytes : 0 };
-        while (str_cut(rest, '\n', &line, &rest)) {
-            struct str templates;
-            if (str_cut(line, '\t', &found, &templates) && str_eq(found, name))
+        for (struct str rest = lines_of(a, &arn_templates[i]); str_cut(rest, '\n', &line, &rest);)
+            if (str_cut(line, '\t', &found, &templates) && str_eq_nocase(found, name))
                 return choose(a, templates, resource);
-        }
     }
     return STR_NONE;
+}
+
+void known_actions(struct arena *a, struct str pattern, struct str_list *ret)
+{
+    struct str service, name, line, found, templates;
+    bool whole = !str_cut(pattern, ':', &service, &name); /* "*" */
+    for (size_t i = 0; i < arn_templates_n; i++) {
+        struct str own = str_c(arn_templates[i].service);
+        if (!whole && !glob_match(service, own, true))
+            continue;
+        for (struct str rest = lines_of(a, &arn_templates[i]); str_cut(rest, '\n', &line, &rest);) {
+            str_cut(line, '\t', &found, &templates);
+            if (whole || glob_match(name, found, true))
+                str_list_add(a, ret, str_printf(a, "%.*s:%.*s", STR_ARG(own), STR_ARG(found)));
+        }
+    }
 }

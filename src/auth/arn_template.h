@@ -4,11 +4,13 @@
 
 #include "auth/managed.h"
 #include "base/arena.h"
-#include "base/str.h"
+#include "base/list.h"
 
 /* The template that the resource is of: of several that fit the longest; the first when none fits. Absent: no such action, or one without resources. */
 struct str arn_template(struct arena *a, struct str action, struct str resource);
 
+/* Every action of AWS's reference that the pattern of a policy means, as AWS spells it. */
+void known_actions(struct arena *a, struct str pattern, struct str_list *ret);
 bool arn_template_fits(struct arena *a, struct str template, struct str resource);
 
 /* The table that models/arn_templates.py writes, by name of the service; its text is unpacked when read. */

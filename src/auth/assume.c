@@ -69,14 +69,18 @@ static int trusted(struct op *op, struct str role_arn, const char *service_princ
     int rc = directory_role_by_arn(op, role_arn, ret);
     if (rc)
         return rc == E_INVALID ? E_NOT_FOUND : rc;
-    struct principal service = { .kind = PRINCIPAL_SERVICE, .arn = str_c(service_principal), .name = str_c(service_principal) };
-    struct eval_request r = { .arena = op->arena, .principal = &service, .action = STR("sts:AssumeRole"), .resource = role_arn };
+    struct principal *service = arena_one(op->arena, struct principal);
+    *service = (struct principal){ .kind = PRINCIPAL_SERVICE, .arn = str_c(service_principal), .name = str_c(service_principal) };
+    struct eval_request r = { .arena = op->arena, .principal = service, .action = STR("sts:AssumeRole"), .resource = role_arn };
     *list_push(op->arena, &r.context) = (struct str_pair){ STR("aws:SourceAccount"), op->account };
     if (source_arn.p)
         *list_push(op->arena, &r.context) = (struct str_pair){ STR("aws:SourceArn"), source_arn };
     struct eval_policies policies = { .has_resource = true };
     policies.resource = policy_cache_get(op->auth ? op->auth->policies : NULL, op->arena, ret->Trust);
-    if (evaluate(&r, &policies).allowed)
+    struct authz_item *item = arena_one(op->arena, struct authz_item);
+    item->action = r.action;
+    item->resource = role_arn;
+    if (auth_settle(op, item, service, evaluate(&r, &policies).allowed))
         return 0;
     return refuse(op, REFUSE_ACCESS, "%s is not authorized to perform: sts:AssumeRole on resource: %.*s", service_principal, STR_ARG(role_arn));
 }

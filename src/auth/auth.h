@@ -56,10 +56,11 @@ struct authz_lates {
     bool set;
 };
 
-enum verdict { VERDICT_NONE, VERDICT_ALLOWED, VERDICT_REFUSED };
+enum verdict { VERDICT_NONE, VERDICT_ALLOWED, VERDICT_REFUSED, VERDICT_PARDONED /* refused, but for serve --iam=soft */, VERDICT_COUNT };
 
 struct authz_item {
-    enum verdict verdict;        /* auth_authorize's */
+    enum verdict verdict;        /* auth_authorize's, and of whom it was asked */
+    const struct principal *by;
     struct str action, resource; /* resource "*" when the action has none */
     struct str_map context;      /* condition keys beyond the global ones, as evaluate.h has them */
     struct authz_lates late;
@@ -90,6 +91,8 @@ void authz_tags(struct authz *a, struct authz_item *item, const struct shape *sh
 /* Every item must be allowed for op->caller; else op->fail is AccessDenied in AWS's words, naming principal, action, resource and which kind of
  * policy refused. Root of the resource's account passes identity checks; explicit denies of resource policies bind it too. */
 int auth_authorize(struct op *op, struct authz *a);
+/* Notes in op->asked what policies said of it, and whether the operation may go on: true also when refusals are pardoned (auth/state.h). */
+bool auth_settle(struct op *op, struct authz_item *item, const struct principal *by, bool allowed);
 
 /* Grows with every change to any policy, role or user (services/iam and whoever stores a resource policy calls it in its transaction). */
 int auth_epoch_bump(struct op *op);

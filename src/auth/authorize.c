@@ -208,13 +208,29 @@ static int caller_identity(struct op *op, const struct identity **ret)
     return identity_bind(op, p, own);
 }
 
+/* Who has no identity here is refused as ever: for him the policy is what tells him apart. */
+static bool pardoned(struct op *op, const struct principal *by)
+{
+    return op->auth && op->auth->pardons && by->kind != PRINCIPAL_ANONYMOUS && by->kind != PRINCIPAL_VOUCHED;
+}
+
+bool auth_settle(struct op *op, struct authz_item *item, const struct principal *by, bool allowed)
+{
+    item->by = by;
+    item->verdict = allowed ? VERDICT_ALLOWED : pardoned(op, by) ? VERDICT_PARDONED : VERDICT_REFUSED;
+    *list_push(op->arena, &op->asked) = item;
+    return item->verdict != VERDICT_REFUSED;
+}
+
 static int authorize_item(struct authz *a, struct authz_item *item, const struct identity **who)
 {
     struct op *op = a->op;
     const struct principal *p = op->caller;
     struct context late = { .late.find = find_context, .a = a, .item = item, .owner = account_of(op, item) };
-    if (p->kind == PRINCIPAL_ROOT && !p->session_policy.p && str_eq(late.owner, p->account) && !item->resource_policy.p && !item->resource_policy_decides)
-        return 0; /* nothing can hold the root back here */
+    if (p->kind == PRINCIPAL_ROOT && !p->session_policy.p && str_eq(late.owner, p->account) && !item->resource_policy.p && !item->resource_policy_decides) {
+        auth_settle(op, item, p, true); /* nothing can hold the root back here */
+        return 0;
+    }
     int rc = caller_identity(op, who);
     if (rc)
         return rc;
@@ -228,21 +244,19 @@ static int authorize_item(struct authz *a, struct authz_item *item, const struct
     struct eval_result result = evaluate(&r, &policies);
     if (late.rc)
         return late.rc;
-    if (op->http && !result.allowed && (result.explicit_deny || !item->granted))
+    if (auth_settle(op, item, p, result.allowed || (item->granted && !result.explicit_deny)))
+        return 0;
+    if (op->http)
         message_attach(op, &r, &policies, result);
-    return result.allowed || (item->granted && !result.explicit_deny) ? 0 : denied(op, item, result);
+    return denied(op, item, result);
 }
 
 int auth_authorize(struct op *op, struct authz *a)
 {
     const struct identity *who = NULL;
     int rc = op->caller ? 0 : E_DENIED;
-    for (uint32_t i = 0; i < a->n && rc == 0; i++) {
-        struct authz_item *item = &a->v[i];
-        rc = authorize_item(a, item, &who);
-        item->verdict = rc == 0 ? VERDICT_ALLOWED : rc == E_AWS ? VERDICT_REFUSED : VERDICT_NONE;
-        *list_push(op->arena, &op->asked) = item;
-    }
+    for (uint32_t i = 0; i < a->n && rc == 0; i++)
+        rc = authorize_item(a, &a->v[i], &who);
     return rc;
 }
 

@@ -2,6 +2,7 @@
 #ifndef STRATA_AUTH_STATE_H
 #define STRATA_AUTH_STATE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct key_cache;
@@ -11,6 +12,7 @@ struct auth_state {
     struct key_cache *keys;
     struct shared *policies;   /* policy_cache_get */
     struct shared *identities; /* identity.h */
+    bool pardons;              /* what policies refuse is noted and done all the same: serve --iam=soft */
     uint64_t last_epoch;       /* the writer's: an epoch that was rolled back is never given again */
 };
 

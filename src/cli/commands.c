@@ -13,6 +13,7 @@
 #include "cli/exec.h"
 #include "cli/functions.h"
 #include "cli/oidc.h"
+#include "cli/report.h"
 #include "cli/running.h"
 #include "cli/runtime.h"
 #include "cli/up.h"
@@ -33,6 +34,7 @@ static const struct command commands[] = {
     { "runtime", "install or list the functions' runtimes", cli_runtime },
     { "oidc", "issue tokens of an identity provider, for local and CI use", cli_oidc },
     { "status", "what runs and what it holds", cli_status },
+    { "report", "what roles are granted, use and need", cli_report },
     { "clock", "show or move strata's clock", cli_clock },
     { "backup", "write everything that is kept into one sealed file, while strata runs", cli_backup },
     { "restore", "make a data directory of a backup", cli_restore },

@@ -70,6 +70,8 @@ static void print_status(struct ask *k, const cJSON *t)
     printf("writer    %s\n", json_text(t, "writer"));
     if (json_number(t, "clock_offset_ms"))
         printf("clock     moved by %.*s\n", STR_ARG(duration_text(a, json_number(t, "clock_offset_ms"))));
+    if (strcmp(json_text(t, "iam"), "soft") == 0)
+        printf("policies  refuse nothing (serve --iam=soft): what they would have refused is noted for `strata report access`\n");
     if (*json_text(t, "weaker"))
         printf("functions %s\n", json_text(t, "weaker"));
     print_records(cJSON_GetObjectItemCaseSensitive(t, "records"));

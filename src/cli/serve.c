@@ -23,6 +23,7 @@
 
 struct serve {
     const char *data_dir, *listen, *region, *passphrase_file;
+    bool iam_soft;
     struct arena *arena; /* lives as long as the program serves */
     struct store *store;
     struct blobs *blobs;
@@ -121,7 +122,7 @@ static int open_cloud(struct serve *s, struct sandboxes *sandboxes)
 {
     struct cloud_config config = {
         .data_dir = s->data_dir, .region = s->region, .public_url = STR("http://127.0.0.1:4566"), .test_keys = is_loopback(s->listen),
-        .weaker = STR(""), .root_key_passphrase_file = s->passphrase_file, .credentials_dir = getenv("CREDENTIALS_DIRECTORY"),
+        .iam_soft = s->iam_soft, .weaker = STR(""), .root_key_passphrase_file = s->passphrase_file, .credentials_dir = getenv("CREDENTIALS_DIRECTORY"),
     };
     struct sandbox_caps caps = { .why = "the sandbox helper did not start" };
     if (sandboxes)
@@ -168,6 +169,8 @@ static int listen_and_wait(struct serve *s)
     if (rc)
         return complain("cannot write the root key into the data directory", err_name(rc));
     log_info("strata %s on %.*s, data in %s", STRATA_VERSION, STR_ARG(s->cloud->config.public_url), s->data_dir);
+    if (s->iam_soft)
+        log_warn("policies refuse nothing (--iam=soft): what they would have refused is done, and noted for `strata report access`");
     printf("Ready.\n");
     fflush(stdout);
     int got;
@@ -180,10 +183,12 @@ static int listen_and_wait(struct serve *s)
 
 static const char usage[] =
     "usage: strata serve [--data DIR] [--listen HOST:PORT] [--region REGION]\n"
-    "                    [--root-key-passphrase-file FILE]\n"
+    "                    [--iam enforce|soft] [--root-key-passphrase-file FILE]\n"
     "  --data DIR          where everything is kept   (default: $STRATA_DATA, else ./.strata)\n"
     "  --listen HOST:PORT  plain HTTP, TLS and CONNECT (default: 127.0.0.1:4566)\n"
     "  --region REGION     of requests that name none  (default: us-east-1)\n"
+    "  --iam enforce|soft  soft: what policies would refuse is done all the same, and noted for `strata report access`; signatures are checked,\n"
+    "                      and who has no identity is refused, as ever (default: enforce)\n"
     "  --root-key-passphrase-file FILE  the root key, under which secrets lie on disk, is derived from FILE's first line\n"
     "                      (default: the service manager's credential strata.root-key, else DIR/root.key, made once)\n"
     "Prints `Ready.` when it serves. SIGTERM finishes what runs and exits 0.\n";
@@ -193,7 +198,7 @@ static int parse(struct serve *s, int argc, char **argv)
     static const struct option options[] = {
         { "data", required_argument, NULL, 'd' },   { "listen", required_argument, NULL, 'l' }, { "region", required_argument, NULL, 'r' },
         { "help", no_argument, NULL, 'h' },         { "root-key-passphrase-file", required_argument, NULL, 'p' },
-        { "root-key-pkcs11", required_argument, NULL, 'k' }, { NULL, 0, NULL, 0 },
+        { "root-key-pkcs11", required_argument, NULL, 'k' }, { "iam", required_argument, NULL, 'i' }, { NULL, 0, NULL, 0 },
     };
     s->data_dir = data_dir(NULL);
     s->listen = "127.0.0.1:4566";
@@ -207,6 +212,11 @@ static int parse(struct serve *s, int argc, char **argv)
         case 'k':
             return complain("a root key in a PKCS#11 token is not supported",
                             "give a passphrase file, or seal the key with the machine's TPM (systemd-creds encrypt --name=strata.root-key)") + 1;
+        case 'i':
+            s->iam_soft = strcmp(optarg, "soft") == 0;
+            if (!s->iam_soft && strcmp(optarg, "enforce") != 0)
+                return complain("--iam is enforce or soft", NULL) + 1;
+            break;
         case 'h': fputs(usage, stdout); return 0;
         default: fputs(usage, stderr); return 2;
         }

@@ -49,7 +49,9 @@ static void reply_json(struct exchange *x, int status, struct str body)
     exchange_reply(x, &a);
 }
 
-static void reply_problem(struct exchange *x, int status, const char *words)
+void admin_reply(struct exchange *x, struct str json) { reply_json(x, 200, json); }
+
+void admin_refuse(struct exchange *x, int status, const char *words)
 {
     struct buf b;
     buf_init(&b, x->arena, 4096);
@@ -157,6 +159,7 @@ static void status(struct cloud *cloud, struct exchange *x)
     buf_printf(&b, ", \"memory_kib\": %ld, \"writer\": \"%s\", \"clock_offset_ms\": %lld, ", resident_kib(),
                cloud_read_only(cloud) ? "stopped, for the disk failed: restart strata when it is sound and has room" : "running",
                (long long)clock_offset_ms(cloud->clock));
+    buf_printf(&b, "\"iam\": \"%s\", ", cloud->config.iam_soft ? "soft" : "enforce");
     buf_c(&b, "\"weaker\": ");
     buf_json_string(&b, cloud->config.weaker);
     buf_c(&b, ", ");
@@ -221,18 +224,18 @@ static void set_clock(struct cloud *cloud, struct exchange *x)
         known = cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(tree, "run"));
     cJSON_Delete(tree);
     if (!known) {
-        reply_problem(x, 400, "say {\"advance_ms\": n}, {\"set_ms\": n}, {\"reset\": true} or {\"run\": true}");
+        admin_refuse(x, 400, "say {\"advance_ms\": n}, {\"set_ms\": n}, {\"reset\": true} or {\"run\": true}");
         return;
     }
     int rc = clock_set_offset(cloud->clock, cloud->writer, offset_ms);
     if (rc) {
-        reply_problem(x, 500, err_name(rc));
+        admin_refuse(x, 500, err_name(rc));
         return;
     }
     jobs_kick(cloud->jobs);
     rc = jobs_settle(cloud->jobs, SETTLE_MS);
     if (rc)
-        reply_problem(x, 503, "the clock was moved, but what became due is still running");
+        admin_refuse(x, 503, "the clock was moved, but what became due is still running");
     else
         show_clock(cloud, x);
 }
@@ -265,11 +268,11 @@ static void backup(struct cloud *cloud, void *ctx, const atomic_bool *stop)
     cJSON_Delete(tree);
     chore_ends(cloud);
     if (rc == E_INVALID)
-        reply_problem(x, 400, "say {\"dir\": \"an empty directory\"}");
+        admin_refuse(x, 400, "say {\"dir\": \"an empty directory\"}");
     else if (rc == E_EXISTS)
-        reply_problem(x, 409, "the directory is not empty: name another");
+        admin_refuse(x, 409, "the directory is not empty: name another");
     else if (rc)
-        reply_problem(x, 500, err_name(rc));
+        admin_refuse(x, 500, err_name(rc));
     else
         reply_json(x, 200, STR("{}\n"));
 }
@@ -305,7 +308,7 @@ static void check(struct cloud *cloud, void *ctx, const atomic_bool *stop)
     int rc = cloud_check(cloud, &config, &r);
     chore_ends(cloud);
     if (rc) {
-        reply_problem(x, 500, err_name(rc));
+        admin_refuse(x, 500, err_name(rc));
         return;
     }
     struct str found = buf_done(&f.list);
@@ -321,7 +324,7 @@ static void start_chore(struct cloud *cloud, struct exchange *x, void (*fn)(stru
         return;
     if (mine)
         chore_ends(cloud);
-    reply_problem(x, 503, "a backup or a check is running: try again when it has ended");
+    admin_refuse(x, 503, "a backup or a check is running: try again when it has ended");
 }
 
 static void start_backup(struct cloud *cloud, struct exchange *x)
@@ -389,30 +392,38 @@ static int refusal(struct cloud *cloud, struct exchange *x, const char **ret_wor
     return status;
 }
 
+void admin_register(struct cloud *cloud, struct admin_page *page)
+{
+    page->next = cloud->pages;
+    cloud->pages = page;
+}
+
+static bool is_asked(const struct exchange *x, const struct admin_page *p) { return str_is(x->target, p->target) && str_is(x->method, p->method); }
+
 static void run(void *ctx, struct exchange *x)
 {
-    static const struct {
-        const char *method, *target;
-        void (*fn)(struct cloud *cloud, struct exchange *x);
-        bool open; /* to everybody */
-    } routes[] = {
-        { "GET", "/_strata/health", health, true },     { "GET", "/_localstack/health", health, true },
-        { "GET", "/_strata/metrics", metrics, false },  { "GET", "/_strata/status", status, false },    { "GET", "/_strata/clock", show_clock, false },
-        { "POST", "/_strata/clock", set_clock, false }, { "POST", "/_strata/backup", start_backup, false },
-        { "POST", "/_strata/check", start_check, false },
+    static const struct admin_page open_pages[] = { { "GET", "/_strata/health", health }, { "GET", "/_localstack/health", health } }; /* to everybody */
+    static const struct admin_page pages[] = {
+        { "GET", "/_strata/metrics", metrics },  { "GET", "/_strata/status", status },         { "GET", "/_strata/clock", show_clock },
+        { "POST", "/_strata/clock", set_clock }, { "POST", "/_strata/backup", start_backup },  { "POST", "/_strata/check", start_check },
     };
-    for (size_t i = 0; i < sizeof routes / sizeof *routes; i++) {
-        if (!str_is(x->target, routes[i].target) || !str_is(x->method, routes[i].method))
-            continue;
-        const char *words;
-        int status = routes[i].open ? 0 : refusal(ctx, x, &words);
-        if (status)
-            reply_problem(x, status, words);
-        else
-            routes[i].fn(ctx, x);
-        return;
-    }
-    reply_problem(x, 404, "no such page; see strata help");
+    const struct cloud *cloud = ctx;
+    const struct admin_page *found = NULL;
+    const char *words;
+    for (size_t i = 0; i < sizeof open_pages / sizeof *open_pages; i++)
+        if (is_asked(x, &open_pages[i])) {
+            open_pages[i].fn(ctx, x);
+            return;
+        }
+    for (size_t i = 0; i < sizeof pages / sizeof *pages; i++)
+        found = is_asked(x, &pages[i]) ? &pages[i] : found;
+    for (const struct admin_page *p = cloud->pages; p; p = p->next)
+        found = is_asked(x, p) ? p : found;
+    int status = found ? refusal(ctx, x, &words) : 404;
+    if (status)
+        admin_refuse(x, status, found ? words : "no such page; see strata help");
+    else
+        found->fn(ctx, x);
 }
 
 const struct door admin_door = { .name = "admin", .matches = matches, .handler = { .begin = begin, .run = run } };

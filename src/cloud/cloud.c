@@ -77,6 +77,7 @@ int cloud_start(const struct cloud_config *config, struct store *store, struct b
         return rc;
     }
     cloud->auth = auth_state_new();
+    cloud->auth->pardons = config->iam_soft;
     cloud->metrics = metrics_new();
     cloud->envelopes = envelopes_new();
     cloud->parking = parking_start(cloud);

@@ -16,6 +16,7 @@ struct key_maker;   /* makes RSA pairs; services/kms */
 struct pattern_cache; /* parsed event patterns; services/events */
 struct issuer_keys; /* of identity providers; services/sts */
 struct audit;       /* what waits in memory to be recorded; services/cloudtrail */
+struct usage;       /* who used what; services/iam */
 struct lambda_host; /* the environments of functions; services/lambda */
 
 struct cloud_config {
@@ -25,6 +26,7 @@ struct cloud_config {
     struct str weaker;         /* what is weaker here without privileges, in words; "" when nothing is */
     bool test_keys;            /* test/test is root of 000000000000: only on loopback listeners */
     const char *root_key_passphrase_file, *credentials_dir; /* where the root key comes from: cloud/root_key.h; NULL: not from there */
+    bool iam_soft;             /* what policies refuse is noted, not refused */
     bool jobs_by_hand;         /* timers and outbox wait for jobs_step (tests) */
 };
 
@@ -44,6 +46,7 @@ struct cloud {
     struct http *http;         /* for listeners inside sandboxes; NULL in tests */
     struct lambda_host *lambda;
     struct audit *audit;
+    struct usage *usage;
     struct pattern_cache *patterns;
     struct issuer_keys *issuer_keys;
     struct key_maker *key_maker;
@@ -57,6 +60,7 @@ struct cloud {
     int64_t started_ms;
     struct metrics *metrics;   /* cloud/metrics.h */
     struct call_listener *listeners; /* cloud/call.h */
+    struct admin_page *pages;  /* cloud/admin.h */
 };
 
 /* The frame: clock, writer, parking, the admin door. The caller may still set what it has (sandboxes); then cloud_open starts the services,

@@ -1,5 +1,6 @@
 /* GenerateCredentialReport, GetCredentialReport: who has which credentials, as CSV. A report is made at once, kept, and given out for four hours. */
 #include "services/iam/common.h"
+#include "services/iam/usage.h"
 
 #include <string.h>
 
@@ -36,11 +37,15 @@ static int put_keys(struct op *op, struct buf *b, struct str user)
     int rc = iam_keys_of(op, user, &ids);
     for (uint32_t i = 0; rc == 0 && i < 2; i++) {
         struct iam_rec_AccessKey key = { 0 };
+        struct iam_rec_KeyUse use = { 0 };
         if (i < ids.n)
             rc = directory_key_get(op, ids.v[i], &key);
+        if (rc == 0 && i < ids.n)
+            rc = iam_key_use_get(op, ids.v[i], &use);
         buf_c(b, str_is(key.Status, "Active") ? ",true" : ",false");
         put_date(op, b, key.CreatedMs);
-        buf_c(b, ",N/A,N/A,N/A"); /* keys.c: uses are not recorded */
+        put_date(op, b, use.LastMs);
+        buf_printf(b, ",%.*s,%.*s", STR_ARG(opt_str(use.Region, STR("N/A"))), STR_ARG(opt_str(use.Service, STR("N/A"))));
     }
     buf_c(b, ",false,N/A,false,N/A");
     return rc;

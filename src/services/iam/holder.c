@@ -1,4 +1,5 @@
 #include "services/iam/common.h"
+#include "services/iam/usage.h"
 
 const char *const iam_kind_name[] = { "user", "group", "role" };
 
@@ -127,5 +128,8 @@ void iam_role_out(struct op *op, const struct iam_rec_Role *r, bool whole, struc
         return;
     ret->PermissionsBoundary = iam_boundary_out(op, r->Boundary);
     iam_tags_out(op, &r->Tags, &ret->Tags);
+    struct iam_rec_Usage usage;
+    iam_usage_get(op, r->Id, &usage);
     ret->RoleLastUsed = arena_one(op->arena, struct iam_RoleLastUsed);
+    *ret->RoleLastUsed = (struct iam_RoleLastUsed){ .LastUsedDate = iam_time(usage.LastMs), .Region = usage.Region };
 }

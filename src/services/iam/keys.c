@@ -1,4 +1,5 @@
 #include "services/iam/common.h"
+#include "services/iam/usage.h"
 
 #include "base/code.h"
 
@@ -83,6 +84,8 @@ int iam_DeleteAccessKey(struct op *op, const struct iam_DeleteAccessKey_in *in, 
 {
     struct iam_rec_AccessKey key;
     int rc = find_key(op, in->UserName, in->AccessKeyId, &key);
+    if (rc == 0)
+        rc = iam_key_use_forget(op, key.AccessKeyId);
     return rc ? rc : directory_key_delete(op, key.AccessKeyId);
 }
 
@@ -108,18 +111,21 @@ int iam_ListAccessKeys(struct op *op, const struct iam_ListAccessKeys_in *in, st
     return rc;
 }
 
-/* Uses are not recorded, so every key is one that was never used. */
 int iam_GetAccessKeyLastUsed(struct op *op, const struct iam_GetAccessKeyLastUsed_in *in, struct iam_GetAccessKeyLastUsed_out *out)
 {
     struct iam_rec_AccessKey key;
+    struct iam_rec_KeyUse use = { 0 };
     int rc = directory_key_get(op, in->AccessKeyId, &key);
     if (rc == E_NOT_FOUND || (rc == 0 && !str_eq(key.Account, op->account)))
         return aws_fail(op, AWS_AccessDenied, "User: %.*s is not authorized to perform: iam:GetAccessKeyLastUsed on resource: access key %.*s",
                         STR_ARG(op->caller->arn), STR_ARG(in->AccessKeyId));
+    if (rc == 0)
+        rc = iam_key_use_get(op, in->AccessKeyId, &use);
     if (rc)
         return rc;
     out->UserName = key.UserName;
     out->AccessKeyLastUsed = arena_one(op->arena, struct iam_AccessKeyLastUsed);
-    out->AccessKeyLastUsed->ServiceName = out->AccessKeyLastUsed->Region = STR("N/A");
+    *out->AccessKeyLastUsed = (struct iam_AccessKeyLastUsed){ .LastUsedDate = iam_time(use.LastMs), .ServiceName = opt_str(use.Service, STR("N/A")),
+                                                              .Region = opt_str(use.Region, STR("N/A")) };
     return 0;
 }

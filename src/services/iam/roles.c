@@ -1,4 +1,5 @@
 #include "services/iam/common.h"
+#include "services/iam/usage.h"
 
 enum { SESSION_S = 3600, TRUST_BYTES_MAX = 2048 };
 
@@ -111,6 +112,8 @@ static int remove_role(struct op *op, struct iam_holder *h)
         return aws_fail(op, IAM_DeleteConflictException, "Cannot delete entity, must remove roles from instance profiles first.");
     if (h->role.Boundary.p)
         rc = iam_use_remove(op, &iam_kind_bounded, h->role.Boundary, "role", h->role.Name);
+    if (rc == 0)
+        rc = iam_usage_forget(op, h->role.Id);
     return rc ? rc : directory_delete(op, &iam_kind_role, h->role.Name);
 }
 

@@ -1,4 +1,5 @@
 #include "services/iam/common.h"
+#include "services/iam/usage.h"
 
 int iam_CreateUser(struct op *op, const struct iam_CreateUser_in *in, struct iam_CreateUser_out *out)
 {
@@ -106,6 +107,8 @@ int iam_DeleteUser(struct op *op, const struct iam_DeleteUser_in *in, struct iam
         rc = iam_holder_empty(op, &h);
     if (rc == 0 && h.user.Boundary.p)
         rc = iam_use_remove(op, &iam_kind_bounded, h.user.Boundary, "user", h.name);
+    if (rc == 0)
+        rc = iam_usage_forget(op, h.user.Id);
     return rc ? rc : directory_delete(op, &iam_kind_user, h.name);
 }
 

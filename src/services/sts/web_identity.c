@@ -152,7 +152,8 @@ static void add_item(struct op *op, const struct web_identity *w, struct authz *
 
 static int check_trust(struct op *op, const struct web_identity *w, struct str trust)
 {
-    struct principal vouched = { .kind = PRINCIPAL_VOUCHED, .account = w->account, .arn = w->provider_arn, .name = w->subject };
+    struct principal *vouched = arena_one(op->arena, struct principal);
+    *vouched = (struct principal){ .kind = PRINCIPAL_VOUCHED, .account = w->account, .arn = w->provider_arn, .name = w->subject };
     const struct principal *caller = op->caller;
     struct authz a = { .op = op };
     add_item(op, w, &a, "sts:AssumeRoleWithWebIdentity", trust);
@@ -160,7 +161,7 @@ static int check_trust(struct op *op, const struct web_identity *w, struct str t
         add_item(op, w, &a, "sts:TagSession", trust);
     if (w->session.source_identity.p)
         add_item(op, w, &a, "sts:SetSourceIdentity", trust);
-    op->caller = &vouched;
+    op->caller = vouched;
     int rc = auth_authorize(op, &a);
     op->caller = caller;
     return rc == E_AWS ? not_authorized(op) : rc;
