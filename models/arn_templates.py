@@ -26,7 +26,7 @@ def main():
         text = ''.join('\t'.join([name, *templates(service, action)]) + '\n' for name, action in sorted(service['privileges'].items())).encode()
         data = gzip.compress(text, 9, mtime=0)
         out.append(f'static const char block_{len(rows)}[] =\n{c_bytes(data)};')
-        rows.append(f'    {{ "{prefix}", {{ block_{len(rows)}, {len(data)}, {len(text)} }} }},')
+        rows.append(f'    {{ "{prefix}", "{service["service_name"]}", {{ block_{len(rows)}, {len(data)}, {len(text)} }} }},')
     out += ['const struct arn_templates arn_templates[] = {', *rows, '};', f'const size_t arn_templates_n = {len(rows)};']
     with open(sys.argv[1], 'w', encoding='utf-8') as f:
         f.write('\n'.join(out) + '\n')

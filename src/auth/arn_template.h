@@ -15,7 +15,7 @@ bool arn_template_fits(struct arena *a, struct str template, struct str resource
 
 /* The table that models/arn_templates.py writes, by name of the service; its text is unpacked when read. */
 struct arn_templates {
-    const char *service;
+    const char *service, *title; /* "s3", "Amazon S3" */
     struct managed_block actions;
 };
 extern const struct arn_templates arn_templates[];

@@ -213,3 +213,42 @@ def test_soft_refuses_nothing_and_notes_what_would_have_been(tmp_path):
         refused(lambda: assumed('sqs').receive_message(QueueUrl=url), 'explicit deny in a resource-based policy')
     finally:
         assert strata.stop() == 0
+
+
+def test_last_accessed_details_tell_services_actions_and_entities(strata):
+    iam = strata.client('iam')
+    paths = prepare(strata, 'accessed')
+    arn, key = role(strata, 'accessed', document(allow(['dynamodb:*', 's3:ListAllMyBuckets'], '*')))
+    managed = iam.create_policy(PolicyName='accessed', PolicyDocument=document(allow('sqs:SendMessage', '*')))['Policy']['Arn']
+    iam.attach_role_policy(RoleName='accessed', PolicyArn=managed)
+    assumed = session(strata, arn, key)
+    paths['dynamodb:GetItem'](assumed)
+    refused(lambda: paths['s3:GetObject'](assumed))
+    of_role(strata, 'accessed')
+
+    def details(of, **more):
+        job = iam.generate_service_last_accessed_details(Arn=of, **more)['JobId']
+        found = iam.get_service_last_accessed_details(JobId=job)
+        assert found['JobStatus'] == 'COMPLETED' and found['JobType'] == more.get('Granularity', 'SERVICE_LEVEL')
+        return job, {s['ServiceNamespace']: s for s in found['ServicesLastAccessed']}
+
+    job, services = details(arn)
+    assert list(services) == ['dynamodb', 's3', 'sqs']
+    assert services['dynamodb']['ServiceName'] == 'Amazon DynamoDB' and services['dynamodb']['TotalAuthenticatedEntities'] == 1
+    assert services['dynamodb']['LastAuthenticatedEntity'] == arn and services['dynamodb']['LastAuthenticatedRegion'] == 'us-east-1'
+    assert services['s3']['LastAuthenticated'] and 'LastAuthenticated' not in services['sqs'] and services['sqs']['TotalAuthenticatedEntities'] == 0
+    assert 'TrackedActionsLastAccessed' not in services['dynamodb'] or services['dynamodb']['TrackedActionsLastAccessed'] == []
+    _, services = details(arn, Granularity='ACTION_LEVEL')
+    assert [(a['ActionName'], a['LastAccessedEntity']) for a in services['dynamodb']['TrackedActionsLastAccessed']] == [('GetItem', arn)]
+    _, services = details(managed)
+    assert list(services) == ['sqs']
+    entities = iam.get_service_last_accessed_details_with_entities(JobId=job, ServiceNamespace='s3')['EntityDetailsList']
+    assert [(e['EntityInfo']['Name'], e['EntityInfo']['Type'], 'LastAuthenticated' in e) for e in entities] == [('accessed', 'ROLE', True)]
+    granting = iam.list_policies_granting_service_access(Arn=arn, ServiceNamespaces=['sqs', 's3', 'kms'])['PoliciesGrantingServiceAccess']
+    assert granting == [
+        {'ServiceNamespace': 'sqs', 'Policies': [{'PolicyName': 'accessed', 'PolicyType': 'MANAGED', 'PolicyArn': managed}]},
+        {'ServiceNamespace': 's3', 'Policies': [{'PolicyName': 'wide', 'PolicyType': 'INLINE', 'EntityType': 'ROLE', 'EntityName': 'accessed'}]},
+        {'ServiceNamespace': 'kms', 'Policies': []}]
+    for call in (lambda: iam.generate_service_last_accessed_details(Arn=arn + 'x'), lambda: iam.get_service_last_accessed_details(JobId='0' * 36)):
+        with pytest.raises(iam.exceptions.NoSuchEntityException):
+            call()

@@ -131,14 +131,13 @@ static void count_item(struct usage *u, struct op *op, const struct authz_item *
 {
     static const struct str internal = { "strata.internal", 15 };
     const struct principal *p = item->by;
-    struct str role_id, session;
     if (item->verdict == VERDICT_NONE || p->kind == PRINCIPAL_ROOT || str_eq(p->arn, internal))
         return;
     struct note n = { .account = opt_str(p->account, op->account), .id = opt_str(p->user_id, p->arn), .action = item->action, .principal = p->kind,
                       .name = p->name, .arn = opt_str(p->role_arn, p->arn), .region = op->region };
     n.resource = general(op->arena, item->action, item->resource);
-    if (p->kind == PRINCIPAL_ROLE && str_cut(p->user_id, ':', &role_id, &session))
-        n.id = role_id;
+    if (p->kind == PRINCIPAL_ROLE) /* its id is looked up later: not every session has it */
+        n.id = p->role_arn;
     if (p->kind == PRINCIPAL_ANONYMOUS)
         n.id = n.arn = STR("anonymous");
     count(u, &n, item->verdict, op->region, op_now_ms(op));
@@ -187,25 +186,29 @@ static void merge(struct opt_i64 *n, struct opt_i64 *last_ms, const struct note 
     *last_ms = SOME_I64(note->last_ms[verdict]);
 }
 
-/* Of users and roles that are gone meanwhile nothing is kept. */
-static bool is_there(struct op *op, const struct note *n)
+/* Under what it is kept. Of users and roles that are gone meanwhile nothing is. */
+static bool find_id(struct op *op, const struct note *n, struct str *ret)
 {
     struct iam_rec_User user = { 0 };
     struct iam_rec_Role role = { 0 };
+    *ret = n->id;
     if (n->principal == PRINCIPAL_USER)
         return directory_user(op, n->account, n->name, &user) == 0 && str_eq(user.Id, n->id);
-    if (n->principal == PRINCIPAL_ROLE)
-        return directory_role(op, n->account, n->name, &role) == 0 && str_eq(role.Id, n->id);
-    return true;
+    if (n->principal != PRINCIPAL_ROLE)
+        return true;
+    int rc = directory_role_by_arn(op, n->arn, &role);
+    *ret = role.Id;
+    return rc == 0;
 }
 
 static int write_use(struct op *op, const struct note *n)
 {
     struct iam_rec_Usage r = { 0 };
     struct key k;
-    if (!is_there(op, n))
+    struct str id;
+    if (!find_id(op, n, &id))
         return 0;
-    usage_key(op, &k, n->account, n->id);
+    usage_key(op, &k, n->account, id);
     int rc = op_rec_get(op, &k, &iam_rec_Usage_shape, &r);
     if (rc && rc != E_NOT_FOUND)
         return rc;

@@ -107,8 +107,12 @@ static int write_batch(struct op *op, void *ctx)
     struct logs_CreateLogGroup_out none = { 0 };
     struct logs_CreateLogStream_in stream = { .logGroupName = b->group, .logStreamName = b->stream };
     struct logs_CreateLogStream_out none_too = { 0 };
-    cloud_call(op, "logs", "CreateLogGroup", &who, &group, &none, NULL); /* there already, or not allowed: the next call tells */
-    cloud_call(op, "logs", "CreateLogStream", &who, &stream, &none_too, NULL);
+    struct op_failure why = { 0 };
+    /* What is not allowed, or there already, the last call tells. */
+    if (cloud_call(op, "logs", "CreateLogStream", &who, &stream, &none_too, &why) == E_AWS && why.error == LOGS_ResourceNotFoundException) {
+        cloud_call(op, "logs", "CreateLogGroup", &who, &group, &none, NULL);
+        cloud_call(op, "logs", "CreateLogStream", &who, &stream, &none_too, NULL);
+    }
     rc = put(op, b, &who);
     return rc == E_AWS ? 0 : rc;
 }
