@@ -332,3 +332,35 @@ def test_events_are_kept_for_90_days(strata, trail):
     assert events(trail, 'ResourceName', group)
     strata.advance_clock(2 * 24 * 3600)
     assert not events(trail, 'ResourceName', group)
+
+
+def test_both_accounts_have_a_call_between_them(strata, trail):
+    sqs, other = strata.client('sqs'), '111111111111'
+    queue = sqs.create_queue(QueueName=new_name('queue'))['QueueUrl']
+    arn = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=['QueueArn'])['Attributes']['QueueArn']
+    sqs.set_queue_attributes(QueueUrl=queue, Attributes={'Policy': json.dumps({'Version': '2012-10-17', 'Statement': [
+        {'Effect': 'Allow', 'Principal': {'AWS': other}, 'Action': 'sqs:*', 'Resource': arn}]})})
+    strata.client('sqs', key=other).list_queue_tags(QueueUrl=queue)
+    theirs = strata.client('cloudtrail', key=other)
+    _, mine = event_of(trail, 'EventName', 'ListQueueTags')
+    _, yours = event_of(theirs, 'EventName', 'ListQueueTags')
+    assert mine['sharedEventID'] == yours['sharedEventID'] and mine['eventID'] != yours['eventID']
+    assert (mine['recipientAccountId'], yours['recipientAccountId']) == (ACCOUNT, other)
+    assert mine['userIdentity']['accountId'] == yours['userIdentity']['accountId'] == other
+    assert {e['EventName'] for e in theirs.lookup_events()['Events']} == {'ListQueueTags', 'LookupEvents'}
+
+
+def test_services_are_named(strata, trail, logging):
+    """Of EventBridge, which brings an event to a queue, and of Secrets Manager, which asks KMS for whoever asked it."""
+    sm, secret = strata.client('secretsmanager'), new_name('secret')
+    sm.create_secret(Name=secret, SecretString='x')
+    record = next(r for _, r in events(trail, 'EventName', 'GenerateDataKey') if secret in json.dumps(r['requestParameters']))
+    assert record['sourceIPAddress'] == record['userAgent'] == record['userIdentity']['invokedBy'] == 'secretsmanager.amazonaws.com'
+    assert record['userIdentity']['type'] == 'Root'
+    name, bucket = logging
+    trail.put_event_selectors(TrailName=name, EventSelectors=[{'DataResources': [{'Type': 'AWS::S3::Object', 'Values': ['arn:aws:s3']}]}])
+    strata.client('iam').create_group(GroupName=new_name('group'))
+    strata.advance_clock(301)
+    strata.advance_clock(301)
+    own = next(r for r in logged(strata, bucket) if r['eventName'] == 'PutObject' and r['requestParameters']['bucketName'] == bucket)
+    assert own['userIdentity'] == {'type': 'AWSService', 'invokedBy': 'cloudtrail.amazonaws.com'} and own['sourceIPAddress'] == 'cloudtrail.amazonaws.com'

@@ -140,6 +140,16 @@ def test_a_token_of_the_provider_gives_a_session(strata, issuer, role):
     assert me['Arn'] == answer['AssumedRoleUser']['Arn']
 
 
+def test_the_event_says_whom_the_provider_vouched_for(strata, issuer, role):
+    assume(strata, role, issuer.token())
+    shown = strata.client('cloudtrail').lookup_events(LookupAttributes=[{'AttributeKey': 'EventName', 'AttributeValue': 'AssumeRoleWithWebIdentity'}])['Events']
+    record = next(r for r in (json.loads(e['CloudTrailEvent']) for e in shown) if r['requestParameters']['roleArn'] == role)
+    claims = issuer.claims()
+    assert record['userIdentity']['type'] == 'WebIdentityUser' and record['userIdentity']['userName'] == claims['sub']
+    assert record['userIdentity']['identityProvider'].endswith(f'oidc-provider/{issuer.host}')
+    assert record['requestParameters']['webIdentityToken'] == 'HIDDEN_DUE_TO_SECURITY_REASONS' and record['responseElements']['credentials']['accessKeyId']
+
+
 def test_keys_are_fetched_once_and_again_for_a_new_one(own_strata, issuer):
     own_strata.client('iam').create_open_id_connect_provider(Url=f'https://{issuer.host}', ClientIDList=[AUDIENCE], ThumbprintList=[issuer.thumbprint()])
     role = role_of(own_strata, issuer.host)

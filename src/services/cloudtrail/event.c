@@ -219,7 +219,7 @@ static void put_resources(struct buf *b, struct op *op, struct event *e)
         buf_c(b, any ? "," : ",\"resources\":[");
         any = true;
         buf_byte(b, '{');
-        put(b, "accountId", arn.account.n ? arn.account : opt_str(op->asked.v[i]->account, op->account));
+        put(b, "accountId", arn.account.n ? arn.account : opt_str(op->asked.v[i]->account, e->account));
         put(b, "type", str_c(type));
         put(b, "ARN", arn_text);
         buf_byte(b, '}');
@@ -291,15 +291,29 @@ static void add(struct op *op, const void *in, const void *out, int rc, struct s
         ret->n--;
 }
 
+/* Whose event it is: the account whose resources were asked for. Who is nobody's (a web identity, a reader of a public bucket) has but these. */
+static struct str account_of(const struct op *op)
+{
+    struct arn arn;
+    for (uint32_t i = 0; !op->account.n && i < op->asked.n; i++) {
+        if (op->asked.v[i]->account.n)
+            return op->asked.v[i]->account;
+        if (arn_parse(op->asked.v[i]->resource, &arn) == 0 && arn.account.n)
+            return arn.account;
+    }
+    return op->account;
+}
+
 void event_make(struct op *op, const void *in, const void *out, int rc, struct events *ret)
 {
     struct str caller = op->caller ? op->caller->account : STR_NONE, shared = STR_NONE;
-    if (!op->caller || !op->row || !op->account.n)
+    struct str account = account_of(op);
+    if (!op->caller || !op->row || !account.n)
         return;
-    bool two = caller.n && op->caller->kind != PRINCIPAL_SERVICE && !str_eq(caller, op->account);
+    bool two = caller.n && op->caller->kind != PRINCIPAL_SERVICE && !str_eq(caller, account);
     if (two)
         shared = random_uuid(op->arena);
-    add(op, in, out, rc, op->account, shared, ret);
+    add(op, in, out, rc, account, shared, ret);
     if (two)
         add(op, in, out, rc, caller, shared, ret);
 }
