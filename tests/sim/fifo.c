@@ -245,7 +245,7 @@ static void delete_this(struct model *m, struct message *g)
     struct reply r = SQS("DeleteMessage", "{'QueueUrl':'%.*s','ReceiptHandle':'%s'}", STR_ARG(url(m)), g->receipt);
     enum outcome o = outcome(&r);
     if (o == FAILED) /* a FIFO queue refuses a handle whose visibility timeout is over */
-        sim_expect(str_is(r.error, "InvalidParameterValue") && (g->visible_lo <= r.to_ms || g->places != QUEUE), "DeleteMessage", words_of(m, g).p, "%.*s",
+        sim_expect(str_is(r.error, "InvalidParameterValueException") && (g->visible_lo <= r.to_ms || g->places != QUEUE), "DeleteMessage", words_of(m, g).p, "%.*s",
                    STR_ARG(r.body));
     else if ((g->places & QUEUE) && o == DONE)
         g->places = g->fresh ? NOWHERE : QUEUE | NOWHERE;

@@ -52,8 +52,10 @@ static void move_label(struct secret *s, int label, struct version *to)
         from->labels &= ~(1u << label);
     if (to)
         to->labels |= 1u << label;
-    if (label == CURRENT && from && to)
+    if (label == CURRENT && from && to) {
+        from->labels &= ~(1u << PENDING);
         move_label(s, PREVIOUS, from);
+    }
     if (label == CURRENT && to)
         to->labels &= ~(1u << PREVIOUS);
 }

@@ -327,7 +327,7 @@ static void change_visibility(void *model)
         if (certain && g->visible_hi > r.to_ms)
             g->visible_hi = r.to_ms;
     } else if (o == FAILED) {
-        sim_expect(!certain && str_is(r.error, "InvalidParameterValue"), "ChangeMessageVisibility", words_of(m, g).p, "%.*s", STR_ARG(r.body));
+        sim_expect(!certain && str_is(r.error, "InvalidParameterValueException"), "ChangeMessageVisibility", words_of(m, g).p, "%.*s", STR_ARG(r.body));
     } else if (o == UNKNOWN) {
         widen(&g->visible_lo, &g->visible_hi, r.from_ms + timeout_ms, r.to_ms + timeout_ms);
     }

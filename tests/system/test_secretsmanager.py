@@ -336,3 +336,38 @@ def test_who_may_replicate(strata, sm, name, operation):
 
 def test_what_is_not_there_is_said(sm, name):
     fails('NotImplemented', sm.create_secret, 'Type', Name=name, SecretString='x', Type='partner')
+
+
+def test_the_version_that_stops_being_current_is_no_longer_pending(sm, name):
+    first = sm.create_secret(Name=name, SecretString='1')['VersionId']
+    second = sm.put_secret_value(SecretId=name, SecretString='2', VersionStages=['AWSPENDING'])['VersionId']
+    sm.update_secret_version_stage(SecretId=name, VersionStage='AWSCURRENT', RemoveFromVersionId=first, MoveToVersionId=second)
+    assert stages(sm, name) == {first: ['AWSPREVIOUS'], second: ['AWSCURRENT', 'AWSPENDING']}
+    third = sm.put_secret_value(SecretId=name, SecretString='3')['VersionId']
+    assert stages(sm, name) == {second: ['AWSPREVIOUS'], third: ['AWSCURRENT']}
+
+
+def test_names_are_checked_wherever_they_stand(sm):
+    for call, more in ((sm.create_secret, {'Name': 'Inv Name', 'SecretString': 'x'}), (sm.describe_secret, {'SecretId': 'Inv Name'}),
+                       (sm.delete_secret, {'SecretId': 'Inv*Name?'}), (sm.get_secret_value, {'SecretId': 'Inv]Name'})):
+        fails('ValidationException', call, 'Invalid name. Must be a valid name containing alphanumeric characters, or any of the following: -/_+=.@!', **more)
+
+
+def test_a_client_that_makes_no_token_is_told_to(strata, sm, name):
+    bare = lambda params, **more: params['body'] and params.__setitem__('body', json.dumps(
+        {k: v for k, v in json.loads(params['body']).items() if k != 'ClientRequestToken'}).encode())
+    sm.meta.events.register('before-call.secretsmanager.*', bare)
+    words = 'You must provide a ClientRequestToken value. We recommend a UUID-type value.'
+    fails('InvalidRequestException', sm.create_secret, words, Name=name, SecretString='x')
+    fails('InvalidRequestException', sm.put_secret_value, words, SecretId=name, SecretString='x')
+    fails('InvalidRequestException', sm.update_secret, words, SecretId=name, SecretString='x')
+    fails('InvalidParameterException', sm.rotate_secret, words, SecretId=name)
+
+
+def test_what_was_emptied_is_shown_as_aws_shows_it(sm, name):
+    sm.create_secret(Name=name, SecretString='x', Description='')
+    told = sm.describe_secret(SecretId=name)
+    assert 'Description' not in told and 'Tags' not in told
+    sm.tag_resource(SecretId=name, Tags=[{'Key': 'a', 'Value': '1'}])
+    sm.untag_resource(SecretId=name, TagKeys=['a'])
+    assert sm.describe_secret(SecretId=name)['Tags'] == []

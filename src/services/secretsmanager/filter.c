@@ -23,7 +23,9 @@ static bool word_starts(struct str text, struct str prefix)
     return text.n == 0 && prefix.n == 0;
 }
 
-static bool any_attribute(const struct secretsmanager_rec_Secret *s, struct str word)
+static bool in_description(const struct secretsmanager_rec_Secret *s, struct str word) { return word_starts(s->Description, word); }
+
+static bool in_any_attribute(const struct secretsmanager_rec_Secret *s, struct str word)
 {
     if (word_starts(s->Name, word) || word_starts(s->Description, word))
         return true;
@@ -33,14 +35,14 @@ static bool any_attribute(const struct secretsmanager_rec_Secret *s, struct str 
     return false;
 }
 
-/* Every word of the value is somewhere. */
-static bool all_words(const struct secretsmanager_rec_Secret *s, struct str value)
+/* Every word of the value is there. */
+static bool all_words(const struct secretsmanager_rec_Secret *s, struct str value, bool (*has)(const struct secretsmanager_rec_Secret *s, struct str word))
 {
     for (size_t i = 0; i < value.n;) {
         size_t end = i;
         while (end < value.n && value.p[end] != ' ')
             end++;
-        if (end > i && !any_attribute(s, str_sub(value, i, end - i)))
+        if (end > i && !has(s, str_sub(value, i, end - i)))
             return false;
         i = end + 1;
     }
@@ -52,11 +54,11 @@ static bool value_matches(struct str key, struct str value, const struct secrets
     if (str_is(key, "name"))
         return str_starts(s->Name, value);
     if (str_is(key, "description"))
-        return word_starts(s->Description, value);
+        return all_words(s, value, in_description);
     if (str_is(key, "primary-region"))
         return str_starts(opt_str(s->PrimaryRegion, region), value);
     if (str_is(key, "all"))
-        return all_words(s, value);
+        return all_words(s, value, in_any_attribute);
     for (uint32_t i = 0; i < s->Tags.n; i++) {
         if (str_is(key, "tag-key") && str_starts(s->Tags.v[i].key, value))
             return true;

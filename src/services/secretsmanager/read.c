@@ -186,7 +186,7 @@ int secretsmanager_DescribeSecret(struct op *op, const struct secretsmanager_Des
             out->NextRotationDate = r->ClosesMs;
         }
     }
-    if (s.rec.Tags.n > 0)
+    if (s.rec.Tags.set) /* also when all have been removed again */
         secret_tags(op, &s, &out->Tags);
     secret_stages(op, &s, &out->VersionIdsToStages);
     return replicas_show(op, &s, &out->ReplicationStatus);

@@ -104,7 +104,9 @@ static int check_rotate(struct op *op, const struct secretsmanager_RotateSecret_
 {
     if (in->ExternalSecretRotationMetadata.n > 0 || in->ExternalSecretRotationRoleArn.p)
         return aws_unsupported(op, "ExternalSecretRotationMetadata or ExternalSecretRotationRoleArn");
-    if (in->ClientRequestToken.p && in->ClientRequestToken.n < TOKEN_CHARS_MIN)
+    if (!in->ClientRequestToken.p)
+        return bad_parameter(op, "You must provide a ClientRequestToken value. We recommend a UUID-type value.");
+    if (in->ClientRequestToken.n < TOKEN_CHARS_MIN)
         return bad_parameter(op, "ClientRequestToken must be 32-64 characters long.");
     const char *wrong = in->RotationRules ? rules_wrong(in->RotationRules) : NULL;
     return wrong ? bad_parameter(op, wrong) : 0;
@@ -134,14 +136,14 @@ static int configure(struct op *op, const struct secretsmanager_RotateSecret_in 
 int secretsmanager_RotateSecret(struct op *op, const struct secretsmanager_RotateSecret_in *in, struct secretsmanager_RotateSecret_out *out)
 {
     struct secret s;
-    int rc = secret_find_own(op, in->SecretId, &s);
+    int rc = check_rotate(op, in);
     if (rc == 0)
-        rc = check_rotate(op, in);
+        rc = secret_find_own(op, in->SecretId, &s);
     if (rc < 0)
         return rc;
     out->ARN = s.arn;
     out->Name = s.rec.Name;
-    out->VersionId = in->ClientRequestToken.p ? in->ClientRequestToken : id_uuid(op);
+    out->VersionId = in->ClientRequestToken;
     const struct secretsmanager_rec_Run *run = s.rec.Rotation ? s.rec.Rotation->Run : NULL;
     if (run && str_eq(run->Token, out->VersionId))
         return 0; /* the same request once more */

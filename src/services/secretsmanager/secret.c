@@ -64,9 +64,23 @@ int secret_look(struct op *op, struct str id, struct secret *ret)
     return secret_look_in(op, arn.account, op->region, part, ret);
 }
 
+int secret_check_name(struct op *op, struct str name)
+{
+    for (size_t i = 0; i < name.n; i++) {
+        char c = name.p[i];
+        bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+        if (!letter && !str_contains(STR("-/_+=.@!"), (struct str){ &c, 1 }))
+            return aws_fail(op, SECRETSMANAGER_ValidationException,
+                            "Invalid name. Must be a valid name containing alphanumeric characters, or any of the following: -/_+=.@!");
+    }
+    return 0;
+}
+
 int secret_find(struct op *op, struct str id, struct secret *ret)
 {
-    int rc = secret_look(op, id, ret);
+    int rc = str_starts(id, STR("arn:")) ? 0 : secret_check_name(op, id);
+    if (rc == 0)
+        rc = secret_look(op, id, ret);
     if (rc == E_NOT_FOUND)
         return aws_fail(op, SECRETSMANAGER_ResourceNotFoundException, "Secrets Manager can't find the specified secret.");
     return rc;

@@ -23,6 +23,7 @@ struct secret {
 /* By name, ARN, or ARN without its suffix. E_NOT_FOUND when there is none. */
 int secret_look(struct op *op, struct str id, struct secret *ret);
 /* The same; a missing one is ResourceNotFoundException. */
+int secret_check_name(struct op *op, struct str name); /* ValidationException */
 int secret_find(struct op *op, struct str id, struct secret *ret);
 /* The same, and not marked for deletion (InvalidRequestException). */
 int secret_find_live(struct op *op, struct str id, struct secret *ret);

@@ -38,8 +38,10 @@ void version_move_stage(struct arena *a, struct secretsmanager_rec_Secret *s, st
         take(from, stage);
     if (to)
         str_list_add(a, &to->Stages, stage);
-    if (from && to && str_is(stage, "AWSCURRENT"))
+    if (from && to && str_is(stage, "AWSCURRENT")) {
+        take(from, STR("AWSPENDING")); /* what it had kept from becoming the current one */
         version_move_stage(a, s, STR("AWSPREVIOUS"), from);
+    }
     if (to && str_is(stage, "AWSCURRENT"))
         take(to, STR("AWSPREVIOUS")); /* a version that comes back is not its own predecessor */
 }

@@ -6,22 +6,13 @@
 
 enum { TOKEN_CHARS_MIN = 32 };
 
+/* SDKs make one where their caller does not. */
 static int check_token(struct op *op, struct str token)
 {
-    if (token.p && token.n < TOKEN_CHARS_MIN)
+    if (!token.p)
+        return aws_fail(op, SECRETSMANAGER_InvalidRequestException, "You must provide a ClientRequestToken value. We recommend a UUID-type value.");
+    if (token.n < TOKEN_CHARS_MIN)
         return bad_parameter(op, "ClientRequestToken must be 32-64 characters long.");
-    return 0;
-}
-
-static int check_name(struct op *op, struct str name)
-{
-    for (size_t i = 0; i < name.n; i++) {
-        char c = name.p[i];
-        bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
-        if (!letter && !str_contains(STR("-/_+=.@!"), (struct str){ &c, 1 }))
-            return aws_fail(op, SECRETSMANAGER_ValidationException,
-                            "Invalid name. Must be a valid name containing alphanumeric characters, or any of the following: -/_+=.@!");
-    }
     return 0;
 }
 
@@ -107,7 +98,7 @@ static int check_create(struct op *op, const struct secretsmanager_CreateSecret_
         return aws_unsupported(op, "Type");
     if (in->CrossAccountPrimaryARN.p)
         return aws_unsupported(op, "CrossAccountPrimaryARN");
-    int rc = check_name(op, in->Name);
+    int rc = secret_check_name(op, in->Name);
     if (rc == 0)
         rc = check_token(op, in->ClientRequestToken);
     return rc < 0 ? rc : check_value(op, in->SecretString, in->SecretBinary);
@@ -127,7 +118,7 @@ int secretsmanager_CreateSecret(struct op *op, const struct secretsmanager_Creat
         return rc;
     s = (struct secret){ .account = op->account, .region = op->region };
     s.rec.Name = in->Name;
-    s.rec.Description = in->Description;
+    s.rec.Description = in->Description.n ? in->Description : STR_NONE;
     s.rec.KmsKeyId = in->KmsKeyId;
     s.rec.CreatedMs = s.rec.ChangedMs = SOME_I64(op_now_ms(op));
     tags_read(op, &secretsmanager_TagListType_shape, &in->Tags, &s.rec.Tags);
@@ -136,7 +127,7 @@ int secretsmanager_CreateSecret(struct op *op, const struct secretsmanager_Creat
         return rc;
     secret_name_anew(op, &s);
     if (value.string.p || value.binary.p) {
-        out->VersionId = in->ClientRequestToken.p ? in->ClientRequestToken : id_uuid(op);
+        out->VersionId = in->ClientRequestToken;
         rc = version_add(op, &s, out->VersionId, NULL, &value);
     }
     out->ARN = s.arn;
@@ -177,7 +168,7 @@ int secretsmanager_PutSecretValue(struct op *op, const struct secretsmanager_Put
     rc = secret_find_own(op, in->SecretId, &s);
     if (rc < 0)
         return rc;
-    struct str id = in->ClientRequestToken.p ? in->ClientRequestToken : id_uuid(op);
+    struct str id = in->ClientRequestToken;
     int known = version_known(op, &s, id, &value);
     if (known < 0)
         return known;
@@ -231,11 +222,11 @@ int secretsmanager_UpdateSecret(struct op *op, const struct secretsmanager_Updat
     if (rc < 0)
         return rc;
     if (in->Description.p)
-        s.rec.Description = in->Description;
+        s.rec.Description = in->Description.n ? in->Description : STR_NONE;
     if (in->KmsKeyId.p)
         s.rec.KmsKeyId = in->KmsKeyId.n > 0 ? in->KmsKeyId : STR_NONE;
     if (value.string.p || value.binary.p) {
-        out->VersionId = in->ClientRequestToken.p ? in->ClientRequestToken : id_uuid(op);
+        out->VersionId = in->ClientRequestToken;
         int known = version_known(op, &s, out->VersionId, &value);
         if (known < 0)
             return known;
