@@ -4,7 +4,7 @@
 #include "base/code.h"
 #include "base/seal.h"
 
-enum { ENCODED_CHARS_MAX = 10240, JSON_BYTES_MAX = 64 * 1024 };
+enum { HEADER_CHARS_MAX = 4096 /* some clients take heads of 8 KB */, JSON_BYTES_MAX = 64 * 1024 };
 
 static void sealing_key(struct op *op, uint8_t ret[SEAL_KEY_BYTES])
 {
@@ -110,7 +110,7 @@ void message_attach(struct op *op, const struct eval_request *r, const struct ev
     sealing_key(op, key);
     struct str sealed = seal_wide(op->arena, key, op->account, json), encoded = base64url_encode(op->arena, sealed.p, sealed.n);
     seal_erase(key, sizeof key);
-    if (encoded.n <= ENCODED_CHARS_MAX)
+    if (encoded.n <= HEADER_CHARS_MAX)
         *list_push(op->arena, &op->reply_headers) = (struct header){ STR(MESSAGE_HEADER), encoded };
 }
 

@@ -8,7 +8,7 @@
 
 #define MESSAGE_HEADER "x-strata-authorization-message"
 
-/* Adds the header to op's answer; one that DecodeAuthorizationMessage would not take for its length is left out. */
+/* Adds the header to op's answer; one that would be long for a header is left out. */
 void message_attach(struct op *op, const struct eval_request *r, const struct eval_policies *p, struct eval_result result);
 int message_decode(struct op *op, struct str encoded, struct str *ret_json); /* E_INVALID: it is none of ours, or another account's */
 
