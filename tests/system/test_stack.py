@@ -197,6 +197,75 @@ def test_logs_are_json_and_carry_the_request_through(stack, api):
     assert wait_for(lambda: any(line['message'] == 'event written' for line in lines('worker')))
 
 
+def test_a_task_counts_events(api):
+    api.post_event('count.me', {})
+    assert wait_for(lambda: api.events('count.me'))
+    assert api('POST', '/tasks', {'task': 'count_events', 'arguments': {'type': 'count.me'}}).status_code == 202
+    found = wait_for(lambda: api.events('task.count_events'))
+    assert found and found[-1]['data'] == {'type': 'count.me', 'count': 1}
+
+
+def roles_in_report(stack, environment):
+    """The roles that the application's functions and its schedule run as, as the access report tells of them."""
+    done = stack.command('report', 'access', '--json')
+    ours = [f'practice-{environment}-{name}' for name in ('api-server', 'cron-server', 'worker', 'scheduler')]
+    return {p['name']: p for p in json.loads(done.stdout)['principals'] if p['kind'] == 'role' and p['name'] in ours}
+
+
+def test_roles_are_granted_what_was_used_and_nothing_else(stack, api):
+    asked_by_aws_alone = {'sqs:GetQueueAttributes'}  # Lambda's, when it watches a queue
+    roles = roles_in_report(stack, 'dev')
+    assert len(roles) == 4
+    found = {}
+    for name, role in roles.items():
+        granted = {(action, resource) for g in role['granted'] for action in g['actions'] for resource in g['resources'] if action not in asked_by_aws_alone}
+        proposed = {(action, resource) for s in role['policy']['Statement'] for action in s['Action'] for resource in s['Resource']}
+        own_streams = f'arn:aws:logs:{REGION}:000000000000:log-group:/aws/lambda/{name}:*'
+        wide = {(action, resource) for action, resource in granted if '*' in action or ('*' in resource and resource != own_streams)}
+        found[name] = {'never used': granted - proposed, 'wide': wide, 'denied': [u['action'] for u in role['denied']]}
+    assert {name: {k: v for k, v in f.items() if v} for name, f in found.items()} == {name: {} for name in roles}
+
+
+def test_by_the_least_policies_everything_works_and_without_a_statement_its_path_fails(stack, api):
+    iam, name = stack.client('iam'), 'practice-dev-api-server'
+    role = roles_in_report(stack, 'dev')[name]
+    before = iam.get_role_policy(RoleName=name, PolicyName='function')['PolicyDocument']
+    attached = [p['PolicyArn'] for p in iam.list_attached_role_policies(RoleName=name)['AttachedPolicies']]
+
+    def put(statements):
+        iam.put_role_policy(RoleName=name, PolicyName='function', PolicyDocument=json.dumps({'Version': '2012-10-17', 'Statement': statements}))
+
+    def statuses():
+        return {'dynamodb:Scan': api('GET', '/users').status_code, 'dynamodb:Query': api('GET', '/events', type='least').status_code,
+                'sqs:SendMessage': api('POST', '/events', {'type': 'least', 'data': {}}).status_code}
+
+    try:
+        for arn in attached:
+            iam.detach_role_policy(RoleName=name, PolicyArn=arn)
+        put(role['policy']['Statement'])
+        test_users_round_trip(api)
+        works = statuses()
+        assert set(works.values()) == {200, 202}
+        for left_out in role['policy']['Statement']:
+            if 'logs:PutLogEvents' in left_out['Action']:
+                continue  # what is refused is to be read in the log
+            put([s for s in role['policy']['Statement'] if s is not left_out])
+            for action, status in statuses().items():
+                assert status == works[action] if action not in left_out['Action'] else status >= 500, (action, status)
+    finally:
+        put(before['Statement'])
+        for arn in attached:
+            iam.attach_role_policy(RoleName=name, PolicyArn=arn)
+
+    def refusals():
+        found = stack.client('logs').filter_log_events(logGroupName=f'/aws/lambda/{name}', filterPattern='"is not authorized to perform"')['events']
+        return ' '.join(event['message'] for event in found)
+
+    for action in ('dynamodb:Scan', 'dynamodb:Query', 'sqs:SendMessage'):
+        assert wait_for(lambda: f'is not authorized to perform: {action} on resource: arn:aws:{action.split(":")[0]}:{REGION}:' in refusals()), action
+        assert f'because no identity-based policy allows the {action} action' in refusals()
+
+
 def kill_in_the_middle(stack, api, round):
     """Posts from several clients, kills strata under them and starts it again. Everything that was acknowledged arrives, once."""
     kind, accepted = f'kill.round_{round}', []
