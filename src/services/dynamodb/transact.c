@@ -217,12 +217,13 @@ static void token_key(struct op *op, struct key *k, struct str token)
 }
 
 /* 0: a new transaction; E_EXISTS: done before. */
-static int check_token(struct op *op, struct str token, struct str digest)
+static int check_token(struct op *op, struct str token, const struct request *requests, uint32_t n)
 {
     struct dynamodb_rec_Token rec = { 0 };
     struct key k;
     if (!token.p)
         return 0;
+    struct str digest = digest_of(op, requests, n);
     token_key(op, &k, token);
     int rc = op_rec_get(op, &k, &dynamodb_rec_Token_shape, &rec);
     if (rc == E_NOT_FOUND) {
@@ -299,7 +300,7 @@ int dynamodb_TransactWriteItems(struct op *op, const struct dynamodb_TransactWri
     if (rc == 0)
         rc = check_distinct(op, writes, n);
     if (rc == 0)
-        rc = check_token(op, in->ClientRequestToken, digest_of(op, requests, n));
+        rc = check_token(op, in->ClientRequestToken, requests, n);
     bool repeated = rc == E_EXISTS;
     if (rc == 0)
         rc = run_all(op, writes, n);

@@ -9,7 +9,7 @@ bool message_text_valid(struct str s)
 {
     const uint8_t *p = (const uint8_t *)s.p;
 
-    for (size_t i = 0; i < s.n; i++) {
+    for (size_t i = str_plain(s); i < s.n; i++, i += str_plain(str_sub(s, i, s.n))) {
         if (p[i] < 0x20 && p[i] != '\t' && p[i] != '\n' && p[i] != '\r')
             return false;
         if (p[i] == 0xEF && i + 2 < s.n && p[i + 1] == 0xBF && p[i + 2] >= 0xBE) /* U+FFFE, U+FFFF */
