@@ -305,6 +305,23 @@ static int tagged_get(struct op *op, struct str arn_text, struct tagged *ret)
     return part_get(op, &apigatewayv2_kind_stage, ret->api_id, stage, &ret->stage);
 }
 
+/* A stage has tags of its own; everything else of an API has the API's. */
+int apigatewayv2_resource_tags(struct op *op, struct str arn_text, struct str_map *ret_tags)
+{
+    struct arn arn;
+    struct str api_id, collection, rest = STR_NONE;
+    struct apigatewayv2_Api api = { 0 };
+    struct apigatewayv2_Stage stage = { 0 };
+    if (arn_parse(arn_text, &arn) || !str_starts(arn.resource, STR("/apis/")))
+        return E_NOT_FOUND;
+    str_cut(str_sub(arn.resource, 6, arn.resource.n), '/', &api_id, &rest);
+    bool is_stage = str_cut(rest, '/', &collection, &rest) && str_is(collection, "stages");
+    int rc = is_stage ? part_get(op, &apigatewayv2_kind_stage, api_id, rest, &stage) : api_get(op, api_id, &api);
+    if (rc == 0)
+        *ret_tags = is_stage ? stage.Tags : api.Tags;
+    return rc == E_AWS ? E_NOT_FOUND : rc;
+}
+
 static int tagged_put(struct op *op, struct tagged *t)
 {
     const char *wrong = tags_check(t->tags, &tag_rules_usual);

@@ -1,5 +1,6 @@
 #include "services/lambda/mapping.h"
 
+#include "auth/auth.h"
 #include "aws/arn.h"
 #include "aws/id.h"
 #include "aws/page.h"
@@ -45,6 +46,24 @@ int lambda_mapping_put(struct op *op, struct lambda_rec_Mapping *m)
     lambda_mappings_changed(op);
     int rc = op_rec_put(op, &index, &lambda_rec_Mapping_shape, m);
     return rc ? rc : op_rec_put(op, &k, &lambda_rec_Mapping_shape, m);
+}
+
+/* lambda:FunctionArn of a mapping. */
+int lambda_late_function(struct authz *a, struct authz_item *item, const void *arg)
+{
+    struct lambda_rec_Mapping m = { 0 };
+    struct str prefix, uuid;
+    int rc = str_cut_last(item->resource, ':', &prefix, &uuid) ? lambda_mapping_get(a->op, uuid, &m) : E_AWS;
+    authz_context(a, item, "lambda:FunctionArn", m.FunctionArn);
+    return rc == E_AWS ? 0 : rc; /* not there: not in the context */
+}
+
+int lambda_authorize_CreateEventSourceMapping(struct op *op, const struct lambda_CreateEventSourceMapping_in *in, struct authz *a)
+{
+    struct authz_item *item = authz_add(a, "lambda:CreateEventSourceMapping", STR("*"));
+    authz_context(a, item, "lambda:FunctionArn", lambda_arn_function(op, in->FunctionName));
+    authz_tags(a, item, &lambda_Tags_shape, &in->Tags);
+    return 0;
 }
 
 static void describe(struct op *op, const struct lambda_rec_Mapping *m, struct lambda_EventSourceMappingConfiguration *out)

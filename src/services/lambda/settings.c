@@ -30,6 +30,15 @@ static int tagged_get(struct op *op, struct str resource, struct tagged *ret)
     return lambda_function_get(op, resource, STR_NONE, &ret->function);
 }
 
+int lambda_resource_tags(struct op *op, struct str arn, struct str_map *ret_tags)
+{
+    struct tagged t;
+    int rc = tagged_get(op, arn, &t);
+    if (rc == 0)
+        *ret_tags = *t.tags;
+    return rc == E_AWS ? E_NOT_FOUND : rc; /* not there, or a layer, which has none */
+}
+
 static int tagged_put(struct op *op, struct tagged *t)
 {
     if (t->is_mapping)
