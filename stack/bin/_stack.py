@@ -18,6 +18,9 @@ LAYERS = ["10_core", "20_infra", "30_app"]
 CORE = LAYERS[0]
 ENVIRONMENTS = ["dev", "stage", "prod"]
 
+# What bin/bootstrap makes, by layer and module: where the state is, and who may deploy how much. The roles of 20_infra's github cannot change it.
+BOOTSTRAPPED = {"10_core": ["kms", "state_backend", "base_iam"], "20_infra": ["github"]}
+
 # A resource that the provider watches for half a minute occupies one of these; the default of 10 would make the others wait.
 PARALLELISM = 40
 # Somebody else's run is waited for; a lock that nobody holds any more has to be taken away by hand (terraform force-unlock).
@@ -144,7 +147,8 @@ class Terraform:
 
     def plan(self) -> bool:
         """True if something would change."""
-        code, text = self.run("plan", "-no-color", "-detailed-exitcode", f"-parallelism={PARALLELISM}", LOCK_TIMEOUT, self.var_file, ok=(0, 2))
+        # Nothing is written, no lock either: whoever may only read can plan.
+        code, text = self.run("plan", "-no-color", "-detailed-exitcode", f"-parallelism={PARALLELISM}", "-lock=false", self.var_file, ok=(0, 2))
         say(text.rstrip())
         return code == 2
 
@@ -155,6 +159,13 @@ class Terraform:
     def resources(self) -> list[str]:
         _, text = self.run("state", "list", ok=(0, 1))
         return [line for line in text.splitlines() if re.match(r"^(module\.|data\.|aws_)", line)]
+
+    def modules(self) -> list[str]:
+        return sorted({found[1] for line in self.resources() if (found := re.match(r"module\.(\w+)", line))})
+
+
+def modules_as_targets(modules) -> list[str]:
+    return [f"-target=module.{name}" for name in modules]
 
 
 def state_is_there(core: Terraform) -> bool:
@@ -203,16 +214,16 @@ def forget_local_state(environment: str) -> None:
         path.with_name(path.name + suffix).unlink(missing_ok=True)
 
 
-def bootstrap(environment: str, verbose: bool = False) -> bool:
-    """Makes the state bucket and lock table and whatever else 10_core holds, and moves 10_core's state into that bucket. False if there was
-    nothing to do. Begun and broken off, it goes on where it was."""
+def bootstrap(environment: str, verbose: bool = False, *arguments: str) -> bool:
+    """Makes the state bucket and lock table and whatever else 10_core holds (arguments are for apply, and may say less), and moves 10_core's
+    state into that bucket. False if there was nothing to do. Begun and broken off, it goes on where it was."""
     core = Terraform(environment, CORE, verbose)
     if not local_state(environment).exists() and state_is_there(core):
         return False
     say(f"  {CORE}: the state bucket is not there yet: applying with local state, then moving the state into it")
     with local_backend(environment, verbose) as local_core:
         local_core.init("-reconfigure")
-        local_core.apply()
+        local_core.apply(*arguments)
     core.init("-migrate-state", "-force-copy", *backend_arguments(environment, CORE))
     if not core.resources():
         raise Failure(f"the state did not arrive in the bucket; it is still in {local_state(environment)}")

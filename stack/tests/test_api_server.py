@@ -62,15 +62,29 @@ def test_everything_else_needs_the_key(call, path):
     assert wrong["json"]["error"]["request_id"] == "request-1"
 
 
-def test_a_rotated_key_is_accepted_once_the_old_one_has_aged(call, cloud, monkeypatch):
+def test_a_new_key_is_accepted_at_once_and_the_one_before_until_the_next(call, cloud, monkeypatch):
     from api_server import auth
 
     assert call("GET", "/users")["statusCode"] == 200
-    cloud.secrets.put_secret_value(SecretId="/unit/api-key", SecretString="new-key")
-    assert call("GET", "/users", key="new-key")["statusCode"] == 403
-    monkeypatch.setattr(auth._secret(), "_read_at", auth._secret()._read_at - 11)
-    assert call("GET", "/users", key="new-key")["statusCode"] == 200
+    cloud.secrets.put_secret_value(SecretId="/unit/api-key", SecretString="second")
+    assert call("GET", "/users", key="second")["statusCode"] == 200
+    assert call("GET", "/users")["statusCode"] == 200
+    cloud.secrets.put_secret_value(SecretId="/unit/api-key", SecretString="third")
+    assert call("GET", "/users", key="third")["statusCode"] == 403  # looked a moment ago
+    monkeypatch.setattr(auth._secret(), "_rechecked_at", float("-inf"))
+    assert call("GET", "/users", key="third")["statusCode"] == 200
+    assert call("GET", "/users", key="second")["statusCode"] == 200
     assert call("GET", "/users")["statusCode"] == 403
+
+
+def test_a_cursor_outlives_a_new_cursor_key(call, cloud):
+    from api_server import cursor
+
+    made = cursor.make({"limit": 1}, {"user_id": "a"})
+    cloud.secrets.put_secret_value(SecretId="/unit/cursor-key", SecretString="second")
+    cursor._secret.cache_clear()
+    assert cursor.read({"limit": 1}, made) == {"user_id": "a"}
+    assert cursor.make({"limit": 1}, {"user_id": "a"}) != made
 
 
 def test_a_secret_that_cannot_be_read_is_no_open_door(call, cloud):

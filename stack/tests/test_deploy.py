@@ -61,6 +61,13 @@ def test_nothing_knows_where_it_will_run():
             assert not re.search(r"strata|localhost|127\.0\.0\.1|4566|endpoint_url", path.read_text(), re.IGNORECASE), path
 
 
+def test_the_workflow_assumes_the_roles_that_are_made():
+    text = (STACK / "github/deploy.yml").read_text()
+    made = re.search(r"subjects = \{(.*?)^  \}", (DEPLOY / "20_infra/modules/github/main.tf").read_text(), re.MULTILINE | re.DOTALL).group(1)
+    purposes = set(re.findall(r"^    (\w+) +=", made, re.MULTILINE))
+    assert set(re.findall(r":role/practice-.*?-github-(\w+)", text)) == purposes == {"plan", "apply"}
+
+
 @pytest.mark.skipif(not shutil.which("terraform"), reason="there is no terraform on PATH")
 def test_the_configuration_is_formatted():
     assert subprocess.run(["terraform", "fmt", "-check", "-recursive", str(DEPLOY)], capture_output=True).returncode == 0

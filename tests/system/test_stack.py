@@ -1,21 +1,28 @@
 """The stack on strata, as a user meets it: deployed by Terraform into three environments, used over HTTP, moved through time, killed,
-destroyed. The tests of this file build on one another in the order in which they stand."""
+destroyed. The tests of this file build on one another in the order in which they stand.
+
+dev is deployed as GitHub's workflows do, with web identity tokens and no key at all; stage has a customer key; prod is protected."""
 
 import os
 import json
 import shutil
 import subprocess
+import sys
+import threading
 import time
 import uuid
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import requests
+from botocore.exceptions import ClientError
+from policy_sentry.querying.actions import get_action_data
 from running import ROOT, Strata
 
 REGION = 'eu-west-1'
 ENVIRONMENTS = ['dev', 'stage', 'prod']
-LAYERS = ['10_core', '20_infra', '30_app']
+# What GitHub says a workflow's job is: one of a pull request or a push, one in an environment of the repository.
+REVIEWED, IN_ENVIRONMENT = 'repo:example/practice:ref:refs/heads/main', 'repo:example/practice:environment:dev'
 
 pytestmark = pytest.mark.skipif(not shutil.which('terraform'), reason='there is no terraform on PATH')
 
@@ -37,9 +44,36 @@ class Stack:
         self.strata = Strata(folder / 'data').start()
 
     def command(self, *arguments, ok=(0,)):
-        done = self.strata.command(*arguments, STRATA_STACK=str(self.folder))
+        more = {'TF_VAR_create_kms_key': 'true'} if 'stage' in arguments else {}
+        return self.done(self.strata.command(*arguments, STRATA_STACK=str(self.folder), **more), arguments, ok)
+
+    @staticmethod
+    def done(done, arguments, ok):
         assert done.returncode in ok, f'{arguments}: {done.returncode}\n{done.stdout[-3000:]}\n{done.stderr[-3000:]}'
         return done
+
+    def token(self, subject, *more):
+        return self.command('oidc', 'issue', '--sub', subject, '--ttl', '1h', *more).stdout.strip()
+
+    def workflow(self, role, token, *arguments, ok=(0,)):
+        """A program of the stack for dev as a workflow of GitHub's runs it: with a token, and nothing else that says who it is."""
+        file = self.folder.parent / f'{uuid.uuid4().hex}.jwt'
+        file.write_text(token)
+        environment = self.strata.environment(
+            AWS_ROLE_ARN=f'arn:aws:iam::000000000000:role/practice-dev-github-{role}', AWS_WEB_IDENTITY_TOKEN_FILE=str(file), AWS_REGION=REGION,
+            AWS_ENDPOINT_URL_STS=self.strata.url, AWS_SHARED_CREDENTIALS_FILE='/dev/null', AWS_CONFIG_FILE='/dev/null')
+        del environment['AWS_ACCESS_KEY_ID'], environment['AWS_SECRET_ACCESS_KEY']
+        script, *rest = arguments
+        done = subprocess.run([sys.executable, self.folder / 'bin' / script, 'dev', *rest], env=environment, capture_output=True, text=True)
+        return self.done(done, arguments, ok)
+
+    def deploy(self, environment):
+        """dev by its own roles, once bootstrap has made them; the others by the root."""
+        if environment != 'dev':
+            return self.command('deploy', environment, '--no-build')
+        made = subprocess.run([sys.executable, self.folder / 'bin/bootstrap', environment], env=self.strata.environment(), capture_output=True, text=True)
+        self.done(made, ('bootstrap',), (0,))
+        return self.workflow('apply', self.token(IN_ENVIRONMENT), 'deploy', '--no-build')
 
     def outputs(self, environment):
         layer = self.folder / 'deploy/30_app'
@@ -87,7 +121,7 @@ def stack(tmp_path_factory):
     made.command('runtime', 'install', 'python3.13')
     assert subprocess.run([made.folder / 'build'], env=made.strata.environment()).returncode == 0
     with ThreadPoolExecutor(len(ENVIRONMENTS)) as pool:
-        done = list(pool.map(lambda environment: made.command('deploy', environment, '--no-build'), ENVIRONMENTS))
+        done = list(pool.map(made.deploy, ENVIRONMENTS))
     assert all(d.stdout.endswith(f'{e}: deployed\n') for d, e in zip(done, ENVIRONMENTS))
     yield made
     if made.strata.process.poll() is None:
@@ -100,13 +134,62 @@ def api(stack):
 
 
 def no_drift(stack, environment):
-    done = stack.command('deploy', environment, '--plan', '--no-build', ok=(0, 2))
+    plan = ('deploy', '--plan', '--no-build')
+    done = stack.workflow('plan', stack.token(REVIEWED), *plan, ok=(0, 2)) if environment == 'dev' else stack.command(plan[0], environment, *plan[1:], ok=(0, 2))
     assert done.returncode == 0, f'{environment} has drifted:\n{done.stdout[-4000:]}'
 
 
 def test_nothing_drifts_in_any_layer_of_any_environment(stack):
     with ThreadPoolExecutor(len(ENVIRONMENTS)) as pool:
         list(pool.map(lambda environment: no_drift(stack, environment), ENVIRONMENTS))
+
+
+def test_who_plans_cannot_apply_and_no_other_token_does_either(stack):
+    right = stack.token(IN_ENVIRONMENT)
+    head, claims, signature = right.split('.')
+    brief = stack.command('oidc', 'issue', '--sub', IN_ENVIRONMENT, '--ttl', '1s').stdout.strip()
+    stack.clock('advance', '2s')
+    attempts = [
+        ('plan', stack.token(REVIEWED), 'is not authorized to perform: dynamodb:PutItem'),
+        ('apply', stack.token(REVIEWED), 'Not authorized to perform sts:AssumeRoleWithWebIdentity'),
+        ('apply', stack.token('repo:example/other:environment:dev'), 'Not authorized to perform sts:AssumeRoleWithWebIdentity'),
+        ('apply', stack.token(IN_ENVIRONMENT, '--aud', 'somebody'), 'Incorrect token audience'),
+        ('apply', f'{head}.{claims}.{signature[::-1]}', 'signature is invalid'),
+        ('apply', brief, 'Token expired'),
+    ]
+    with ThreadPoolExecutor(len(attempts)) as pool:
+        done = list(pool.map(lambda a: stack.workflow(a[0], a[1], 'deploy', '--layer', '10_core', ok=(1,)), attempts))
+    for (_, _, words), attempt in zip(attempts, done):
+        assert words in ' '.join(attempt.stderr.split()), attempt.stderr
+
+
+def statements(iam):
+    """Of every role: its name, and what each of its policies allows."""
+    for role in iam.get_paginator('list_roles').paginate().search('Roles[]'):
+        name = role['RoleName']
+        documents = [iam.get_role_policy(RoleName=name, PolicyName=p)['PolicyDocument'] for p in iam.list_role_policies(RoleName=name)['PolicyNames']]
+        for attached in iam.list_attached_role_policies(RoleName=name)['AttachedPolicies']:
+            if not attached['PolicyArn'].startswith('arn:aws:iam::aws:'):
+                version = iam.get_policy(PolicyArn=attached['PolicyArn'])['Policy']['DefaultVersionId']
+                documents.append(iam.get_policy_version(PolicyArn=attached['PolicyArn'], VersionId=version)['PolicyVersion']['Document'])
+        for document in documents:
+            for statement in document['Statement']:
+                for action in [statement['Action']] if isinstance(statement['Action'], str) else statement['Action']:
+                    yield name, action, [statement['Resource']] if isinstance(statement['Resource'], str) else statement['Resource']
+
+
+def test_no_role_may_do_everything_nor_to_everything_where_less_can_be_said(stack):
+    seen = 0
+    for role, action, resources in statements(stack.client('iam')):
+        assert '*' not in action, (role, action)
+        service, name = action.split(':')
+        rows = get_action_data(service, name)[service]
+        if role.endswith('-github-plan'):
+            assert {row['access_level'] for row in rows} <= {'Read', 'List'} or action == 'kms:Decrypt', (role, action)
+        if '*' in resources:
+            assert all(row['resource_arn_format'] == '*' for row in rows), (role, action)
+        seen += 1
+    assert seen > 300
 
 
 def test_a_second_deploy_changes_nothing_and_says_so(stack):
@@ -158,6 +241,34 @@ def test_an_environment_knows_nothing_of_another(stack, api):
     assert stage.key != api.key
     assert stage('GET', '/users', key=api.key).status_code == 403
     assert stage.events('load.sent') == []
+
+
+def test_under_a_disabled_key_nothing_is_read_and_enabled_again_all_is(stack):
+    stage, sqs, kms = Api(stack, 'stage'), stack.client('sqs'), stack.client('kms')
+    stage.post_event('key.kept', {'n': 1})
+    assert wait_for(lambda: stage.events('key.kept'))
+    dead, key = stage.outputs['dead_letter_queue_url'], kms.describe_key(KeyId='alias/practice-stage')['KeyMetadata']['KeyId']
+    sqs.send_message(QueueUrl=dead, MessageBody='kept')
+    ways = {
+        'KMS.DisabledException': [lambda: stack.client('s3').get_object(Bucket='practice-stage-tfstate', Key='30_app/terraform.tfstate'),
+                                  lambda: sqs.receive_message(QueueUrl=dead)['Messages']],
+        'ValidationException': [lambda: stack.client('dynamodb').scan(TableName=stage.outputs['events_table'])],
+        'DecryptionFailure': [lambda: stack.client('secretsmanager').get_secret_value(SecretId=stage.outputs['api_key_secret_arn'])],
+    }
+    kms.disable_key(KeyId=key)
+    for code, calls in ways.items():
+        for call in calls:
+            with pytest.raises(ClientError) as refused:
+                call()
+            assert refused.value.response['Error']['Code'] == code
+    kms.enable_key(KeyId=key)
+    assert all(call() for calls in ways.values() for call in calls)
+    assert len(stage.events('key.kept')) == 1
+    functions = stack.client('lambda').list_functions()['Functions']
+    groups = stack.client('logs').describe_log_groups()['logGroups']
+    for things, name, of in ((functions, 'FunctionName', 'KMSKeyArn'), (groups, 'logGroupName', 'kmsKeyId')):
+        sealed = {thing[name] for thing in things if thing.get(of, '').endswith(key)}
+        assert sealed == {thing[name] for thing in things if 'practice-stage' in thing[name]} and sealed
 
 
 def test_a_poison_message_ends_in_the_dead_letter_queue(stack, api):
@@ -315,7 +426,34 @@ def test_past_their_retention_logs_are_gone(stack, api):
     assert wait_for(lambda: not logs.filter_log_events(logGroupName=group, endTime=int(time.time() * 1000))['events']), written
 
 
+def test_rotated_on_the_clock_no_client_ever_sees_a_broken_key(stack, api):
+    """One client looks its key up for each request, the other keeps the one that it has."""
+    secrets, arn = stack.client('secretsmanager'), api.outputs['api_key_secret_arn']
+    look_up = lambda **which: secrets.get_secret_value(SecretId=arn, **which)['SecretString']
+    before, answers, enough = look_up(), [], threading.Event()
+    assert before == api.key
+
+    def call():
+        while not enough.is_set():
+            answers.extend([api('GET', '/users', key=look_up()).status_code, api('GET', '/users', key=before).status_code])
+
+    caller = threading.Thread(target=call)
+    caller.start()
+    try:
+        stack.clock('advance', '30d')
+        assert wait_for(lambda: look_up() != before)
+        count = len(answers)
+        assert wait_for(lambda: len(answers) >= count + 10)
+    finally:
+        enough.set()
+        caller.join()
+    assert set(answers) == {200}, answers
+    assert look_up(VersionStage='AWSPREVIOUS') == before and 'AWSPENDING' not in str(secrets.describe_secret(SecretId=arn)['VersionIdsToStages'])
+    no_drift(stack, 'dev')
+
+
 def test_destroyed_nothing_is_left(stack):
+    assert stack.workflow('apply', stack.token(IN_ENVIRONMENT), 'destroy', '--yes', '--keep-bootstrap').stdout.endswith('but for what bootstrap made\n')
     with ThreadPoolExecutor(len(ENVIRONMENTS)) as pool:
         done = list(pool.map(lambda environment: stack.command('destroy', environment, '--yes'), ENVIRONMENTS))
     assert all(d.stdout.endswith(f'{e}: destroyed\n') for d, e in zip(done, ENVIRONMENTS))

@@ -21,16 +21,16 @@ def _secret() -> Secret:
     return Secret(os.environ["CURSOR_KEY_SECRET_ARN"])
 
 
-def _mac(query: dict, position: bytes) -> bytes:
+def _mac(key: bytes, query: dict, position: bytes) -> bytes:
     bound = json.dumps(query, sort_keys=True).encode() + b"\0" + position
-    return hmac.new(_secret().value(), bound, hashlib.sha256).digest()[:MAC_BYTES]
+    return hmac.new(key, bound, hashlib.sha256).digest()[:MAC_BYTES]
 
 
 def make(query: dict, last_key: dict | None) -> str | None:
     if not last_key:
         return None
     position = json.dumps(last_key, sort_keys=True, separators=(",", ":")).encode()
-    return base64.urlsafe_b64encode(_mac(query, position) + position).decode().rstrip("=")
+    return base64.urlsafe_b64encode(_mac(_secret().value(), query, position) + position).decode().rstrip("=")
 
 
 def read(query: dict, cursor: str | None) -> dict | None:
@@ -39,7 +39,7 @@ def read(query: dict, cursor: str | None) -> dict | None:
     try:
         raw = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4))
         mac, position = raw[:MAC_BYTES], raw[MAC_BYTES:]
-        if hmac.compare_digest(mac, _mac(query, position)):
+        if any([hmac.compare_digest(mac, _mac(key, query, position)) for key in _secret().values()]):
             return json.loads(position)
     except (ValueError, binascii.Error):
         pass

@@ -1,1 +1,1 @@
-"""What the three functions share: a layer of its own, so that a change here is uploaded once."""
+"""What the functions share: a layer of its own, so that a change here is uploaded once."""

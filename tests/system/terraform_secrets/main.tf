@@ -62,6 +62,19 @@ resource "aws_secretsmanager_secret" "plain" {
   recovery_window_in_days = 7
 }
 
+resource "aws_secretsmanager_secret" "replicated" {
+  name                    = "/practice/dev/terraform-replicated"
+  recovery_window_in_days = 0
+
+  replica { region = "eu-west-1" }
+  replica { region = "eu-central-1" }
+}
+
+resource "aws_secretsmanager_secret_version" "replicated" {
+  secret_id     = aws_secretsmanager_secret.replicated.id
+  secret_string = var.value
+}
+
 data "aws_secretsmanager_secret" "one" {
   name       = aws_secretsmanager_secret.one.name
   depends_on = [aws_secretsmanager_secret_policy.one]
@@ -77,7 +90,7 @@ data "aws_secretsmanager_secrets" "all" {
     name   = "name"
     values = ["/practice/dev/"]
   }
-  depends_on = [aws_secretsmanager_secret.one, aws_secretsmanager_secret.plain]
+  depends_on = [aws_secretsmanager_secret.one, aws_secretsmanager_secret.plain, aws_secretsmanager_secret.replicated]
 }
 
 data "aws_secretsmanager_random_password" "made" {

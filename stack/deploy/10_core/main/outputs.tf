@@ -20,7 +20,7 @@ output "kms_key_arn" {
 }
 
 output "state_bucket" {
-  value = local.state_bucket
+  value = module.state_backend.bucket
 }
 
 output "state_lock_table" {

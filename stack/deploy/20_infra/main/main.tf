@@ -59,6 +59,7 @@ module "schedule" {
 
   prefix       = local.prefix
   account_id   = local.core.account_id
+  boundary_arn = local.core.function_boundary_arn
   function_arn = "arn:${local.core.partition}:lambda:${var.region}:${local.core.account_id}:function:${local.prefix}-cron-server"
 }
 
@@ -81,7 +82,11 @@ module "github" {
   account_id              = local.core.account_id
   partition               = local.core.partition
   repository              = var.github_repository
+  branch                  = var.github_branch
   create_provider         = var.create_github_oidc_provider
+  state_bucket            = local.core.state_bucket
+  state_lock_table        = local.core.state_lock_table
   state_access_policy_arn = local.core.state_access_policy_arn
   function_boundary_arn   = local.core.function_boundary_arn
+  kms_key_arn             = local.kms_key_arn
 }

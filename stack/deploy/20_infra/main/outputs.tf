@@ -22,6 +22,7 @@ output "grants" {
   value       = module.grants.policy_arns
 }
 
-output "github_deploy_role_arn" {
-  value = module.github.role_arn
+output "github_role_arns" {
+  description = "What GitHub's workflows assume: plan, apply."
+  value       = module.github.role_arns
 }

@@ -70,3 +70,9 @@ variable "github_repository" {
     error_message = "github_repository: owner/name."
   }
 }
+
+variable "github_branch" {
+  description = "Branch whose workflows may plan, besides those of pull requests; what may be applied is decided by GitHub's environment."
+  type        = string
+  default     = "main"
+}

@@ -57,16 +57,17 @@ module "runtime_code_modules" {
 module "lambda_roles" {
   source = "../modules/lambda_roles"
 
-  prefix       = local.prefix
-  account_id   = local.core.account_id
-  partition    = local.core.partition
-  region       = var.region
-  boundary_arn = local.core.function_boundary_arn
-  tables       = local.infra.tables
-  queue        = local.infra.queue
-  grants       = local.infra.grants
-  tracing      = var.tracing
-  kms_key_arn  = local.kms_key_arn
+  prefix             = local.prefix
+  account_id         = local.core.account_id
+  partition          = local.core.partition
+  region             = var.region
+  boundary_arn       = local.core.function_boundary_arn
+  tables             = local.infra.tables
+  queue              = local.infra.queue
+  api_key_secret_arn = local.core.secret_arns["api-key"]
+  grants             = local.infra.grants
+  tracing            = var.tracing
+  kms_key_arn        = local.kms_key_arn
 }
 
 module "api_server" {
@@ -95,6 +96,20 @@ module "cron_server" {
   scheduler_role_arn = local.infra.scheduler_role_arn
   expression         = var.schedule_expression
   timezone           = var.schedule_timezone
+}
+
+module "rotation" {
+  source = "../modules/rotation"
+
+  prefix      = local.prefix
+  account_id  = local.core.account_id
+  runtime     = module.runtime_code_modules.runtime
+  packages    = module.runtime_code_modules.packages
+  layer_arns  = module.runtime_code_modules.layer_arns
+  role_arn    = module.lambda_roles.role_arns.rotation
+  settings    = local.settings
+  secret_arn  = local.core.secret_arns["api-key"]
+  period_days = var.api_key_rotation_days
 }
 
 module "worker" {

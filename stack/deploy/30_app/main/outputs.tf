@@ -17,6 +17,7 @@ output "functions" {
   value = {
     api_server  = module.api_server.function_name
     cron_server = module.cron_server.function_name
+    rotation    = module.rotation.function_name
     worker      = module.worker.function_name
   }
 }

@@ -80,3 +80,9 @@ variable "worker_concurrency" {
     error_message = "worker_concurrency: Lambda's least is 2."
   }
 }
+
+variable "api_key_rotation_days" {
+  description = "How often the API key is changed by itself; the key before stays good until the next change."
+  type        = number
+  default     = 30
+}

@@ -51,6 +51,7 @@ resource "aws_lambda_function" "this" {
   layers           = var.layer_arns
   memory_size      = var.memory_mb
   timeout          = var.timeout_seconds
+  kms_key_arn      = var.settings.kms_key_arn # of the environment's variables
 
   environment {
     variables = merge(var.settings.environment, var.environment)

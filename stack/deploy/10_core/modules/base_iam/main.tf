@@ -83,8 +83,8 @@ resource "aws_iam_role_policy" "operator" {
   policy = data.aws_iam_policy_document.operator.json
 }
 
-# The most that a function's role can ever do, whatever policies a deployment gives it: it may not touch what is another environment's,
-# nor IAM, nor the state.
+# The most that a role of a function, or of the schedule, can ever do, whatever policies a deployment gives it: it may not touch what is
+# another environment's, nor IAM, nor the state.
 data "aws_iam_policy_document" "boundary" {
   statement {
     sid       = "Logs"
@@ -114,8 +114,14 @@ data "aws_iam_policy_document" "boundary" {
 
   statement {
     sid       = "Secrets"
-    actions   = ["secretsmanager:GetSecretValue"]
+    actions   = ["secretsmanager:DescribeSecret", "secretsmanager:GetSecretValue", "secretsmanager:PutSecretValue", "secretsmanager:UpdateSecretVersionStage"]
     resources = ["arn:${var.partition}:secretsmanager:${var.region}:${var.account_id}:secret:${var.secrets_path}/*"]
+  }
+
+  statement {
+    sid       = "Schedule"
+    actions   = ["lambda:InvokeFunction"]
+    resources = ["arn:${var.partition}:lambda:${var.region}:${var.account_id}:function:${var.prefix}-cron-server"]
   }
 
   statement {

@@ -55,6 +55,10 @@ resource "aws_dynamodb_table" "lock" {
   }
 }
 
+output "bucket" {
+  value = aws_s3_bucket.state.bucket
+}
+
 output "bucket_arn" {
   value = aws_s3_bucket.state.arn
 }

@@ -1,4 +1,6 @@
-# GitHub's workflows deploy with a token of GitHub's instead of a stored key. Only jobs of the environment of the same name may.
+# GitHub's workflows deploy with a token of GitHub's instead of a stored key: one role that plans and changes nothing, one that applies and
+# destroys all three layers. Both are made by bin/bootstrap, and neither may change what decides about itself: these roles and their policies,
+# the boundary of the roles that it makes, the bucket, table and key of the state. Whoever changes those is a person.
 variable "prefix" { type = string }
 variable "project" { type = string }
 variable "environment" { type = string }
@@ -6,12 +8,22 @@ variable "region" { type = string }
 variable "account_id" { type = string }
 variable "partition" { type = string }
 variable "repository" { type = string }
+variable "branch" { type = string }
 variable "create_provider" { type = bool }
+variable "state_bucket" { type = string }
+variable "state_lock_table" { type = string }
 variable "state_access_policy_arn" { type = string }
 variable "function_boundary_arn" { type = string }
+variable "kms_key_arn" { type = string }
 
 locals {
   issuer = "token.actions.githubusercontent.com"
+
+  # Whose tokens. Who may run a job in an environment is set at GitHub (required reviewers, branches).
+  subjects = {
+    plan  = ["repo:${var.repository}:pull_request", "repo:${var.repository}:ref:refs/heads/${var.branch}"]
+    apply = ["repo:${var.repository}:environment:${var.environment}"]
+  }
 }
 
 resource "aws_iam_openid_connect_provider" "github" {
@@ -26,6 +38,8 @@ resource "aws_iam_openid_connect_provider" "github" {
 }
 
 data "aws_iam_policy_document" "trust" {
+  for_each = local.subjects
+
   statement {
     actions = ["sts:AssumeRoleWithWebIdentity"]
 
@@ -43,139 +57,83 @@ data "aws_iam_policy_document" "trust" {
     condition {
       test     = "StringEquals"
       variable = "${local.issuer}:sub"
-      values   = ["repo:${var.repository}:environment:${var.environment}"]
+      values   = each.value
     }
   }
 }
 
-resource "aws_iam_role" "deploy" {
-  name               = "${var.prefix}-github-deploy"
-  description        = "GitHub workflows of ${var.repository}: deploy the code of ${var.prefix}."
-  assume_role_policy = data.aws_iam_policy_document.trust.json
+resource "aws_iam_role" "github" {
+  for_each = local.subjects
+
+  name               = "${var.prefix}-github-${each.key}"
+  description        = "GitHub workflows of ${var.repository}: ${each.key} ${var.prefix}."
+  assume_role_policy = data.aws_iam_policy_document.trust[each.key].json
 
   depends_on = [aws_iam_openid_connect_provider.github]
 }
 
-# Enough for 30_app: functions, layers, their roles, logs, routes and schedule. 10_core and 20_infra are applied by a person.
-data "aws_iam_policy_document" "deploy" {
-  statement {
-    sid     = "Functions"
-    actions = ["lambda:*"]
-    resources = [
-      "arn:${var.partition}:lambda:${var.region}:${var.account_id}:function:${var.prefix}-*",
-      "arn:${var.partition}:lambda:${var.region}:${var.account_id}:layer:${var.prefix}-*",
-    ]
-  }
+data "aws_iam_policy_document" "this" {
+  for_each = local.policies
 
-  statement {
-    sid = "Mappings" # their ARNs carry no name; the function that they are for does
-    actions = [
-      "lambda:CreateEventSourceMapping", "lambda:UpdateEventSourceMapping", "lambda:DeleteEventSourceMapping", "lambda:GetEventSourceMapping",
-    ]
-    resources = ["*"]
+  dynamic "statement" {
+    for_each = each.value
 
-    condition {
-      test     = "ArnLike"
-      variable = "lambda:FunctionArn"
-      values   = ["arn:${var.partition}:lambda:${var.region}:${var.account_id}:function:${var.prefix}-*"]
+    content {
+      sid       = statement.key
+      actions   = statement.value.actions
+      resources = statement.value.resources
+
+      dynamic "condition" {
+        for_each = try(statement.value.equals, {})
+
+        content {
+          test     = "StringEquals"
+          variable = condition.key
+          values   = [condition.value]
+        }
+      }
+
+      dynamic "condition" {
+        for_each = try(statement.value.like, {})
+
+        content {
+          test     = "ArnLike"
+          variable = condition.key
+          values   = [condition.value]
+        }
+      }
     }
-  }
-
-  statement {
-    sid = "Roles"
-    actions = [
-      "iam:GetRole", "iam:DeleteRole", "iam:UpdateRole", "iam:UpdateAssumeRolePolicy", "iam:TagRole", "iam:UntagRole", "iam:GetRolePolicy",
-      "iam:ListRolePolicies", "iam:ListAttachedRolePolicies", "iam:ListInstanceProfilesForRole",
-    ]
-    resources = ["arn:${var.partition}:iam::${var.account_id}:role/${var.prefix}-app/*"]
-  }
-
-  # Whoever may write a role's policies could give it anything: hence only roles inside the boundary.
-  statement {
-    sid = "BoundedRoles"
-    actions = [
-      "iam:CreateRole", "iam:PutRolePolicy", "iam:DeleteRolePolicy", "iam:AttachRolePolicy", "iam:DetachRolePolicy", "iam:PutRolePermissionsBoundary",
-    ]
-    resources = ["arn:${var.partition}:iam::${var.account_id}:role/${var.prefix}-app/*"]
-
-    condition {
-      test     = "StringEquals"
-      variable = "iam:PermissionsBoundary"
-      values   = [var.function_boundary_arn]
-    }
-  }
-
-  statement {
-    sid       = "PassRoles"
-    actions   = ["iam:PassRole"]
-    resources = ["arn:${var.partition}:iam::${var.account_id}:role/${var.prefix}-app/*"]
-
-    condition {
-      test     = "StringEquals"
-      variable = "iam:PassedToService"
-      values   = ["lambda.amazonaws.com"]
-    }
-  }
-
-  statement {
-    sid       = "PassScheduler"
-    actions   = ["iam:PassRole"]
-    resources = ["arn:${var.partition}:iam::${var.account_id}:role/${var.prefix}-scheduler"]
-
-    condition {
-      test     = "StringEquals"
-      variable = "iam:PassedToService"
-      values   = ["scheduler.amazonaws.com"]
-    }
-  }
-
-  statement {
-    sid       = "Logs"
-    actions   = ["logs:CreateLogGroup", "logs:DeleteLogGroup", "logs:PutRetentionPolicy", "logs:TagResource", "logs:UntagResource", "logs:ListTagsForResource"]
-    resources = ["arn:${var.partition}:logs:${var.region}:${var.account_id}:log-group:/aws/lambda/${var.prefix}-*"]
-  }
-
-  statement {
-    sid       = "LogGroups"
-    actions   = ["logs:DescribeLogGroups"]
-    resources = ["*"]
-  }
-
-  statement {
-    sid       = "Routes"
-    actions   = ["apigateway:GET", "apigateway:POST", "apigateway:PATCH", "apigateway:PUT", "apigateway:DELETE"]
-    resources = ["arn:${var.partition}:apigateway:${var.region}::/apis/*"]
-
-    condition {
-      test     = "StringEquals"
-      variable = "aws:ResourceTag/project"
-      values   = [var.project]
-    }
-  }
-
-  statement {
-    sid       = "Schedules"
-    actions   = ["scheduler:CreateSchedule", "scheduler:GetSchedule", "scheduler:UpdateSchedule", "scheduler:DeleteSchedule"]
-    resources = ["arn:${var.partition}:scheduler:${var.region}:${var.account_id}:schedule/default/${var.prefix}-*"]
   }
 }
 
-resource "aws_iam_policy" "deploy" {
-  name        = "${var.prefix}-github-deploy"
-  description = "Deploy the code of ${var.prefix}."
-  policy      = data.aws_iam_policy_document.deploy.json
+resource "aws_iam_policy" "this" {
+  for_each = local.policies
+
+  name        = "${var.prefix}-github-${each.key}"
+  description = "Of the roles with which GitHub's workflows deploy ${var.prefix}."
+  policy      = data.aws_iam_policy_document.this[each.key].json
 }
 
-resource "aws_iam_role_policy_attachment" "deploy" {
-  role       = aws_iam_role.deploy.name
-  policy_arn = aws_iam_policy.deploy.arn
+resource "aws_iam_role_policy_attachment" "plan" {
+  for_each = local.policies_read
+
+  role       = aws_iam_role.github["plan"].name
+  policy_arn = aws_iam_policy.this[each.key].arn
+}
+
+resource "aws_iam_role_policy_attachment" "apply" {
+  for_each = local.policies
+
+  role       = aws_iam_role.github["apply"].name
+  policy_arn = aws_iam_policy.this[each.key].arn
 }
 
 resource "aws_iam_role_policy_attachment" "state" {
-  role       = aws_iam_role.deploy.name
+  role       = aws_iam_role.github["apply"].name
   policy_arn = var.state_access_policy_arn
 }
 
-output "role_arn" {
-  value = aws_iam_role.deploy.arn
+output "role_arns" {
+  description = "By what they are for: plan, apply."
+  value       = { for purpose, role in aws_iam_role.github : purpose => role.arn }
 }

@@ -1,6 +1,7 @@
 # The role as which EventBridge Scheduler calls the cron function, and nothing but it. The schedule itself comes with the function (30_app).
 variable "prefix" { type = string }
 variable "account_id" { type = string }
+variable "boundary_arn" { type = string }
 variable "function_arn" { type = string }
 
 data "aws_iam_policy_document" "trust" {
@@ -28,9 +29,10 @@ data "aws_iam_policy_document" "invoke" {
 }
 
 resource "aws_iam_role" "scheduler" {
-  name               = "${var.prefix}-scheduler"
-  description        = "EventBridge Scheduler: calls the cron function."
-  assume_role_policy = data.aws_iam_policy_document.trust.json
+  name                 = "${var.prefix}-scheduler"
+  description          = "EventBridge Scheduler: calls the cron function."
+  assume_role_policy   = data.aws_iam_policy_document.trust.json
+  permissions_boundary = var.boundary_arn
 }
 
 resource "aws_iam_role_policy" "invoke" {

@@ -6,6 +6,7 @@ variable "region" { type = string }
 variable "boundary_arn" { type = string }
 variable "tables" { type = map(object({ name = string, arn = string })) }
 variable "queue" { type = object({ arn = string }) }
+variable "api_key_secret_arn" { type = string }
 variable "grants" { type = object({ queue_send = string, secrets_read = string }) }
 variable "tracing" { type = bool }
 variable "kms_key_arn" { type = string }
@@ -31,6 +32,19 @@ locals {
       name       = "cron-server"
       policies   = { queue_send = var.grants.queue_send }
       statements = {}
+    }
+
+    rotation = {
+      name     = "rotation"
+      policies = {}
+      statements = {
+        Secret = {
+          actions = [
+            "secretsmanager:DescribeSecret", "secretsmanager:GetSecretValue", "secretsmanager:PutSecretValue", "secretsmanager:UpdateSecretVersionStage",
+          ]
+          resources = [var.api_key_secret_arn]
+        }
+      }
     }
 
     worker = {

@@ -40,7 +40,7 @@ output "layer_arns" {
 output "packages" {
   description = "By function: file, bytes of the archive, bytes unpacked with all layers."
   value = {
-    for name in ["api_server", "cron_server", "worker"] : name => {
+    for name in ["api_server", "cron_server", "rotation", "worker"] : name => {
       file           = "${var.dist}/${name}.zip"
       zip_bytes      = local.manifest.archives["${name}.zip"].zip_bytes
       unpacked_bytes = sum([for archive in concat(["${name}.zip"], [for l in local.layers : "layer_${l}.zip"]) : local.manifest.archives[archive].unpacked_bytes])
