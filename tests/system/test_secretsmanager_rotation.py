@@ -33,6 +33,8 @@ SOURCE = """
                 sm.put_secret_value(SecretId=arn, ClientRequestToken=token, SecretString=password, VersionStages=['AWSPENDING'])
         elif step == os.environ.get('FAILS'):
             raise RuntimeError(step)
+        elif step == 'testSecret':
+            sm.get_secret_value(SecretId=arn, VersionId=token, VersionStage='AWSPENDING')
         elif step == 'finishSecret':
             current = next(v for v, s in stages.items() if 'AWSCURRENT' in s)
             sm.update_secret_version_stage(SecretId=arn, VersionStage='AWSCURRENT', MoveToVersionId=token, RemoveFromVersionId=current)
@@ -109,6 +111,7 @@ def test_the_clock_rotates_and_no_reader_sees_a_broken_secret(strata, sm, name):
     sm.rotate_secret(SecretId=name, RotationLambdaARN=arn, RotationRules={'ScheduleExpression': 'rate(10 days)', 'Duration': '3h'},
                      RotateImmediately=False)
     assert functions.wait_for(lambda: len(stages(sm, name)) == 1)  # testSecret was tried, and its version is gone
+    assert not [line for line in strata.log_text().splitlines() if name in line and 'testSecret failed' in line]  # which had the current value
     assert rotations(sm, name) is None
     seen, over = [], threading.Event()
 

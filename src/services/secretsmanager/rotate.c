@@ -22,6 +22,25 @@ enum { FAILURES_MAX = 5, PAUSE_MS = 60 * 1000, STEP_MS_MAX = 20 * 60 * 1000, EVE
 static const char *const steps[] = { "createSecret", "setSecret", "testSecret", "finishSecret" };
 enum { STEPS = 4, STEP_TEST = 2 };
 
+/* The configuration's test calls testSecret alone: its version has the current value, or none when the caller may not read that. */
+static int lend_value(struct op *op, struct secret *s, struct secretsmanager_rec_Version *v)
+{
+    const struct secretsmanager_rec_Version *current = version_by_stage(&s->rec, STR("AWSCURRENT"));
+    struct secret_value value;
+    if (!current || !version_has_value(current))
+        return 0;
+    v->KmsKeyId = s->rec.KmsKeyId;
+    int rc = value_get(op, s, current, &value);
+    if (rc == 0)
+        rc = value_put(op, s, v, &value);
+    if (rc == 0)
+        v->NoValue.set = false;
+    if (rc != E_AWS)
+        return rc;
+    op->fail = (struct op_failure){ 0 };
+    return 0;
+}
+
 int rotation_begin(struct op *op, struct secret *s, struct str token, bool is_test)
 {
     struct secretsmanager_rec_Version *v = version_by_id(&s->rec, token);
@@ -30,6 +49,9 @@ int rotation_begin(struct op *op, struct secret *s, struct str token, bool is_te
         *v = (struct secretsmanager_rec_Version){ .Id = token, .CreatedMs = SOME_I64(op_now_ms(op)), .NoValue = SOME_BOOL(true) };
     }
     version_move_stage(op->arena, &s->rec, STR("AWSPENDING"), v);
+    int rc = is_test ? lend_value(op, s, v) : 0;
+    if (rc < 0)
+        return rc;
     struct secretsmanager_rec_Run *run = arena_one(op->arena, struct secretsmanager_rec_Run);
     run->Token = token;
     run->Step = SOME_I64(is_test ? STEP_TEST : 0);
