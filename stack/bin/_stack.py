@@ -18,8 +18,9 @@ LAYERS = ["10_core", "20_infra", "30_app"]
 CORE = LAYERS[0]
 ENVIRONMENTS = ["dev", "stage", "prod"]
 
-# What bin/bootstrap makes, by layer and module: where the state is, and who may deploy how much. The roles of 20_infra's github cannot change it.
-BOOTSTRAPPED = {"10_core": ["kms", "state_backend", "base_iam"], "20_infra": ["github"]}
+# What bin/bootstrap makes, by layer and module: where the state is, who may deploy how much, the record of what they did. The roles of
+# 20_infra's github cannot change it.
+BOOTSTRAPPED = {"10_core": ["kms", "state_backend", "base_iam", "trail"], "20_infra": ["github"]}
 
 # A resource that the provider watches for half a minute occupies one of these; the default of 10 would make the others wait.
 PARALLELISM = 40

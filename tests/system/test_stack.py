@@ -192,6 +192,15 @@ def test_no_role_may_do_everything_nor_to_everything_where_less_can_be_said(stac
     assert seen > 300
 
 
+def test_a_trail_of_each_environment_is_on_and_signs_what_it_writes(stack):
+    trails = stack.client('cloudtrail')
+    described = {trail['Name']: trail for trail in trails.describe_trails()['trailList']}
+    assert set(described) == {f'practice-{environment}-trail' for environment in ENVIRONMENTS}
+    for name, trail in described.items():
+        assert trails.get_trail_status(Name=name)['IsLogging'] and trail['LogFileValidationEnabled']
+        assert ('KmsKeyId' in trail) == ('stage' in name)
+
+
 def test_a_second_deploy_changes_nothing_and_says_so(stack):
     assert stack.command('deploy', 'dev').stdout.endswith('dev: nothing has changed\n')
 
@@ -471,6 +480,7 @@ def test_destroyed_nothing_is_left(stack):
         'alarms': stack.client('cloudwatch').describe_alarms()['MetricAlarms'],
         'roles': [r['RoleName'] for r in stack.client('iam').list_roles()['Roles'] if not r['Path'].startswith('/aws-service-role/')],
         'policies': stack.client('iam').list_policies(Scope='Local')['Policies'],
+        'trails': stack.client('cloudtrail').describe_trails()['trailList'],
         'providers': stack.client('iam').list_open_id_connect_providers()['OpenIDConnectProviderList'],
     }
     assert {kind: things for kind, things in left.items() if things} == {}

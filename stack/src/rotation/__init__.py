@@ -31,18 +31,21 @@ def set_secret(arn: str, version: str) -> None:
 
 
 def test_secret(arn: str, version: str) -> None:
-    """The new key is there to be read. (Secrets Manager calls this step alone, with a version of its own, when rotation is set up.)"""
+    """The new key is there to be read. (This step alone is called when rotation is set up, with the current key in a version of its own.)"""
     if not aws.client("secretsmanager").get_secret_value(SecretId=arn, VersionId=version, VersionStage="AWSPENDING")["SecretString"]:
         raise ValueError("the new key is empty")
 
 
 def finish_secret(arn: str, version: str) -> None:
-    """The new key becomes the key, and the one before stays good until the next rotation (AWSPREVIOUS, which follows by itself)."""
+    """The new key becomes the key, and the one before stays good until the next rotation (AWSPREVIOUS, which follows by itself). A label
+    AWSPENDING that stays behind would stop the rotation after this."""
     client = aws.client("secretsmanager")
     stages = client.describe_secret(SecretId=arn)["VersionIdsToStages"]
     current = next(id for id, labels in stages.items() if "AWSCURRENT" in labels)
     if current != version:
         client.update_secret_version_stage(SecretId=arn, VersionStage="AWSCURRENT", MoveToVersionId=version, RemoveFromVersionId=current)
+    if "AWSPENDING" in stages[version]:
+        client.update_secret_version_stage(SecretId=arn, VersionStage="AWSPENDING", RemoveFromVersionId=version)
 
 
 _STEPS = {"createSecret": create_secret, "setSecret": set_secret, "testSecret": test_secret, "finishSecret": finish_secret}

@@ -53,6 +53,18 @@ module "secrets" {
   kms_key_arn   = local.kms_key_arn
 }
 
+module "trail" {
+  source = "../modules/trail"
+  count  = var.create_trail ? 1 : 0
+
+  prefix        = local.prefix
+  account_id    = data.aws_caller_identity.current.account_id
+  partition     = data.aws_partition.current.partition
+  region        = var.region
+  force_destroy = !var.protect
+  kms_key_arn   = local.kms_key_arn
+}
+
 module "base_iam" {
   source = "../modules/base_iam"
 

@@ -48,6 +48,12 @@ variable "create_kms_key" {
   default     = false
 }
 
+variable "create_trail" {
+  description = "A CloudTrail trail of this environment: who did what in the account, kept in a bucket."
+  type        = bool
+  default     = true
+}
+
 variable "secret_values" {
   description = "Values by secret name; a secret that is not named here gets a random one. Never stored in the state."
   type        = map(string)

@@ -1,8 +1,12 @@
-# One customer-managed key an environment. The key policy leaves the say to IAM; CloudWatch Logs cannot be granted there, so it is named.
+# One customer-managed key an environment. The key policy leaves the say to IAM; services that cannot be granted there are named.
 variable "prefix" { type = string }
 variable "account_id" { type = string }
 variable "partition" { type = string }
 variable "region" { type = string }
+
+locals {
+  trail_arn = "arn:${var.partition}:cloudtrail:${var.region}:${var.account_id}:trail/${var.prefix}-trail"
+}
 
 data "aws_iam_policy_document" "key" {
   statement {
@@ -30,6 +34,46 @@ data "aws_iam_policy_document" "key" {
       test     = "ArnLike"
       variable = "kms:EncryptionContext:aws:logs:arn"
       values   = ["arn:${var.partition}:logs:${var.region}:${var.account_id}:log-group:/aws/lambda/${var.prefix}-*"]
+    }
+  }
+
+  statement {
+    sid       = "Trail"
+    actions   = ["kms:GenerateDataKey*"]
+    resources = ["*"]
+
+    principals {
+      type        = "Service"
+      identifiers = ["cloudtrail.amazonaws.com"]
+    }
+
+    condition {
+      test     = "StringEquals"
+      variable = "aws:SourceArn"
+      values   = [local.trail_arn]
+    }
+
+    condition {
+      test     = "StringLike"
+      variable = "kms:EncryptionContext:aws:cloudtrail:arn"
+      values   = [local.trail_arn]
+    }
+  }
+
+  statement {
+    sid       = "TrailLooks"
+    actions   = ["kms:DescribeKey"]
+    resources = ["*"]
+
+    principals {
+      type        = "Service"
+      identifiers = ["cloudtrail.amazonaws.com"]
+    }
+
+    condition {
+      test     = "StringEquals"
+      variable = "aws:SourceArn"
+      values   = [local.trail_arn]
     }
   }
 }

@@ -22,19 +22,25 @@ locals {
   made_here   = { "aws:RequestTag/project" = var.project, "aws:RequestTag/environment" = var.environment }
   bounded     = { "iam:PermissionsBoundary" = var.function_boundary_arn }
 
+  # The provider looks at all that a bucket can have.
+  bucket_reads = [
+    "s3:ListBucket", "s3:GetBucketAcl", "s3:GetBucketCORS", "s3:GetBucketLocation", "s3:GetBucketLogging", "s3:GetBucketObjectLockConfiguration",
+    "s3:GetBucketPolicy", "s3:GetBucketPublicAccessBlock", "s3:GetBucketRequestPayment", "s3:GetBucketTagging", "s3:GetBucketVersioning",
+    "s3:GetBucketWebsite", "s3:GetAccelerateConfiguration", "s3:GetEncryptionConfiguration", "s3:GetLifecycleConfiguration",
+    "s3:GetReplicationConfiguration",
+  ]
+
   policies_read = {
     # The provider reads a secret's version with its value, to see that it is there.
     read-core = merge({
-      StateBucket = {
-        actions = [
-          "s3:ListBucket", "s3:GetBucketAcl", "s3:GetBucketCORS", "s3:GetBucketLocation", "s3:GetBucketLogging", "s3:GetBucketObjectLockConfiguration",
-          "s3:GetBucketPolicy", "s3:GetBucketPublicAccessBlock", "s3:GetBucketRequestPayment", "s3:GetBucketTagging", "s3:GetBucketVersioning",
-          "s3:GetBucketWebsite", "s3:GetAccelerateConfiguration", "s3:GetEncryptionConfiguration", "s3:GetLifecycleConfiguration",
-          "s3:GetReplicationConfiguration",
-        ]
-        resources = [local.bucket]
+      StateBucket = { actions = local.bucket_reads, resources = [local.bucket] }
+      TrailBucket = { actions = local.bucket_reads, resources = ["arn:${var.partition}:s3:::${var.prefix}-trail-${var.account_id}"] }
+      Trail = {
+        actions   = ["cloudtrail:GetEventSelectors", "cloudtrail:GetInsightSelectors", "cloudtrail:GetTrail", "cloudtrail:GetTrailStatus", "cloudtrail:ListTags"]
+        resources = ["arn:${var.partition}:cloudtrail:${local.region}:trail/${var.prefix}-trail"]
       }
-      State = { actions = ["s3:GetObject"], resources = ["${local.bucket}/*"] }
+      Trails = { actions = ["cloudtrail:DescribeTrails"], resources = ["*"] }
+      State  = { actions = ["s3:GetObject"], resources = ["${local.bucket}/*"] }
       Lock = {
         actions   = ["dynamodb:DescribeContinuousBackups", "dynamodb:DescribeTable", "dynamodb:DescribeTimeToLive", "dynamodb:GetItem", "dynamodb:ListTagsOfResource"]
         resources = [local.lock]
