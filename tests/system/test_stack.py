@@ -154,7 +154,7 @@ def test_who_plans_cannot_apply_and_no_other_token_does_either(stack):
         ('apply', stack.token(REVIEWED), 'Not authorized to perform sts:AssumeRoleWithWebIdentity'),
         ('apply', stack.token('repo:example/other:environment:dev'), 'Not authorized to perform sts:AssumeRoleWithWebIdentity'),
         ('apply', stack.token(IN_ENVIRONMENT, '--aud', 'somebody'), 'Incorrect token audience'),
-        ('apply', f'{head}.{claims}.{signature[::-1]}', 'signature is invalid'),
+        ('apply', f'{head}.{claims}.{signature[::-1]}', 'InvalidIdentityToken'),
         ('apply', brief, 'Token expired'),
     ]
     with ThreadPoolExecutor(len(attempts)) as pool:
@@ -234,6 +234,14 @@ def test_users_round_trip(api):
     assert created.json()['user_id'] in [u['user_id'] for u in api('GET', '/users').json()['users']]
     assert api('DELETE', path).status_code == 204
     assert api('GET', path).status_code == 404
+
+
+def test_who_read_the_api_key_is_in_the_event_history(stack, api):
+    pages = stack.client('cloudtrail').get_paginator('lookup_events').paginate(LookupAttributes=[{'AttributeKey': 'EventName', 'AttributeValue': 'GetSecretValue'}])
+    reads = [json.loads(event['CloudTrailEvent']) for page in pages for event in page['Events']]
+    functions = [r for r in reads if r['userIdentity'].get('sessionContext', {}).get('sessionIssuer', {}).get('userName') == 'practice-dev-api-server']
+    assert api.outputs['api_key_secret_arn'] in {r['requestParameters']['secretId'] for r in functions}
+    assert api.key not in json.dumps(reads)
 
 
 def test_a_hundred_events_at_once_all_arrive_exactly_once_and_page(api):

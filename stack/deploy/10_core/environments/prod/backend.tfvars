@@ -2,4 +2,4 @@ bucket         = "practice-prod-tfstate"
 key            = "10_core/terraform.tfstate"
 region         = "eu-west-1"
 dynamodb_table = "practice-prod-tflock"
-encrypt        = true
+encrypt        = false # the backend would say AES256; left to the bucket, it is the key of the environment if there is one

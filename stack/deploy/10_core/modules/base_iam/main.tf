@@ -72,8 +72,14 @@ data "aws_iam_policy_document" "operator" {
 
   statement {
     sid       = "Overview"
-    actions   = ["logs:DescribeLogGroups", "cloudwatch:DescribeAlarms", "cloudwatch:GetMetricData", "sqs:ListQueues"]
+    actions   = ["logs:DescribeLogGroups", "cloudwatch:GetMetricData", "sqs:ListQueues"]
     resources = ["*"]
+  }
+
+  statement {
+    sid       = "Alarms"
+    actions   = ["cloudwatch:DescribeAlarms"]
+    resources = ["arn:${var.partition}:cloudwatch:${var.region}:${var.account_id}:alarm:*"]
   }
 }
 

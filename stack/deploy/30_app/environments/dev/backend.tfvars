@@ -2,4 +2,4 @@ bucket         = "practice-dev-tfstate"
 key            = "30_app/terraform.tfstate"
 region         = "eu-west-1"
 dynamodb_table = "practice-dev-tflock"
-encrypt        = true
+encrypt        = false # the backend would say AES256; left to the bucket, it is the key of the environment if there is one
