@@ -80,6 +80,17 @@ static void describe_modes(struct op *op, const struct dynamodb_rec_Table *rec, 
                                                               od ? WARM_WRITE_DEFAULT : opt_i64(rec->WriteCapacity, 0)));
 }
 
+/* What is being made or removed has no warm throughput but what was asked for, which is not there yet. */
+static void unwarmed(const struct table *t, struct dynamodb_TableDescription *d)
+{
+    if (t->rec->Warm)
+        d->WarmThroughput->Status = STR("UPDATING");
+    else
+        d->WarmThroughput = NULL;
+    for list_each(g, &d->GlobalSecondaryIndexes)
+        g->WarmThroughput = NULL;
+}
+
 int table_describe(struct op *op, const struct table *t, const char *status, struct dynamodb_TableDescription **ret)
 {
     const struct dynamodb_rec_Table *rec = t->rec;
@@ -102,6 +113,8 @@ int table_describe(struct op *op, const struct table *t, const char *status, str
     describe_modes(op, rec, d);
     for (uint32_t i = 0; i < t->n_indexes && rc == 0; i++)
         rc = describe_index(op, t, &t->indexes[i], d);
+    if (status && !str_is(d->TableStatus, "ACTIVE") && !str_is(d->TableStatus, "UPDATING"))
+        unwarmed(t, d);
     *ret = d;
     return rc;
 }

@@ -39,6 +39,19 @@ struct str kms_managed_policy(struct op *op, struct str alias)
         STR_ARG(name), STR_ARG(name), STR_ARG(op->account), STR_ARG(caller), STR_ARG(op->region), STR_ARG(op->partition), STR_ARG(op->account));
 }
 
+/* In AWS's words, where they are known. */
+static struct str protects(struct op *op, struct str name)
+{
+    static const struct { const char *name, *what; } known[] = {
+        { "dynamodb", "DynamoDB data" }, { "ebs", "EBS volumes" }, { "lambda", "Lambda functions" }, { "rds", "RDS database volumes" },
+        { "s3", "S3 objects" }, { "sqs", "SQS messages" },
+    };
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+        if (str_is(name, known[i].name))
+            return str_c(known[i].what);
+    return str_cat(op->arena, name, STR(" data"));
+}
+
 int kms_managed_make(struct op *op, struct str alias, struct key_ref *ret)
 {
     struct str name = str_sub(alias, strlen("alias/aws/"), alias.n);
@@ -49,7 +62,7 @@ int kms_managed_make(struct op *op, struct str alias, struct key_ref *ret)
     ret->rec.Policy = kms_managed_policy(op, alias);
     ret->rec.RotationDays = SOME_I64(365);
     ret->rec.RotationFromMs = SOME_I64(op_now_ms(op));
-    ret->rec.Description = str_printf(op->arena, "Default key that protects my %.*s data when no other key is defined", STR_ARG(name));
+    ret->rec.Description = str_printf(op->arena, "Default key that protects my %.*s when no other key is defined", STR_ARG(protects(op, name)));
     struct kms_rec_Alias rec = { .Name = alias, .KeyId = ret->rec.Id, .CreatedMs = ret->rec.CreatedMs, .UpdatedMs = ret->rec.CreatedMs };
     int rc = kms_key_put(op, ret);
     if (rc == 0)
