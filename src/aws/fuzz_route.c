@@ -29,9 +29,9 @@ static void well_formed(struct arena *a, enum protocol p, const struct answer *a
         assert(json_read(a, body, &nothing, &st, &why) == 0);
 }
 
-static void refuse(struct arena *a, const struct wire_route *r, const struct aws_error *error, struct str words, struct str resource)
+static void refuse(struct arena *a, const struct wire_route *r, const struct aws_error *error, struct str words)
 {
-    struct wire_failure failure = { .error = error, .message = words, .resource = resource };
+    struct wire_failure failure = { .error = error, .message = words };
     struct answer answer;
     answer_init(&answer, 400);
     wire_encode_error(a, r->protocol, r->service, &failure, STR("id"), false, &answer);
@@ -45,11 +45,11 @@ static void decode(struct exchange *x, const struct wire_route *r)
     void *in = arena_alloc(a, s->size), *back = arena_alloc(a, s->size);
     struct str why, bytes, again;
     if (wire_decode(x, r, in, &why)) {
-        refuse(a, r, AWS_SerializationException, why, x->target);
+        refuse(a, r, AWS_SerializationException, why);
         return;
     }
     if (wire_validate(a, s, in, &why))
-        refuse(a, r, AWS_ValidationError, why, x->target);
+        refuse(a, r, AWS_ValidationError, why);
     assert(wire_record_encode(a, s, in, &bytes) == 0);
     assert(wire_record_decode(a, s, fuzz_exact(a, bytes), back) == 0);
     assert(wire_record_encode(a, s, back, &again) == 0 && str_eq(bytes, again));
@@ -68,7 +68,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
     if (rc == 0 && r.row && r.row->in)
         decode(&x, &r);
     else if (rc)
-        refuse(f.arena, &r, AWS_UnknownOperation, r.operation, x.target);
+        refuse(f.arena, &r, AWS_UnknownOperation, r.operation);
     fuzz_release(&f);
     return 0;
 }

@@ -263,7 +263,7 @@ static void reply_error(struct request *r, int rc)
         log_warn("%.*s %s %.*s: %s: %.*s", STR_ARG(op->request_id), op->row ? op->row->name : "?", STR_ARG(r->x->target), err_name(rc),
                  STR_ARG(op->fail.message));
     struct wire_failure f = {
-        .error = op->fail.error, .message = op->fail.message, .detail = op->fail.detail, .resource = r->x->target,
+        .error = op->fail.error, .message = op->fail.message, .detail = op->fail.detail,
     };
     answer_init(&r->answer, f.error->status);
     wire_encode_error(op->arena, op->protocol, r->route.service, &f, op->request_id, str_is(r->x->method, "HEAD"), &r->answer);

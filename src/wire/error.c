@@ -68,7 +68,7 @@ static const void *detail_of(struct arena *a, const struct wire_failure *f)
     char *d = f->detail ? arena_dup(a, f->detail, s->size) : arena_alloc(a, s->size);
     const struct member *m = message_member(s);
     if (m)
-        *(struct str *)slot_of(d, m) = f->message;
+        *(struct str *)slot_of(d, m) = f->message.n ? f->message : STR_NONE;
     for (uint32_t i = 0; i < s->n_members; i++) {
         struct str *type = slot_of(d, &s->members[i]);
         if (str_is(str_c(s->members[i].name), "Type") && s->members[i].shape->kind == SHAPE_STRING && !type->p)
@@ -88,7 +88,7 @@ static void json_error(struct buf *b, const struct service_row *service, const s
         buf_json_string(b, str_printf(b->arena, "%s%s", space, code));
         any = true;
     }
-    if (!message_member(f->error->shape) && f->message.p) {
+    if (!message_member(f->error->shape) && f->message.n) {
         buf_c(b, any ? ",\"message\":" : "\"message\":");
         buf_json_string(b, f->message);
         any = true;
@@ -109,7 +109,7 @@ static void cbor_error(struct buf *b, const struct service_row *service, const s
 {
     const void *detail = detail_of(b->arena, f);
     const struct shape *s = f->error->shape;
-    bool message = !message_member(s) && f->message.p;
+    bool message = !message_member(s) && f->message.n;
     uint64_t n = 1 + message;
     for (uint32_t i = 0; detail && i < s->n_members; i++)
         n += slot_is_set(s->members[i].shape, slot_of(detail, &s->members[i]), false);
@@ -169,8 +169,6 @@ static void xml_error(struct buf *b, enum protocol p, const struct service_row *
         element(b, "Message", f->message);
     xml_detail(b, f);
     if (s3) {
-        if (f->resource.p)
-            element(b, "Resource", f->resource);
         element(b, "RequestId", request_id);
         element(b, "HostId", request_id);
         buf_c(b, "</Error>");

@@ -40,7 +40,6 @@ struct wire_failure {
     const struct aws_error *error;
     struct str message;
     const void *detail;    /* struct of error->shape, or NULL */
-    struct str resource;   /* rest-xml of S3: <Resource> */
 };
 /* service may be NULL (nothing known about the request): then a plain answer of the protocol, or text. */
 void wire_encode_error(struct arena *a, enum protocol p, const struct service_row *service, const struct wire_failure *f, struct str request_id,

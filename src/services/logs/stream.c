@@ -129,7 +129,8 @@ static void describe(struct op *op, const struct logs_rec_Group *g, const struct
         ret->lastEventTimestamp = s->LastMs;
         ret->lastIngestionTime = s->IngestedMs;
     }
-    ret->uploadSequenceToken = str_printf(op->arena, "%056lld", (long long)s->Next.v);
+    if (s->Next.v > 0)
+        ret->uploadSequenceToken = str_printf(op->arena, "%056lld", (long long)s->Next.v);
     ret->arn = arn_make(op, "logs", "log-group:%.*s:log-stream:%.*s", STR_ARG(g->Name), STR_ARG(s->Name));
     ret->storedBytes = SOME_I64(0); /* AWS reports 0 for streams since 2019 */
 }
