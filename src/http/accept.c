@@ -16,7 +16,7 @@
 #include "base/err.h"
 #include "http/internal.h"
 
-enum { CROWD_BYTES = 64 * 1024 * 1024, CROWD_CONNECTIONS = 500 };
+enum { CROWD_BYTES = 64 * 1024 * 1024, CROWD_CONNECTIONS = 500, CROWD_TRIMS = 5 };
 enum { EVENTS = 256, ACCEPTS = 64, VICTIMS = 64, BODY_BYTES_A_SECOND = 1024, TLS_HANDSHAKE = 0x16, SWEEP_SLACK_SECONDS = 2 };
 
 /* What an epoll event is about: a conn's address, or one of these (conns are aligned). A listener is named by its descriptor, since
@@ -298,7 +298,8 @@ static void drop_gone(struct http *h)
     free(fds);
 }
 
-/* What a crowd used goes back to the system when most of it has left: the allocator itself would keep it. */
+/* What a crowd used goes back to the system when most of it has left: the allocator itself would keep it. Some of it is freed a moment behind the connections
+ * (parked requests, in other threads), so that it is looked for a few times. */
 static void give_memory_back(struct http *h)
 {
     size_t held = atomic_load_explicit(&h->held, memory_order_relaxed);
@@ -307,11 +308,15 @@ static void give_memory_back(struct http *h)
     pthread_mutex_unlock(&h->lock);
     h->most_held = held > h->most_held ? held : h->most_held;
     h->most_conns = conns > h->most_conns ? conns : h->most_conns;
-    if ((h->most_held < CROWD_BYTES || held > h->most_held / 4) && (h->most_conns < CROWD_CONNECTIONS || conns > h->most_conns / 4))
-        return;
-    malloc_trim(0);
-    h->most_held = held;
-    h->most_conns = conns;
+    if ((h->most_held >= CROWD_BYTES && held <= h->most_held / 4) || (h->most_conns >= CROWD_CONNECTIONS && conns <= h->most_conns / 4)) {
+        h->most_held = held;
+        h->most_conns = conns;
+        h->trims = CROWD_TRIMS;
+    }
+    if (h->trims > 0) {
+        h->trims--;
+        malloc_trim(0);
+    }
 }
 
 static void on_timer(struct http *h)

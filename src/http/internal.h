@@ -141,6 +141,7 @@ struct http {
     _Atomic size_t held; /* bytes that great bodies and answers take */
     size_t most_held;    /* the acceptor's: since it last gave memory back */
     uint32_t most_conns;
+    int trims;               /* how many more times memory is given back */
     atomic_uint public_running; /* exchanges that carry no tag: what http_quiesce waits for */
     atomic_uint refs; /* http_start's own, and one an exchange: a door may still hold some after http_stop */
 };

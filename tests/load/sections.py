@@ -15,6 +15,7 @@ from works import WORKS, Cloud, dynamodb, grow, sqs
 
 MB = 1 << 20
 SETTLE_SECONDS = 60
+REST_SECONDS, REST_MB = 8, 24
 LIST_TABLES = dynamodb('ListTables')
 
 
@@ -40,6 +41,13 @@ class Stage:
 
     def rss(self):
         return self.strata.memory_mb()[0]
+
+    def rest(self, before):
+        """What is left of its memory: some is given back a moment behind a crowd."""
+        end = time.monotonic() + REST_SECONDS
+        while self.rss() > before + REST_MB and time.monotonic() < end:
+            time.sleep(0.5)
+        return self.rss()
 
     def peak(self):
         return self.strata.memory_mb()[1]
