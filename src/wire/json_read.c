@@ -439,7 +439,7 @@ static int value(struct json *j, const struct member *m, const struct shape *s, 
 bool json_is_value(struct arena *a, struct str text)
 {
     struct str why;
-    struct json j = { .a = a, .p = text.p, .end = text.p + text.n, .why = &why };
+    struct json j = { .a = a, .p = text.p, .end = text.p + text.n, .depth_max = LIMIT_DEPTH, .why = &why };
     blanks(&j);
     return j.p == text.p && text.n && str_is_utf8(text) && skip(&j) == 0 && j.p == j.end;
 }

@@ -160,7 +160,7 @@ def test_lookup(strata, trail):
 
 
 def test_what_waits_in_memory_survives_a_stop_and_writes_survive_a_kill(own_strata):
-    trail, iam = own_strata.client('cloudtrail'), own_strata.client('iam')
+    iam = own_strata.client('iam')
     iam.list_users()
     own_strata.stop()
     own_strata.start()

@@ -78,7 +78,7 @@ def test_requests_may_come_together_and_in_pieces(raw):
 def test_who_reads_no_answers_is_read_from_no_more(client, make):  # noqa: F811
     name = make(RAW + '''
         import threading, time
-        n, one = 100000, b'GET /2018-06-01/runtime/else HTTP/1.1\\r\\nHost: x\\r\\n\\r\\n'
+        n, one = 100000, b'GET /2018-06-01/runtime/else HTTP/1.1\\r\\nHost: x\\r\\nX: ' + 300 * b'y' + b'\\r\\n\\r\\n'  # more than sockets hold
         s, held = dial(), dial()
         held.setblocking(False)
         try:

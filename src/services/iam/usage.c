@@ -140,6 +140,8 @@ static void count_item(struct usage *u, struct op *op, const struct authz_item *
         n.id = p->role_arn;
     if (p->kind == PRINCIPAL_ANONYMOUS)
         n.id = n.arn = STR("anonymous");
+    if (n.account.n == 0) /* nobody, who asked for nothing that is anybody's */
+        return;
     count(u, &n, item->verdict, op->region, op_now_ms(op));
 }
 
