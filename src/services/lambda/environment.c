@@ -201,7 +201,6 @@ static int attach(struct lambda_host *h, struct environment *env, const int fds[
     if (dns_server_add(h->dns, env->dns_fd))
         return E_IO;
     struct epoll_event e = { .events = EPOLLIN, .data.ptr = env };
-    fcntl(env->output_fd, F_SETFL, fcntl(env->output_fd, F_GETFL) | O_NONBLOCK);
     return epoll_ctl(h->output_epoll, EPOLL_CTL_ADD, env->output_fd, &e) ? E_IO : 0;
 }
 
@@ -223,6 +222,7 @@ static int launch(struct lambda_host *h, struct environment *env, const struct r
     int rc = sandbox_start(h->cloud->sandboxes, &config, env, &box, fds, &output, why);
     if (rc)
         return fail(env, "Sandbox.Failed", str_printf(env->arena, "strata cannot make a sandbox: %s", why));
+    (void)fcntl(output, F_SETFL, O_NONBLOCK); /* before anybody can read it, which is done under the host's lock */
     pthread_mutex_lock(&h->lock);
     env->box = box;
     env->output_fd = output;
