@@ -4,22 +4,28 @@ import pytest
 from botocore.exceptions import ClientError
 
 
-def refusal(call, **arguments):
+def refusal(call, *args, **kwargs):
     """The code and the message of its error."""
     with pytest.raises(ClientError) as caught:
-        call(**arguments)
+        call(*args, **kwargs)
     error = caught.value.response['Error']
     return error['Code'], error['Message']
 
 
-def code_of(call, **arguments):
-    return refusal(call, **arguments)[0]
+def code_of(call, *args, **kwargs):
+    return refusal(call, *args, **kwargs)[0]
 
 
-def fails(code, call, *words, **arguments):
-    """With that code, and each of the words in its message, which is returned."""
-    got, message = refusal(call, **arguments)
+def refused(code, call, *args, **kwargs):
+    """With that code; the message is returned."""
+    got, message = refusal(call, *args, **kwargs)
     assert got == code, (got, message)
+    return message
+
+
+def fails(code, call, *words, **kwargs):
+    """With that code, and each of the words in its message, which is returned."""
+    message = refused(code, call, **kwargs)
     for word in words:
         assert word in message
     return message

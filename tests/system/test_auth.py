@@ -11,6 +11,8 @@ from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 from botocore.exceptions import ClientError
 
+from refusals import refused
+
 ACCOUNT = '000000000000'
 
 
@@ -24,13 +26,6 @@ def allow(action, resource='*', **more):
 
 def deny(action, resource='*', **more):
     return {**allow(action, resource, **more), 'Effect': 'Deny'}
-
-
-def refused(code, call, *args, **kwargs):
-    with pytest.raises(ClientError) as e:
-        call(*args, **kwargs)
-    assert e.value.response['Error']['Code'] == code, e.value
-    return e.value.response['Error']['Message']
 
 
 def signed(strata, monkeypatch, shift_s=0, body='Action=GetCallerIdentity&Version=2011-06-15', service='sts', region='us-east-1', headers=None):

@@ -6,6 +6,8 @@ import uuid
 import pytest
 from botocore.exceptions import ClientError
 
+from refusals import fails
+
 ACCOUNT = '000000000000'
 
 
@@ -39,14 +41,6 @@ def made(strata, trail):
     name = new_name('trail')
     yield trail.create_trail(Name=name, S3BucketName=new_bucket(strata))
     trail.delete_trail(Name=name)
-
-
-def fails(code, call, *words, **arguments):
-    with pytest.raises(ClientError) as caught:
-        call(**arguments)
-    assert caught.value.response['Error']['Code'] == code, caught.value
-    for word in words:
-        assert word in caught.value.response['Error']['Message']
 
 
 def test_a_trail_is_described_as_it_was_made(trail, made):

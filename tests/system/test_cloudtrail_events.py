@@ -104,8 +104,13 @@ def test_secrets_are_not_recorded(strata, trail):
     with pytest.raises(lam.exceptions.ClientError):
         lam.create_function(FunctionName='f', Role=f'arn:aws:iam::{ACCOUNT}:role/none', Runtime='python3.13', Handler='a.b', Code={'ZipFile': b's3cr3t-value'},
                             Environment={'Variables': {'A': 's3cr3t-value'}})
+    iam.create_login_profile(UserName=user, Password='Aa1!s3cr3t-value')
+    with pytest.raises(iam.exceptions.ClientError):  # nor does an error's message repeat it
+        iam.update_login_profile(UserName=user, Password=20 * 's3cr3t-value')
+    seed = iam.create_virtual_mfa_device(VirtualMFADeviceName=user)['VirtualMFADevice']['Base32StringSeed'].decode()
     every = [e['CloudTrailEvent'] for page in trail.get_paginator('lookup_events').paginate() for e in page['Events']]
-    assert not [e for e in every if 's3cr3t-value' in e or key['SecretAccessKey'] in e or 'czNjcjN0LXZhbHVl' in e]
+    assert any('UpdateLoginProfile' in e for e in every)
+    assert not [e for e in every if any(secret in e for secret in ('s3cr3t-value', key['SecretAccessKey'], 'czNjcjN0LXZhbHVl', seed))]
     _, made = event_of(trail, 'EventName', 'CreateFunction20150331')
     assert made['requestParameters']['environment'] == 'HIDDEN_DUE_TO_SECURITY_REASONS' and made['requestParameters']['functionName'] == 'f'
     made = next(r for _, r in events(trail, 'EventName', 'CreateAccessKey') if r['requestParameters']['userName'] == user)

@@ -4,7 +4,8 @@ import json
 import uuid
 
 import pytest
-from botocore.exceptions import ClientError
+
+from refusals import refused
 
 ACCOUNT = '000000000000'
 TRUST = json.dumps({'Version': '2012-10-17', 'Statement': [{'Effect': 'Allow', 'Principal': {'Service': 'lambda.amazonaws.com'}, 'Action': 'sts:AssumeRole'}]})
@@ -15,13 +16,6 @@ BASIC = 'arn:aws:iam::aws:policy/service-role/AWSLambdaBasicExecutionRole'
 
 def fresh(prefix='x'):
     return f'{prefix}-{uuid.uuid4().hex[:10]}'
-
-
-def refused(code, call, *args, **kwargs):
-    with pytest.raises(ClientError) as e:
-        call(*args, **kwargs)
-    assert e.value.response['Error']['Code'] == code, e.value
-    return e.value.response['Error']['Message']
 
 
 @pytest.fixture

@@ -4,20 +4,14 @@ import json
 import uuid
 
 import pytest
-from botocore.exceptions import ClientError
+
+from refusals import refused
 
 ACCOUNT = '000000000000'
 
 
 def fresh(prefix):
     return f'{prefix}-{uuid.uuid4().hex[:10]}'
-
-
-def refused(code, call, *args, **kwargs):
-    with pytest.raises(ClientError) as e:
-        call(*args, **kwargs)
-    assert e.value.response['Error']['Code'] == code, e.value
-    return e.value.response['Error']['Message']
 
 
 def document(*statements, version='2012-10-17'):

@@ -8,7 +8,8 @@ import uuid
 import zlib
 
 import pytest
-from botocore.exceptions import ClientError
+
+from refusals import refused
 
 ACCOUNT = '000000000000'
 GOOD = 'Correct-horse-7'
@@ -20,13 +21,6 @@ def fresh(prefix):
 
 def document(effect, action, resource='*', **more):
     return json.dumps({'Version': '2012-10-17', 'Statement': [{'Effect': effect, 'Action': action, 'Resource': resource, **more}]})
-
-
-def refused(code, call, *args, **kwargs):
-    with pytest.raises(ClientError) as e:
-        call(*args, **kwargs)
-    assert e.value.response['Error']['Code'] == code, e.value
-    return e.value.response['Error']['Message']
 
 
 class Device:

@@ -4,7 +4,8 @@ import json
 import uuid
 
 import pytest
-from botocore.exceptions import ClientError
+
+from refusals import refused
 
 ACCOUNT = '000000000000'
 BUCKET, QUEUE = 'arn:aws:s3:::teambucket', f'arn:aws:sqs:us-east-1:{ACCOUNT}:q'
@@ -21,13 +22,6 @@ def document(*statements, **more):
 
 def statement(effect, action, resource='*', **more):
     return {'Effect': effect, 'Action': action, 'Resource': resource, **more}
-
-
-def refused(code, call, **kwargs):
-    with pytest.raises(ClientError) as e:
-        call(**kwargs)
-    assert e.value.response['Error']['Code'] == code, e.value
-    return e.value.response['Error']['Message']
 
 
 def ids(result):

@@ -6,6 +6,8 @@ import uuid
 import pytest
 from botocore.exceptions import ClientError
 
+from refusals import refused
+
 ACCOUNT = '000000000000'
 
 
@@ -23,13 +25,6 @@ def allow(action, resource='*', **more):
 
 def trust(principal, **more):
     return document({'Effect': 'Allow', 'Principal': principal, 'Action': ['sts:AssumeRole', 'sts:TagSession', 'sts:SetSourceIdentity'], **more})
-
-
-def refused(code, call, *args, **kwargs):
-    with pytest.raises(ClientError) as e:
-        call(*args, **kwargs)
-    assert e.value.response['Error']['Code'] == code, e.value
-    return e.value.response['Error']['Message']
 
 
 def role_for(strata, principal, policy=None, **more):
