@@ -30,15 +30,23 @@ class Device:
         made = iam.create_virtual_mfa_device(VirtualMFADeviceName=name or fresh('phone'))['VirtualMFADevice']
         self.strata, self.serial, self.seed, self.png = strata, made['SerialNumber'], base64.b32decode(made['Base32StringSeed']), made['QRCodePNG']
 
-    def code(self, later=0):
-        digest = hmac.digest(self.seed, struct.pack('>Q', self.strata.now_ms() // 30000 + later), 'sha1')
+    def step(self):
+        return self.strata.now_ms() // 30000
+
+    def code_at(self, step):
+        digest = hmac.digest(self.seed, struct.pack('>Q', step), 'sha1')
         return f'{(struct.unpack(">I", digest[digest[19] & 15:][:4])[0] & 0x7FFFFFFF) % 1000000:06}'
 
+    def code(self, later=0):
+        return self.code_at(self.step() + later)
+
     def pair(self, later=0):
-        return {'AuthenticationCode1': self.code(later), 'AuthenticationCode2': self.code(later + 1)}
+        step = self.step() + later  # once: a new step may begin between two looks at the clock
+        return {'AuthenticationCode1': self.code_at(step), 'AuthenticationCode2': self.code_at(step + 1)}
 
     def wrong(self):
-        return {'AuthenticationCode1': self.code(), 'AuthenticationCode2': f'{(int(self.code(1)) + 1) % 1000000:06}'}
+        pair = self.pair()
+        return {**pair, 'AuthenticationCode2': f'{(int(pair["AuthenticationCode2"]) + 1) % 1000000:06}'}
 
 
 @pytest.fixture(scope='module')
