@@ -4,7 +4,7 @@ PY := .venv/bin/python3
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
 .DEFAULT_GOAL := all
-.PHONY: help all up down test fresh check asan faults tsan sim crash fuzz load lint bench coverage clean
+.PHONY: help all install up down test fresh check asan faults tsan sim crash fuzz load lint bench coverage clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -23,6 +23,9 @@ up: ## a fresh machine to a running backend: installs, builds, starts strata, ap
 	@tools/setup up
 	@$(MAKE) --no-print-directory all
 	@$(BUILD)/strata up
+
+install: all ## program, man page, runtime recipes and a systemd unit below /usr/local (DESTDIR=DIR: below DIR)
+	@meson install -C $(BUILD) --no-rebuild --quiet
 
 down: ## stop what `make up` started
 	@$(BUILD)/strata down

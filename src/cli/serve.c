@@ -14,6 +14,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "cli/data.h"
+#include "cli/manager.h"
 #include "cli/root_key.h"
 #include "cloud/cloud.h"
 #include "cloud/door.h"
@@ -173,9 +174,11 @@ static int listen_and_wait(struct serve *s)
         log_warn("policies refuse nothing (--iam=soft): what they would have refused is done, and noted for `strata report access`");
     printf("Ready.\n");
     fflush(stdout);
+    manager_tell("READY=1");
     int got;
     sigwait(&stop, &got);
     log_info("stopping");
+    manager_tell("STOPPING=1");
     cloud_quiesce(s->cloud);
     http_quiesce(s->http);
     return 0;
@@ -191,7 +194,7 @@ static const char usage[] =
     "                      and who has no identity is refused, as ever (default: enforce)\n"
     "  --root-key-passphrase-file FILE  the root key, under which secrets lie on disk, is derived from FILE's first line\n"
     "                      (default: the service manager's credential strata.root-key, else DIR/root.key, made once)\n"
-    "Prints `Ready.` when it serves. SIGTERM finishes what runs and exits 0.\n";
+    "Prints `Ready.` when it serves (and tells systemd). SIGTERM finishes what runs and exits 0.\n";
 
 static int parse(struct serve *s, int argc, char **argv)
 {
