@@ -36,11 +36,11 @@ static const struct algorithm *algorithm_find(struct str name)
 
 static void drop_tree(void *tree) { cJSON_Delete(tree); }
 
-/* A base64url part that is a JSON object. */
+/* A base64url part that is a JSON object. No text in it has a NUL, behind which a claim would say more than what is compared. */
 static int read_object(struct arena *a, struct str part, cJSON **ret)
 {
     struct str json;
-    if (base64url_decode(a, part, &json) || memchr(json.p, 0, json.n))
+    if (base64url_decode(a, part, &json) || memchr(json.p, 0, json.n) || str_contains(json, STR("\\u0000")))
         return E_INVALID;
     cJSON *tree = cJSON_ParseWithLength(json.p, json.n);
     arena_defer(a, drop_tree, tree);

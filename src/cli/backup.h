@@ -6,7 +6,12 @@
 #ifndef STRATA_CLI_BACKUP_H
 #define STRATA_CLI_BACKUP_H
 
+#include "base/str.h"
+
 int cli_backup(int argc, char **argv);
 int cli_restore(int argc, char **argv);
+
+/* Whether a backup holds a file of that name: restore writes no other, whatever the archive says. */
+bool backup_holds(struct str name);
 
 #endif

@@ -46,11 +46,13 @@ struct restore {
 
 static bool is_hex(struct str s, size_t n)
 {
-    return s.n == n && strspn(s.p, "0123456789abcdef") >= n;
+    bool hex = s.n == n;
+    for (size_t i = 0; hex && i < n; i++)
+        hex = s.p[i] && strchr("0123456789abcdef", s.p[i]);
+    return hex;
 }
 
-/* Only what a backup holds: nothing else is written, whatever the archive says. */
-static bool is_expected(struct str name)
+bool backup_holds(struct str name)
 {
     static const char *const plain[] = { "root.key", "ca.pem", "ca.key", "format" };
     struct str folder, rest, id;
@@ -119,7 +121,7 @@ static la_ssize_t read_in(struct archive *a, void *ctx, const void **ret)
 static int unpack_entry(struct restore *r, struct archive *tar, struct archive_entry *e)
 {
     const char *name = archive_entry_pathname(e);
-    if (!name || archive_entry_filetype(e) != AE_IFREG || archive_entry_hardlink(e) || !is_expected(str_c(name)))
+    if (!name || archive_entry_filetype(e) != AE_IFREG || archive_entry_hardlink(e) || !backup_holds(str_c(name)))
         return E_CORRUPT;
     int rc = make_folders(r, str_c(name));
     return rc ? rc : write_file(r, tar, strcmp(name, "format") == 0 ? "format.part" : name);

@@ -366,7 +366,7 @@ int iam_ListPoliciesGrantingServiceAccess(struct op *op, const struct iam_ListPo
                                           struct iam_ListPoliciesGrantingServiceAccess_out *out)
 {
     struct subject s = { 0 };
-    uint32_t from, to;
+    uint32_t from = 0, to = 0;
     int rc = subject_of(op, in->Arn, false, &s);
     if (rc == 0)
         rc = iam_slice(op, in->Marker, SOME_I64(100), in->ServiceNamespaces.n, &from, &to, &out->IsTruncated, &out->Marker);

@@ -173,10 +173,11 @@ static int check_trust(struct op *op, const struct web_identity *w, struct str t
 static int take_tags(struct op *op, struct web_identity *w)
 {
     const cJSON *all = cJSON_GetObjectItemCaseSensitive(w->token.claims, tags_claim), *e;
-    cJSON_ArrayForEach(e, cJSON_GetObjectItemCaseSensitive(all, "principal_tags"))
+    const cJSON *tags = cJSON_GetObjectItemCaseSensitive(all, "principal_tags");
+    cJSON_ArrayForEach(e, tags)
     {
         const char *value = cJSON_IsArray(e) && cJSON_GetArraySize(e) == 1 ? cJSON_GetStringValue(e->child) : cJSON_GetStringValue(e);
-        if (!value)
+        if (!value || !cJSON_IsObject(tags))
             return invalid(op, "The principal_tags of the token must each have one value");
         str_map_put(op->arena, &w->session.tags, str_c(e->string), str_c(value));
     }
