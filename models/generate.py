@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Writes the typed structs, tables and dispatch of strata's services from the AWS models. See models/README.md.
 
-    generate.py list                         names of the services, one a line (a service is a folder with a .ops file)
+    generate.py list                         the services, FOLDER/NAME, one a line (a service is a .ops file)
     generate.py service NAME OUT_DIR         NAME.h and NAME.c
     generate.py services OUT_DIR             services.c
     generate.py --coverage FILE              docs/COVERAGE.md
@@ -69,9 +69,9 @@ def main():
     p.add_argument('what', nargs='?', choices=['list', 'service', 'services'])
     p.add_argument('args', nargs='*')
     a = p.parse_args()
-    names = rows.room_names(ROOMS)
+    names = rows.room_folders(ROOMS)
     if a.what == 'list':
-        print('\n'.join(names))
+        print('\n'.join(f'{folder}/{name}' for name, folder in names.items()))
     elif a.what == 'service':
         name, out = a.args
         room, model = load(name)

@@ -1,4 +1,4 @@
-"""Reads the hand-written files of a room: NAME.ops (operations) and *.rec (records). Their form: models/README.md."""
+"""Reads the hand-written files of a service: NAME.ops (operations) and NAME.rec (records). Their form: models/README.md."""
 import os
 import re
 
@@ -12,10 +12,13 @@ class Problem(Exception):
     """Something in the hand-written files that does not fit; the text names file and line."""
 
 
-def room_names(rooms):
+def room_folders(rooms):
+    """The folder of each service: its own, or that of the room whose second API it is (dynamodb/dynamodbstreams.ops)."""
     if not os.path.isdir(rooms):
-        return []
-    return sorted(n for n in os.listdir(rooms) if os.path.exists(os.path.join(rooms, n, n + '.ops')))
+        return {}
+    found = [(f[:-4], n) for n in os.listdir(rooms) if os.path.isdir(os.path.join(rooms, n))
+             for f in os.listdir(os.path.join(rooms, n)) if f.endswith('.ops')]
+    return dict(sorted(found))
 
 
 class Operation:
@@ -112,16 +115,16 @@ class Room:
 
     def __init__(self, rooms, name):
         self.name, self.prefix = name, name.upper()
-        self.folder = os.path.join(rooms, name)
+        self.folder = os.path.join(rooms, room_folders(rooms)[name])
         self.files = [self.folder]
         self.model_name = self.model_version = None
         self.resource_policy = self.resource_tags = self.cross_origin = self.error_namespace = self.xmlns = self.throttled = self.door = self.start = self.stop = self.free = None
         self.protocols, self.errors, self.jobs, self.operations, self.records, self.kinds = [], [], [], [], {}, []
         self.validation = 'smithy'
         self._read_ops(os.path.join(self.folder, name + '.ops'))
-        for f in sorted(os.listdir(self.folder)):
-            if f.endswith('.rec'):
-                self._read_rec(os.path.join(self.folder, f))
+        records = os.path.join(self.folder, name + '.rec')
+        if os.path.exists(records):
+            self._read_rec(records)
         names = [(k.name, k.scope) for k in self.kinds]
         twice = {n for n, s in names if names.count((n, s)) > 1}
         if twice:
@@ -143,7 +146,7 @@ class Room:
             head, rest = words[0], words[1:]
             if head == 'service':
                 if rest != [self.name]:
-                    raise Problem(f'{where}: the service is named as its folder, {self.name}')
+                    raise Problem(f'{where}: the service is named as its file, {self.name}')
             elif head == 'model':
                 self.model_name, self.model_version = rest
             elif head == 'protocols':

@@ -121,12 +121,15 @@ static int route_unnamed_form(const struct exchange *x, bool body_is_whole, stru
     return route_in_service(x, STR_NONE, body_is_whole, r);
 }
 
-static const struct service_row *by_scope(struct str scope)
+/* Two APIs may be signed alike (DynamoDB and its streams): then the target says which. */
+static const struct service_row *by_scope(struct str scope, struct str target)
 {
+    const struct service_row *found = NULL;
+    struct str prefix, op;
     for (const struct service_row *const *s = wire_services; scope.p && *s; s++)
-        if (str_is(scope, (*s)->signing_name))
-            return *s;
-    return NULL;
+        if (str_is(scope, (*s)->signing_name) && (!found || (str_cut_last(target, '.', &prefix, &op) && target_is_of(*s, prefix))))
+            found = *s;
+    return found;
 }
 
 int wire_route(const struct exchange *x, struct str scope_service, bool body_is_whole, struct wire_route *ret)
@@ -136,7 +139,7 @@ int wire_route(const struct exchange *x, struct str scope_service, bool body_is_
     struct str target = exchange_header(x, "X-Amz-Target");
     bool rpc = str_starts(x->target, STR("/service/"));
     ret->region = h.region;
-    ret->service = by_scope(scope_service);
+    ret->service = by_scope(scope_service, target);
     if (scope_service.p && !ret->service)
         return E_NOT_FOUND;
     if (!ret->service)

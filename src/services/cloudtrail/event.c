@@ -69,7 +69,7 @@ static const char *type_of(const struct arn *arn, struct str *ret_name)
 static const char *data_type_of(struct str service)
 {
     static const char *const types[][2] = {
-        { "s3", "AWS::S3::Object" }, { "dynamodb", "AWS::DynamoDB::Table" }, { "lambda", "AWS::Lambda::Function" }, { "sqs", "AWS::SQS::Queue" },
+        { "s3", "AWS::S3::Object" }, { "dynamodb", "AWS::DynamoDB::Table" }, { "dynamodbstreams", "AWS::DynamoDB::Stream" }, { "lambda", "AWS::Lambda::Function" }, { "sqs", "AWS::SQS::Queue" },
         { "logs", "AWS::Logs::LogGroup" }, { "monitoring", "AWS::CloudWatch::Metric" }, { "events", "AWS::Events::EventBus" },
     };
     for (size_t i = 0; i < sizeof types / sizeof *types; i++)

@@ -4,7 +4,7 @@
 
 #include "aws/check.h"
 #include "base/arena.h"
-#include "services/dynamodb/item.h"
+#include "services/dynamodb/stream.h"
 
 /* A table or an index, with what the walk counted in it. */
 struct container {
@@ -234,6 +234,11 @@ void dynamodb_check_table(struct op *op, struct check *c)
         compare_stats(op, c, rec->Indexes.v[i].Id, "index", rec->Indexes.v[i].Name);
     if (rec->TtlGeneration.p)
         check_ttl_timer(op, c, rec->TtlGeneration);
+    if (rec->StreamId.p) {
+        stream_key(op, &k, rec->TableName);
+        key_str(&k, rec->StreamLabel);
+        check_there(op, c, &k, "its stream");
+    }
 }
 
 /* Keys whose only element is the id of a table or an index. */

@@ -7,6 +7,7 @@
 #include "base/code.h"
 #include "base/seal.h"
 #include "services/dynamodb/number.h"
+#include "services/dynamodb/stream.h"
 
 enum { STORED_CLEAR = 1, STORED_SEALED = 2, STORED_HEAD_BYTES = 5, PRIMARY_IN_INDEX_BYTES_MAX = 1024 };
 
@@ -365,7 +366,7 @@ static int change_ttl(struct op *op, const struct table *t, const struct attr_ma
 
 /* ---- changing ---- */
 
-bool table_is_plain(const struct table *t) { return t->n_indexes == 0 && !t->rec->TtlGeneration.p; }
+bool table_is_plain(const struct table *t) { return t->n_indexes == 0 && !t->rec->TtlGeneration.p && !t->rec->StreamId.p; }
 
 int item_put_plain(struct op *op, const struct table *t, const struct key *k, const struct stored *old, const struct attr_map *neu)
 {
@@ -380,7 +381,7 @@ int item_delete_plain(struct op *op, const struct table *t, const struct key *k,
     return rc < 0 ? rc : stats_add(op, t->rec->TableId, -1, -(int64_t)old->size);
 }
 
-int item_change(struct op *op, const struct table *t, const struct attr_map *old, const struct attr_map *neu, struct index_cost *cost)
+static int change(struct op *op, const struct table *t, const struct attr_map *old, const struct attr_map *neu, struct index_cost *cost, bool expired)
 {
     struct key k;
     int rc;
@@ -397,5 +398,14 @@ int item_change(struct op *op, const struct table *t, const struct attr_map *old
         if (cost)
             cost->units[i] += units;
     }
-    return rc < 0 ? rc : change_ttl(op, t, old, neu, &k);
+    if (rc == 0)
+        rc = change_ttl(op, t, old, neu, &k);
+    return rc == 0 && t->rec->StreamId.p ? stream_note(op, t, old, neu, expired) : rc;
 }
+
+int item_change(struct op *op, const struct table *t, const struct attr_map *old, const struct attr_map *neu, struct index_cost *cost)
+{
+    return change(op, t, old, neu, cost, false);
+}
+
+int item_expire(struct op *op, const struct table *t, const struct attr_map *old) { return change(op, t, old, NULL, NULL, true); }

@@ -40,10 +40,11 @@ struct index_cost {
     double *units; /* one for each index of the table */
 };
 
-/* Replaces old by new: the entry, every index, TTL, the counters. old NULL: there was none; neu NULL: it goes. Both hold the same key.
+/* Replaces old by new: the entry, every index, TTL, the counters, the stream. old NULL: there was none; neu NULL: it goes. Both hold the same key.
  * Sizes and limits were checked. E_AWS when an index key does not fit. */
 int item_change(struct op *op, const struct table *t, const struct attr_map *old, const struct attr_map *neu, struct index_cost *cost);
-/* The same when the table has neither indexes nor TTL: old is not parsed. */
+int item_expire(struct op *op, const struct table *t, const struct attr_map *old); /* what TTL does: the stream tells it */
+/* The same when the table has neither indexes nor TTL nor a stream: old is not parsed. */
 bool table_is_plain(const struct table *t);
 int item_put_plain(struct op *op, const struct table *t, const struct key *k, const struct stored *old, const struct attr_map *neu);
 int item_delete_plain(struct op *op, const struct table *t, const struct key *k, const struct stored *old);

@@ -57,7 +57,7 @@ static int expire_one(struct op *op, const struct table *t, struct str index_key
         rc = item_decode(op, t, item_key, value, &s);
     if (rc == 0)
         rc = item_parse(op, &s, &item);
-    return rc < 0 ? rc : item_change(op, t, &item, NULL, NULL);
+    return rc < 0 ? rc : item_expire(op, t, &item);
 }
 
 int dynamodb_job_ttl(struct op *op, struct str name)

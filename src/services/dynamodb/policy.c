@@ -68,6 +68,11 @@ int dynamodb_resource_policy(struct op *op, struct str arn, struct str *ret_poli
 
 /* ---- operations ---- */
 
+static int open_resource(struct op *op, struct str arn, struct table *ret)
+{
+    return str_contains(arn, STR("/stream/")) ? aws_unsupported(op, "ResourceArn of a stream") : table_open_admin(op, arn, ret);
+}
+
 static int no_policy(struct op *op, struct str arn)
 {
     return aws_fail(op, DYNAMODB_PolicyNotFoundException, "Resource-based policy not found for the provided ResourceArn: %.*s", STR_ARG(arn));
@@ -88,7 +93,7 @@ int dynamodb_GetResourcePolicy(struct op *op, const struct dynamodb_GetResourceP
 {
     struct dynamodb_rec_Policy rec;
     struct table t;
-    int rc = table_open_admin(op, in->ResourceArn, &t);
+    int rc = open_resource(op, in->ResourceArn, &t);
     if (rc < 0)
         return rc;
     rc = policy_get(op, t.rec->TableName, &rec);
@@ -103,7 +108,7 @@ int dynamodb_PutResourcePolicy(struct op *op, const struct dynamodb_PutResourceP
 {
     struct dynamodb_rec_Policy now;
     struct table t;
-    int rc = table_open_admin(op, in->ResourceArn, &t);
+    int rc = open_resource(op, in->ResourceArn, &t);
     if (rc < 0)
         return rc;
     int found = policy_get(op, t.rec->TableName, &now);
@@ -123,7 +128,7 @@ int dynamodb_DeleteResourcePolicy(struct op *op, const struct dynamodb_DeleteRes
 {
     struct dynamodb_rec_Policy now;
     struct table t;
-    int rc = table_open_admin(op, in->ResourceArn, &t);
+    int rc = open_resource(op, in->ResourceArn, &t);
     if (rc < 0)
         return rc;
     int found = policy_get(op, t.rec->TableName, &now);

@@ -85,8 +85,10 @@ static int unlock_as(struct op *op, struct table *t, const struct principal *as)
 int table_open_items(struct op *op, struct str name_or_arn, struct table *ret)
 {
     int rc = table_open(op, name_or_arn, ret);
-    return rc == 0 ? unlock_as(op, ret, NULL) : rc;
+    return rc == 0 ? table_unlock_caller(op, ret) : rc;
 }
+
+int table_unlock_caller(struct op *op, struct table *t) { return unlock_as(op, t, NULL); }
 
 int table_unlock(struct op *op, struct table *t) { return unlock_as(op, t, service_of(op, t->rec)); }
 

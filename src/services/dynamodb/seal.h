@@ -12,7 +12,8 @@
 
 /* table_open, and the table's key, for items. E_AWS also when KMS refuses the caller. */
 int table_open_items(struct op *op, struct str name_or_arn, struct table *ret);
-int table_unlock(struct op *op, struct table *t);      /* the same for DynamoDB itself, with a table that is open */
+int table_unlock_caller(struct op *op, struct table *t); /* the same with a table that is open */
+int table_unlock(struct op *op, struct table *t);      /* and for DynamoDB itself */
 int table_is_locked(struct op *op, const struct table *t); /* 1: KMS refuses DynamoDB the key; 0, or an error */
 enum { LOCKED_RETRY_MS = 15 * 60 * 1000 };             /* when a job looks again */
 

@@ -1,6 +1,6 @@
 /* What DescribeTable, and every operation that changes a table, says about it. */
 #include "base/arena.h"
-#include "services/dynamodb/table.h"
+#include "services/dynamodb/stream.h"
 
 /* On-demand tables answer these for a table that was never warmed: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/warm-throughput.html */
 enum { WARM_READ_DEFAULT = 12000, WARM_WRITE_DEFAULT = 4000 };
@@ -80,6 +80,18 @@ static void describe_modes(struct op *op, const struct dynamodb_rec_Table *rec, 
                                                               od ? WARM_WRITE_DEFAULT : opt_i64(rec->WriteCapacity, 0)));
 }
 
+static void describe_stream(struct op *op, const struct dynamodb_rec_Table *rec, struct dynamodb_TableDescription *d)
+{
+    if (!rec->StreamLabel.p)
+        return;
+    d->LatestStreamLabel = rec->StreamLabel;
+    d->LatestStreamArn = stream_arn(op, rec->TableName, rec->StreamLabel);
+    if (!rec->StreamId.p)
+        return;
+    d->StreamSpecification = arena_one(op->arena, struct dynamodb_StreamSpecification);
+    *d->StreamSpecification = (struct dynamodb_StreamSpecification){ .StreamEnabled = SOME_BOOL(true), .StreamViewType = rec->StreamView };
+}
+
 /* What is being made or removed has no warm throughput but what was asked for, which is not there yet. */
 static void unwarmed(const struct table *t, struct dynamodb_TableDescription *d)
 {
@@ -111,6 +123,7 @@ int table_describe(struct op *op, const struct table *t, const char *status, str
     d->ProvisionedThroughput = throughput(op, rec->ReadCapacity, rec->WriteCapacity, rec->LastIncreaseMs, rec->LastDecreaseMs,
                                           opt_i64(rec->DecreasesToday, 0));
     describe_modes(op, rec, d);
+    describe_stream(op, rec, d);
     for (uint32_t i = 0; i < t->n_indexes && rc == 0; i++)
         rc = describe_index(op, t, &t->indexes[i], d);
     if (status && !str_is(d->TableStatus, "ACTIVE") && !str_is(d->TableStatus, "UPDATING"))

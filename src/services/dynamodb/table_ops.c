@@ -5,6 +5,7 @@
 #include "services/dynamodb/policy.h"
 #include "services/dynamodb/request.h"
 #include "services/dynamodb/seal.h"
+#include "services/dynamodb/stream.h"
 #include "services/dynamodb/table_define.h"
 
 #define BAD "One or more parameter values were invalid: "
@@ -24,8 +25,6 @@ static int check_name(struct op *op, struct str name)
 
 static int check_unsupported(struct op *op, const struct dynamodb_CreateTable_in *in)
 {
-    if (in->StreamSpecification && opt_bool(in->StreamSpecification->StreamEnabled, false))
-        return aws_unsupported(op, "StreamSpecification");
     if (in->VectorIndexes.n)
         return aws_unsupported(op, "VectorIndexes");
     if (in->GlobalTableSourceArn.p)
@@ -109,6 +108,8 @@ int dynamodb_CreateTable(struct op *op, const struct dynamodb_CreateTable_in *in
         return aws_fail(op, DYNAMODB_ResourceInUseException, "Table already exists: %.*s", STR_ARG(rec->TableName));
     rc = table_encrypt(op, rec, in->SSESpecification);
     if (rc == 0)
+        rc = stream_create(op, rec, in->StreamSpecification);
+    if (rc == 0)
         rc = store_extra(op, in, rec);
     if (rc == 0)
         rc = table_save(op, rec);
@@ -161,6 +162,8 @@ int dynamodb_DeleteTable(struct op *op, const struct dynamodb_DeleteTable_in *in
         if (rc == 0)
             rc = job_clear(op, &dynamodb_kind_item, t.indexes[i].rec->Id);
     }
+    if (rc == 0)
+        rc = stream_table_gone(op, t.rec);
     if (rc == 0)
         rc = table_encrypt_end(op, t.rec);
     return rc < 0 ? rc : ttl_stop(op, &t);

@@ -2,14 +2,13 @@
 #include "base/arena.h"
 #include "services/dynamodb/request.h"
 #include "services/dynamodb/seal.h"
+#include "services/dynamodb/stream.h"
 #include "services/dynamodb/table_define.h"
 
 #define BAD "One or more parameter values were invalid: "
 
 static int check_unsupported(struct op *op, const struct dynamodb_UpdateTable_in *in)
 {
-    if (in->StreamSpecification)
-        return aws_unsupported(op, "StreamSpecification");
     if (in->ReplicaUpdates.n)
         return aws_unsupported(op, "ReplicaUpdates");
     if (in->MultiRegionConsistency.p)
@@ -22,7 +21,7 @@ static int check_unsupported(struct op *op, const struct dynamodb_UpdateTable_in
         return aws_unsupported(op, "DisassociationProtectionEnabled");
     if (in->VectorIndexUpdates.n)
         return aws_unsupported(op, "VectorIndexUpdates");
-    if (!in->BillingMode.p && !in->ProvisionedThroughput && !in->GlobalSecondaryIndexUpdates.set && !in->SSESpecification && !in->TableClass.p &&
+    if (!in->BillingMode.p && !in->ProvisionedThroughput && !in->GlobalSecondaryIndexUpdates.set && !in->SSESpecification && !in->StreamSpecification && !in->TableClass.p &&
         !in->DeletionProtectionEnabled.set && !in->OnDemandThroughput && !in->WarmThroughput)
         return invalid(op, "At least one of ProvisionedThroughput, BillingMode, UpdateStreamEnabled, GlobalSecondaryIndexUpdates or SSESpecification or "
                            "ReplicaUpdates is required");
@@ -197,6 +196,8 @@ int dynamodb_UpdateTable(struct op *op, const struct dynamodb_UpdateTable_in *in
         rc = table_open_admin(op, in->TableName, &t);
     if (rc == 0)
         old_key = t.rec->SseKeyArn;
+    if (rc == 0)
+        rc = stream_update(op, t.rec, in);
     if (rc == 0)
         rc = update_mode(op, in, t.rec);
     if (rc == 0)

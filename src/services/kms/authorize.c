@@ -13,7 +13,7 @@ static struct str via_service(struct op *op)
 {
     if (!op->parent || !op->parent->row)
         return STR_NONE;
-    return str_printf(op->arena, "%s.%.*s.amazonaws.com", op->parent->row->service->endpoint_prefix, STR_ARG(op->region));
+    return str_printf(op->arena, "%s.%.*s.amazonaws.com", op->parent->row->service->signing_name, STR_ARG(op->region));
 }
 
 static struct str yes(struct opt_bool b) { return b.set ? b.v ? STR("true") : STR("false") : STR_NONE; }
