@@ -62,21 +62,35 @@ static void refuse(struct conn *c, const char *status, struct str host)
     say_and_linger(c, answer);
 }
 
-/* head is "CONNECT host:port HTTP/1.1 ...". True: the connection starts anew. */
-static bool connect_request(struct conn *c, struct str head)
+int connect_target(struct str head, struct str *ret_host, uint16_t *ret_port)
 {
-    const struct http_config *config = &c->http->config;
     struct str authority, rest, host, port_text;
     int64_t port = 0;
     head = str_sub(head, 8, head.n);
     if (!str_cut(head, ' ', &authority, &rest) || !str_cut_last(authority, ':', &host, &port_text) || host.n == 0 ||
-        str_to_i64(port_text, &port) < 0 || port < 1 || port > 65535) {
+        str_to_i64(port_text, &port) < 0 || port < 1 || port > 65535)
+        return E_INVALID;
+    for (size_t i = 0; i < host.n; i++)
+        if ((unsigned char)host.p[i] <= ' ' || host.p[i] == 0x7f)
+            return E_INVALID;
+    if (host.n > 2 && host.p[0] == '[' && host.p[host.n - 1] == ']')
+        host = str_sub(host, 1, host.n - 2);
+    *ret_host = host;
+    *ret_port = (uint16_t)port;
+    return 0;
+}
+
+/* True: the connection starts anew. */
+static bool connect_request(struct conn *c, struct str head)
+{
+    const struct http_config *config = &c->http->config;
+    struct str host;
+    uint16_t port;
+    if (connect_target(head, &host, &port)) {
         refuse(c, "400 Bad Request", STR("a host without a port"));
         return false;
     }
-    if (host.p[0] == '[' && host.p[host.n - 1] == ']')
-        host = str_sub(host, 1, host.n - 2);
-    if (!config->connect_allowed || !config->connect_allowed(config->ctx, host, (uint16_t)port)) {
+    if (!config->connect_allowed || !config->connect_allowed(config->ctx, host, port)) {
         refuse(c, "403 Forbidden", host);
         return false;
     }

@@ -1,11 +1,13 @@
 #include "http/fetch.h"
 
 #include <arpa/inet.h>
+#include <poll.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/timerfd.h>
+#include <unistd.h>
 
-#include <openssl/http.h>
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
 
@@ -13,12 +15,16 @@
 #include "base/code.h"
 #include "base/err.h"
 
+enum { HEAD_BYTES_MAX = 16 * 1024 };
+
 struct wanted {
     struct wanted *next;
     struct arena *arena; /* its own */
-    struct str url, host;
+    struct str host, authority, path; /* authority: HOST[:PORT], as the URL has it */
+    struct str address;               /* HOST:PORT */
     struct str_list thumbprints;
     bool refused; /* the certificate */
+    int timer;    /* readable when its time is over */
     void (*done)(void *ctx, int rc, struct str document);
     void *ctx;
 };
@@ -89,49 +95,115 @@ static int verify(X509_STORE_CTX *ctx, void *arg)
     return ok;
 }
 
-/* OpenSSL's client asks for this when it has connected: TLS goes between it and the socket. */
-static BIO *with_tls(BIO *bio, void *arg, int connect, int detail)
+/* TLS over a connection to the server; neither has begun. */
+static BIO *new_connection(struct wanted *w)
 {
-    struct wanted *w = arg;
-    if (!connect || !detail)
-        return bio;
     SSL_CTX *tls = SSL_CTX_new(TLS_client_method());
     SSL_CTX_set_min_proto_version(tls, TLS1_2_VERSION);
     SSL_CTX_set_default_verify_paths(tls);
     SSL_CTX_set_verify(tls, SSL_VERIFY_PEER, NULL);
     SSL_CTX_set_cert_verify_callback(tls, verify, w);
-    BIO *upper = BIO_new_ssl(tls, 1);
+    BIO *upper = BIO_new_ssl(tls, 1), *socket = BIO_new_connect(w->address.p);
     SSL_CTX_free(tls); /* the connection keeps it */
     SSL *ssl;
     BIO_get_ssl(upper, &ssl);
     if (!is_address(w))
         SSL_set_tlsext_host_name(ssl, w->host.p);
     want_host(SSL_get0_param(ssl), w);
-    return BIO_push(upper, bio);
+    BIO_set_nbio(socket, 1);
+    return BIO_push(upper, socket);
+}
+
+/* ---- the answer ---- */
+
+/* How many bytes it says that the document has; -1: it does not. E_IO: nothing that we read. */
+static int read_head(struct str head, int64_t *ret_length)
+{
+    struct str line, name, value;
+    *ret_length = -1;
+    str_cut(head, '\n', &line, &head);
+    if (!str_starts(line, STR("HTTP/1.")) || !str_eq(str_sub(line, 8, 4), STR(" 200")) || (line.n > 12 && line.p[12] != ' ' && line.p[12] != '\r'))
+        return E_IO;
+    while (head.n) {
+        str_cut(head, '\n', &line, &head);
+        str_cut(line, ':', &name, &value);
+        if (str_eq_nocase(name, STR("Transfer-Encoding"))) /* not to a client of HTTP/1.0 */
+            return E_IO;
+        if (str_eq_nocase(name, STR("Content-Length")) && (*ret_length >= 0 || str_to_i64(str_trim(value), ret_length) || *ret_length < 0))
+            return E_IO;
+    }
+    return 0;
+}
+
+int fetch_document(struct str sent, bool ended, struct str *ret)
+{
+    int64_t length;
+    const char *end = memmem(sent.p, sent.n, "\r\n\r\n", 4);
+    if (!end)
+        return ended || sent.n > HEAD_BYTES_MAX ? E_IO : E_NOT_FOUND;
+    struct str head = str_sub(sent, 0, (size_t)(end - sent.p)), body = str_sub(sent, head.n + 4, sent.n);
+    if (head.n > HEAD_BYTES_MAX || read_head(head, &length) || length == 0 || length > FETCH_BYTES_MAX)
+        return E_IO;
+    if (length > 0 && body.n >= (size_t)length)
+        body.n = (size_t)length;
+    else if (!ended)
+        return body.n > FETCH_BYTES_MAX ? E_IO : E_NOT_FOUND;
+    if (body.n == 0 || body.n > FETCH_BYTES_MAX || (length > 0 && body.n < (size_t)length))
+        return E_IO;
+    *ret = body;
+    return 0;
 }
 
 /* ---- the thread ---- */
 
+/* What the connection waits for is there; false: it waits for nothing, or its time is over. */
+static bool wait_for(struct wanted *w, BIO *bio)
+{
+    int fd = -1;
+    if (!BIO_should_retry(bio) || BIO_get_fd(bio, &fd) < 0)
+        return false;
+    struct pollfd fds[] = { { .fd = fd, .events = BIO_should_read(bio) ? POLLIN : POLLOUT }, { .fd = w->timer, .events = POLLIN } };
+    return poll(fds, 2, -1) > 0 && !fds[1].revents;
+}
+
+/* Without a length the document ends where the connection does; that it is whole shows by its JSON. */
+static int talk(struct wanted *w, BIO *bio, struct str *ret)
+{
+    enum { ROOM = HEAD_BYTES_MAX + FETCH_BYTES_MAX };
+    struct str request = str_cat(w->arena, STR("GET "), w->path, STR(" HTTP/1.0\r\nHost: "), w->authority, STR("\r\nAccept: */*\r\nConnection: close\r\n\r\n"));
+    char *all = arena_alloc(w->arena, ROOM);
+    size_t n = 0, total = 0;
+    while (BIO_do_handshake(bio) <= 0)
+        if (!wait_for(w, bio))
+            return w->refused ? E_DENIED : E_IO;
+    while (!BIO_write_ex(bio, request.p, request.n, &n))
+        if (!wait_for(w, bio))
+            return E_IO;
+    int rc = E_NOT_FOUND;
+    while (rc == E_NOT_FOUND) {
+        bool got = BIO_read_ex(bio, all + total, ROOM - total, &n);
+        bool ended = !got && !BIO_should_retry(bio);
+        total += got ? n : 0;
+        if (got || ended)
+            rc = fetch_document((struct str){ all, total }, ended || total == ROOM, ret);
+        else if (!wait_for(w, bio))
+            rc = E_IO;
+    }
+    return rc;
+}
+
 static int get(struct wanted *w, struct str *ret)
 {
-    char *data;
-    BIO *answer = OSSL_HTTP_get(w->url.p, NULL, NULL, NULL, NULL, with_tls, w, 0, NULL, NULL, 0, FETCH_BYTES_MAX, FETCH_SECONDS_MAX);
-    if (!answer)
-        return w->refused ? E_DENIED : E_IO;
-    struct str text = { NULL, 0 };
-    long n = BIO_get_mem_data(answer, &data);
-    if (n > 0) {
-        text = str_dup(w->arena, (struct str){ data, (size_t)n });
-    } else { /* of unknown length: it is read from the connection */
-        char *all = arena_alloc(w->arena, FETCH_BYTES_MAX + 1);
-        size_t got, total = 0;
-        while (total < FETCH_BYTES_MAX && BIO_read_ex(answer, all + total, FETCH_BYTES_MAX - total, &got))
-            total += got;
-        text = (struct str){ all, total };
-    }
-    BIO_free_all(answer);
-    *ret = text;
-    return text.n > 0 && text.n < FETCH_BYTES_MAX ? 0 : E_IO;
+    struct itimerspec time = { .it_value.tv_sec = FETCH_SECONDS_MAX };
+    w->timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC);
+    if (w->timer < 0)
+        return E_IO;
+    timerfd_settime(w->timer, 0, &time, NULL);
+    BIO *bio = new_connection(w);
+    int rc = talk(w, bio, ret);
+    BIO_free_all(bio);
+    close(w->timer);
+    return rc;
 }
 
 static struct wanted *take(struct fetcher *f)
@@ -197,28 +269,32 @@ void fetcher_free(struct fetcher *f)
     free(f);
 }
 
-/* HOST of https://HOST[:PORT]/...; absent when it is none. */
-static struct str host_of(struct arena *a, struct str url)
+/* The parts of https://HOST[:PORT]/PATH; false when it is none. */
+static bool read_url(struct wanted *w, struct str url)
 {
     struct str authority, path, host, port;
     if (!str_starts(url, STR("https://")))
-        return STR_NONE;
+        return false;
     str_cut(str_sub(url, 8, url.n), '/', &authority, &path);
     str_cut(authority, ':', &host, &port);
-    for (size_t i = 0; i < host.n; i++)
-        if ((unsigned char)host.p[i] <= ' ' || strchr("@\\?#[]", host.p[i]))
-            return STR_NONE;
-    return host.n ? str_dup(a, host) : STR_NONE;
+    for (size_t i = 0; i < url.n; i++)
+        if ((unsigned char)url.p[i] <= ' ' || (i >= 8 && i < 8 + authority.n && strchr("@\\?#[]", url.p[i])))
+            return false;
+    w->host = str_dup(w->arena, host);
+    w->authority = str_dup(w->arena, authority);
+    w->address = str_cat(w->arena, host, STR(":"), port.n ? port : STR("443"));
+    w->path = str_cat(w->arena, STR("/"), opt_str(path, STR("")));
+    return host.n > 0;
 }
 
 int fetch(struct fetcher *f, struct str url, const struct str_list *thumbprints, void (*done)(void *ctx, int rc, struct str document), void *ctx)
 {
     struct arena *a = arena_new();
     struct wanted *w = arena_one(a, struct wanted);
-    *w = (struct wanted){ .arena = a, .url = str_dup(a, url), .host = host_of(a, url), .done = done, .ctx = ctx };
+    *w = (struct wanted){ .arena = a, .done = done, .ctx = ctx };
     for list_each(t, thumbprints)
         str_list_add(a, &w->thumbprints, str_dup(a, *t));
-    int rc = w->host.p ? 0 : E_INVALID;
+    int rc = read_url(w, url) ? 0 : E_INVALID;
     pthread_mutex_lock(&f->lock);
     if (rc == 0 && f->n >= FETCH_QUEUE_MAX)
         rc = E_BUSY;

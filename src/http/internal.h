@@ -173,6 +173,8 @@ int acceptor_start(struct http *h);
 void acceptor_stop(struct http *h);
 int acceptor_listen(struct http *h, struct listener *l);
 void acceptor_wake(struct http *h);
+/* Whom a head asks for that begins with "CONNECT ". E_INVALID. */
+int connect_target(struct str head, struct str *ret_host, uint16_t *ret_port);
 void conn_linger(struct http *h, int fd); /* swallows what still comes in on fd, then closes it */
 
 /* loop.c */
