@@ -121,7 +121,7 @@ static void put_squeezed(struct buf *b, struct str value)
         while (i < value.n && is_blank(value.p[i]))
             i++;
         for (end = i; end < value.n && !is_blank(value.p[end]);)
-            end++;
+            end += 1 + str_above(str_sub(value, end + 1, value.n), ' ' + 1); /* no blank is above a space */
         if (end > i && any)
             buf_byte(b, ' ');
         any = any || end > i;

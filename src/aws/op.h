@@ -113,6 +113,7 @@ int op_rec_decode(struct op *op, struct str value, const struct shape *shape, vo
 int op_outbox(struct op *op, const char *kind, struct str payload);
 /* A timer is named by (kind, id): setting it again moves it. due_ms is the clock's. */
 int op_timer_set(struct op *op, const char *kind, struct str id, int64_t due_ms, struct str payload);
+int op_timer_arm(struct op *op, const char *kind, struct str id, int64_t due_ms, struct str payload); /* unless it is set: cheap where it nearly always is */
 int op_timer_cancel(struct op *op, const char *kind, struct str id);
 
 /* ---- effects in memory, after a successful commit (never after a failed one) ---- */

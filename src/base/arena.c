@@ -122,12 +122,17 @@ void arena_free(struct arena *a)
     free(a);
 }
 
+/* What a piece of so many bytes takes in a block. */
+static size_t padded(size_t bytes)
+{
+    size_t n = (bytes + GAP + ALIGN - 1) & ~(size_t)(ALIGN - 1);
+    return n ? n : ALIGN;
+}
+
 void *arena_alloc(struct arena *a, size_t bytes)
 {
     assert(bytes < SIZE_MAX / 2);
-    size_t need = (bytes + GAP + ALIGN - 1) & ~(size_t)(ALIGN - 1);
-    if (need == 0)
-        need = ALIGN;
+    size_t need = padded(bytes);
     if (a->head->size - a->head->used < need) {
         struct block *b = block_new(need > BLOCK_BYTES / 4 ? need : BLOCK_BYTES);
         b->next = a->head;
@@ -138,6 +143,23 @@ void *arena_alloc(struct arena *a, size_t bytes)
     a->bytes += need;
     ASAN_UNPOISON_MEMORY_REGION(p, bytes);
     return memset(p, 0, bytes);
+}
+
+void *arena_grow(struct arena *a, void *p, size_t bytes, size_t more)
+{
+    struct block *b = a->head;
+    size_t had = padded(bytes), need = padded(more);
+    if (p && p == b->data + b->used - had && b->size - b->used >= need - had) { /* it is the last piece */
+        b->used += need - had;
+        a->bytes += need - had;
+        ASAN_UNPOISON_MEMORY_REGION(p, more);
+        memset((char *)p + bytes, 0, more - bytes);
+        return p;
+    }
+    void *q = arena_alloc(a, more);
+    if (bytes)
+        memcpy(q, p, bytes);
+    return q;
 }
 
 void *arena_dup(struct arena *a, const void *p, size_t bytes)

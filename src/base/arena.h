@@ -15,6 +15,7 @@ void arena_free(struct arena *a);  /* NULL-safe */
 void arena_clear(struct arena *a); /* empties it and keeps its first block for the next use */
 
 void *arena_alloc(struct arena *a, size_t bytes);
+void *arena_grow(struct arena *a, void *p, size_t bytes, size_t more); /* p (NULL: none) of so many bytes with more of them: where it lies, or a copy */
 void *arena_dup(struct arena *a, const void *p, size_t bytes);
 size_t arena_bytes(const struct arena *a); /* handed out so far */
 

@@ -22,10 +22,7 @@ static bool reserve(struct buf *b, size_t n)
     size_t cap = b->cap ? b->cap * 2 : 256;
     while (cap - b->n <= n)
         cap *= 2;
-    char *p = arena_alloc(b->arena, cap);
-    if (b->n)
-        memcpy(p, b->p, b->n);
-    b->p = p;
+    b->p = arena_grow(b->arena, b->p, b->cap, cap);
     b->cap = cap;
     return true;
 }
@@ -50,16 +47,18 @@ void buf_c(struct buf *b, const char *c_string)
 
 void buf_byte(struct buf *b, char c)
 {
-    buf_put(b, &c, 1);
+    if (reserve(b, 1))
+        b->p[b->n++] = c;
 }
 
 void buf_printf(struct buf *b, const char *fmt, ...)
 {
     va_list ap;
     va_start(ap, fmt);
-    size_t n = str_format(NULL, 0, fmt, ap);
+    size_t room = b->over ? 0 : b->cap - b->n, n = str_format(room ? b->p + b->n : NULL, room, fmt, ap);
     if (n && reserve(b, n)) {
-        str_format(b->p + b->n, n, fmt, ap);
+        if (n > room)
+            str_format(b->p + b->n, n, fmt, ap);
         b->n += n;
     }
     va_end(ap);

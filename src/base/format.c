@@ -76,6 +76,48 @@ static void put_number(struct output *o, const struct conversion *c, va_list *ap
     put(o, text, (size_t)n);
 }
 
+static void put_whole(struct output *o, unsigned long long v, bool negative)
+{
+    char text[24], *p = text + sizeof text;
+    do {
+        *--p = (char)('0' + v % 10);
+        v /= 10;
+    } while (v);
+    if (negative)
+        *--p = '-';
+    put(o, p, (size_t)(text + sizeof text - p));
+}
+
+/* "%s", "%.*s" and whole numbers without flags are nearly all that is printed: what is behind the conversion, or NULL, and nothing was taken. */
+static const char *put_simple(struct output *o, const char *fmt, va_list *ap)
+{
+    const char *letter = fmt + 1;
+    unsigned longs = 0;
+    if (letter[0] == '.' && letter[1] == '*' && letter[2] == 's') {
+        int n = va_arg(*ap, int);
+        assert(n >= 0);
+        put(o, va_arg(*ap, const char *), (size_t)n);
+        return letter + 3;
+    }
+    if (*letter == 's') {
+        const char *s = va_arg(*ap, const char *);
+        put(o, s, strlen(s));
+        return letter + 1;
+    }
+    for (; *letter == 'l' || *letter == 'z'; letter++)
+        longs++;
+    if (*letter != 'd' && *letter != 'u')
+        return NULL;
+    long long v;
+    if (longs == 0)
+        v = *letter == 'd' ? va_arg(*ap, int) : (long long)va_arg(*ap, unsigned);
+    else
+        v = longs == 1 ? va_arg(*ap, long) : va_arg(*ap, long long);
+    bool negative = *letter == 'd' && v < 0;
+    put_whole(o, negative ? 0 - (unsigned long long)v : (unsigned long long)v, negative);
+    return letter + 1;
+}
+
 size_t str_format(char *out, size_t room, const char *fmt, va_list args)
 {
     struct output o = { out, 0, room };
@@ -83,14 +125,18 @@ size_t str_format(char *out, size_t room, const char *fmt, va_list args)
     va_list ap;
     va_copy(ap, args);
     for (;;) {
-        size_t plain = strcspn(fmt, "%");
-        put(&o, fmt, plain);
-        fmt += plain;
+        const char *percent = strchrnul(fmt, '%'), *behind;
+        put(&o, fmt, (size_t)(percent - fmt));
+        fmt = percent;
         if (!*fmt)
             break;
         if (fmt[1] == '%') {
             put(&o, "%", 1);
             fmt += 2;
+            continue;
+        }
+        if ((behind = put_simple(&o, fmt, &ap))) {
+            fmt = behind;
             continue;
         }
         fmt = parse(fmt, &ap, &c);

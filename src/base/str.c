@@ -22,12 +22,6 @@ bool str_eq(struct str a, struct str b)
     return a.n == b.n && memcmp(a.p, b.p, a.n) == 0;
 }
 
-bool str_is(struct str a, const char *c_string)
-{
-    size_t n = strlen(c_string);
-    return a.p && a.n == n && memcmp(a.p, c_string, n) == 0;
-}
-
 bool str_eq_nocase(struct str a, struct str b)
 {
     if (!a.p || !b.p)
@@ -39,9 +33,18 @@ bool str_eq_consttime(struct str a, struct str b)
 {
     if (!a.p || !b.p || a.n != b.n)
         return false;
-    volatile unsigned char difference = 0;
-    for (size_t i = 0; i < a.n; i++)
-        difference |= (unsigned char)(a.p[i] ^ b.p[i]);
+    volatile uint64_t difference = 0;
+    uint64_t x = 0, y = 0;
+    size_t i = 0;
+    for (; i + 8 <= a.n; i += 8) {
+        memcpy(&x, a.p + i, 8);
+        memcpy(&y, b.p + i, 8);
+        difference |= x ^ y;
+    }
+    x = y = 0;
+    memcpy(&x, a.p + i, a.n - i);
+    memcpy(&y, b.p + i, a.n - i);
+    difference |= x ^ y;
     return difference == 0;
 }
 
@@ -159,14 +162,28 @@ int str_to_f64(struct str s, double *ret)
 #define EACH_BYTE(c) (0x0101010101010101u * (uint64_t)(unsigned char)(c))
 #define HIGH_BITS EACH_BYTE(0x80)
 
-static uint64_t zero_bytes(uint64_t w) { return (w - EACH_BYTE(1)) & ~w & HIGH_BITS; }
+static uint64_t bytes_below(uint64_t w, unsigned char least) { return (w - EACH_BYTE(least)) & ~w & HIGH_BITS; } /* exact for whether there is one */
+static uint64_t zero_bytes(uint64_t w) { return bytes_below(w, 1); }
+
+size_t str_above(struct str s, unsigned char least)
+{
+    size_t i = 0;
+    for (uint64_t w; i + 8 <= s.n; i += 8) {
+        memcpy(&w, s.p + i, 8);
+        if (bytes_below(w, least))
+            break;
+    }
+    while (i < s.n && (unsigned char)s.p[i] >= least)
+        i++;
+    return i;
+}
 
 size_t str_plain(struct str s)
 {
     size_t i = 0;
     for (uint64_t w; i + 8 <= s.n; i += 8) {
         memcpy(&w, s.p + i, 8);
-        uint64_t special = (w & HIGH_BITS) | ((w - EACH_BYTE(0x20)) & ~w & HIGH_BITS) | zero_bytes(w ^ EACH_BYTE('"')) | zero_bytes(w ^ EACH_BYTE('\\'));
+        uint64_t special = (w & HIGH_BITS) | bytes_below(w, 0x20) | zero_bytes(w ^ EACH_BYTE('"')) | zero_bytes(w ^ EACH_BYTE('\\'));
         if (special)
             break;
     }
@@ -298,8 +315,16 @@ struct str str_replace(struct arena *a, struct str s, struct str from, struct st
 
 uint64_t str_hash(struct str s)
 {
-    uint64_t h = 14695981039346656037u;
-    for (size_t i = 0; i < s.n; i++)
-        h = (h ^ (uint8_t)s.p[i]) * 1099511628211u;
-    return h;
+    uint64_t h = s.n, w;
+    size_t i = 0;
+    for (; i + 8 <= s.n; i += 8) {
+        memcpy(&w, s.p + i, 8);
+        h = (h ^ w) * 0x9E3779B97F4A7C15u;
+        h ^= h >> 32;
+    }
+    w = 0;
+    if (i < s.n)
+        memcpy(&w, s.p + i, s.n - i);
+    h = (h ^ w) * 0x9E3779B97F4A7C15u;
+    return h ^ h >> 29;
 }

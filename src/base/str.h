@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 struct arena;
 
@@ -25,7 +26,10 @@ struct str {
 struct str str_c(const char *c_string); /* NULL gives STR_NONE */
 static inline bool str_set(struct str s) { return s.p != NULL; }
 bool str_eq(struct str a, struct str b); /* absent equals only absent */
-bool str_is(struct str a, const char *c_string);
+static inline bool str_is(struct str a, const char *c_string) /* here, so that the length of a literal is known */
+{
+    return a.p && a.n == strlen(c_string) && memcmp(a.p, c_string, a.n) == 0;
+}
 bool str_eq_nocase(struct str a, struct str b); /* ASCII */
 bool str_eq_consttime(struct str a, struct str b); /* for secrets: time depends on the lengths only */
 int str_cmp(struct str a, struct str b);           /* byte order, as memcmp */
@@ -41,9 +45,11 @@ bool str_cut_last(struct str s, char sep, struct str *ret_before, struct str *re
 int str_to_i64(struct str s, int64_t *ret); /* whole decimal, optional sign; E_INVALID */
 int str_to_f64(struct str s, double *ret);  /* E_INVALID */
 bool str_is_utf8(struct str s);
-uint64_t str_hash(struct str s); /* FNV-1a, for tables of our own: no defence against chosen keys */
+uint64_t str_hash(struct str s); /* for tables of our own in memory: no defence against chosen keys */
 
-size_t str_plain(struct str s); /* bytes at its beginning that JSON writes as they are: ASCII from blank on, but quotes and backslashes */
+/* Bytes at its beginning ... */
+size_t str_above(struct str s, unsigned char least); /* ... that are at least that; least < 128 */
+size_t str_plain(struct str s); /* ... that JSON writes as they are: ASCII from blank on, but quotes and backslashes */
 
 /* In the arena, NUL-terminated. */
 struct str str_dup(struct arena *a, struct str s); /* absent stays absent */

@@ -5,6 +5,8 @@
 #include "base/err.h"
 #include "base/list.h"
 
+#include <limits.h>
+
 TEST(absent_is_not_empty)
 {
     assert_false(str_eq(STR_NONE, STR("")));
@@ -134,6 +136,29 @@ TEST(a_plain_run_ends_at_the_first_byte_that_needs_a_look)
         }
 }
 
+TEST(bytes_from_the_least_on_are_counted_wherever_the_first_below_stands)
+{
+    char text[20];
+    for (size_t at = 0; at < sizeof text; at++)
+        for (unsigned below = 0; below < 2; below++) {
+            memset(text, at % 2 ? 2 : 0xFF, sizeof text);
+            text[at] = (char)below;
+            assert_int_equal(str_above((struct str){ text, sizeof text }, 2), at);
+            assert_int_equal(str_above((struct str){ text, at }, 2), at);
+        }
+}
+
+TEST(secrets_differ_wherever_they_differ)
+{
+    char a[20] = "abcdefghijklmnopqrs", b[20];
+    for (size_t n = 0; n <= sizeof a; n++)
+        for (size_t at = 0; at < sizeof a; at++) {
+            memcpy(b, a, sizeof a);
+            b[at] ^= (char)0x80;
+            assert_int_equal(str_eq_consttime((struct str){ a, n }, (struct str){ b, n }), at >= n);
+        }
+}
+
 TEST(printing_has_every_byte)
 {
     struct arena *a = arena_new();
@@ -142,6 +167,8 @@ TEST(printing_has_every_byte)
     assert_str(str_printf(a, "%s %d %u %lld %zu %llu %03d %02x %c %.15g %.1f %% %.3s %.*g %08llx %s", "s", -5, 7u, -9000000000ll, (size_t)3, 12ull, 7, 255, 'c',
                           0.1, 2.25, "abcdef", 17, 0.1, 0xabcll, ""),
                "s -5 7 -9000000000 3 12 007 ff c 0.1 2.2 % abc 0.10000000000000001 00000abc ");
+    assert_str(str_printf(a, "%d %u %lld %llu %zu %ld", INT_MIN, UINT_MAX, LLONG_MIN, ULLONG_MAX, SIZE_MAX, 0L),
+               "-2147483648 4294967295 -9223372036854775808 18446744073709551615 18446744073709551615 0");
     struct str longer = str_printf(a, "%.*s%s", 300, str_printf(a, "%0300d", 7).p, "!");
     assert_int_equal(longer.n, 301);
     assert_str(str_sub(longer, 298, 3), "07!");
@@ -151,5 +178,25 @@ TEST(printing_has_every_byte)
     assert_true(str_eq(buf_done(&b), s));
     buf_printf(&b, "%d", 12345678);
     assert_false(buf_ok(&b));
+    arena_free(a);
+}
+
+TEST(a_buffer_grows_where_it_lies_when_nothing_is_behind_it)
+{
+    struct arena *a = arena_new();
+    struct buf b;
+    buf_init(&b, a, 100000);
+    buf_byte(&b, 'x');
+    const char *first = b.p;
+    for (int i = 0; i < 4000; i++)
+        buf_byte(&b, 'y');
+    assert_ptr_equal(b.p, first);
+    char *other = arena_alloc(a, 1);
+    size_t cap = b.cap;
+    while (b.cap == cap)
+        buf_printf(&b, "%d", 7);
+    assert_ptr_not_equal(b.p, first);
+    *other = 'z';
+    assert_true(b.p[0] == 'x' && b.p[4000] == 'y' && b.p[b.n - 1] == '7' && b.p[b.n] == 0);
     arena_free(a);
 }

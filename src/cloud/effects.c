@@ -30,6 +30,13 @@ int op_timer_set(struct op *op, const char *kind, struct str id, int64_t due_ms,
     return jobs_timer_set(op->cloud->jobs, op->txn, &job);
 }
 
+int op_timer_arm(struct op *op, const char *kind, struct str id, int64_t due_ms, struct str payload)
+{
+    struct job job = job_of(op, kind, id, due_ms, payload);
+    int rc = jobs_timer_look(op->txn, op->arena, &job);
+    return rc == E_NOT_FOUND ? op_timer_set(op, kind, id, due_ms, payload) : rc;
+}
+
 int op_timer_cancel(struct op *op, const char *kind, struct str id)
 {
     struct job job = job_of(op, kind, id, 0, STR(""));

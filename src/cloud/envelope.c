@@ -84,10 +84,7 @@ static struct str name_of(struct op *op, const struct envelope *e, const struct 
 
 static struct kept **slot_of(struct envelopes *all, struct str name)
 {
-    uint64_t h = 14695981039346656037u; /* FNV-1a */
-    for (size_t i = 0; i < name.n; i++)
-        h = (h ^ (uint8_t)name.p[i]) * 1099511628211u;
-    return &all->slots[(h ^ h >> 32) % SLOTS];
+    return &all->slots[str_hash(name) % SLOTS];
 }
 
 static struct data_key *key_alloc(struct op *op)

@@ -127,6 +127,14 @@ int jobs_timer_set(struct jobs *j, struct txn *t, const struct job *job)
     return timer_put(j, t, job, job->due_ms, 0);
 }
 
+int jobs_timer_look(struct txn *t, struct arena *a, const struct job *job)
+{
+    struct key at;
+    struct str value;
+    job_timer_at_key(&at, job);
+    return txn_get_hot(t, a, key_view(&at), &value);
+}
+
 /* ---- running one: in the writer ---- */
 
 static struct str work_key(const struct job_work *w)

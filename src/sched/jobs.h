@@ -40,6 +40,8 @@ void jobs_free(struct jobs *j); /* behind writer_stop; NULL-safe */
 /* Inside the writer's transaction. */
 int jobs_outbox_add(struct jobs *j, struct txn *t, const struct job *job);
 int jobs_timer_set(struct jobs *j, struct txn *t, const struct job *job); /* by (kind, account, region, id) */
+/* Whether a timer of that name is set: 0 or E_NOT_FOUND. Answered from memory where it is asked again and again; a: for the look. */
+int jobs_timer_look(struct txn *t, struct arena *a, const struct job *job);
 int jobs_timer_cancel(struct jobs *j, struct txn *t, const struct job *job);
 void jobs_kick(struct jobs *j); /* after a commit that added jobs, or a clock that moved; any thread */
 

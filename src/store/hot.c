@@ -55,20 +55,10 @@ void hot_free(struct hot *h)
     free(h);
 }
 
-/* Eight bytes a step. A client that makes keys collide gains only that they are read from the driver. */
+/* Never 0. A client that makes keys collide gains only that they are read from the driver. */
 static uint64_t hash_of(struct str key)
 {
-    uint64_t h = key.n, w;
-    size_t i = 0;
-    for (; i + 8 <= key.n; i += 8) {
-        memcpy(&w, key.p + i, 8);
-        h = (h ^ w) * 0x9E3779B97F4A7C15u;
-        h ^= h >> 32;
-    }
-    w = 0;
-    memcpy(&w, key.p + i, key.n - i);
-    h = (h ^ w) * 0x9E3779B97F4A7C15u;
-    return (h ^ h >> 29) | 1;
+    return str_hash(key) | 1;
 }
 
 static struct slot *lock_slot(struct hot *h, uint64_t hash, pthread_mutex_t **ret_lock)

@@ -38,17 +38,15 @@ static void key_byte(struct key *k, uint8_t byte)
 void key_str_open(struct key *k, struct str s)
 {
     key_byte(k, TYPE_STR);
-    size_t start = 0;
-    for (size_t i = 0; i < s.n && !k->over; i++) {
-        if ((uint8_t)s.p[i] > ESCAPE)
-            continue;
-        key_bytes(k, s.p + start, i - start);
+    while (s.n > 0 && !k->over) {
+        size_t plain = str_above(s, ESCAPE + 1);
+        key_bytes(k, s.p, plain);
+        if (plain == s.n)
+            break;
         key_byte(k, ESCAPE);
-        key_byte(k, s.p[i] == 0 ? ESCAPED_00 : ESCAPED_01);
-        start = i + 1;
+        key_byte(k, s.p[plain] == 0 ? ESCAPED_00 : ESCAPED_01);
+        s = (struct str){ s.p + plain + 1, s.n - plain - 1 };
     }
-    if (start < s.n)
-        key_bytes(k, s.p + start, s.n - start);
 }
 
 void key_str(struct key *k, struct str s)

@@ -15,9 +15,7 @@ int64_t deliver_due_ms(const struct op *op); /* the next five minutes of the clo
 
 void file_prefix(const struct op *op, struct key *k, struct str home, struct str name);    /* log files for the next digest */
 
-/* A timer that stands is left as it is. */
-int timer_arm(struct op *op, const char *kind, struct str id, int64_t due_ms);
-int digest_arm(struct op *op, const struct cloudtrail_rec_Trail *t); /* if the trail has digests */
+int digest_arm(struct op *op, const struct cloudtrail_rec_Trail *t); /* if the trail has digests; a timer that stands is left as it is */
 
 /* An object of the trail, gzipped, as CloudTrail. E_AWS: refused, *ret_error has the code. */
 int trail_upload(struct op *op, const struct cloudtrail_rec_Trail *t, struct str key, struct str text, const struct str_map *metadata, struct str *ret_error);

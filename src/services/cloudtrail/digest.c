@@ -24,7 +24,7 @@ int digest_arm(struct op *op, const struct cloudtrail_rec_Trail *t)
     struct str id = trail_id(op, t->HomeRegion, t->Name);
     if (!opt_bool(t->IsLogging, false) || !opt_bool(t->LogFileValidationEnabled, false))
         return 0;
-    return timer_arm(op, "cloudtrail.digest", id, op_now_ms(op) + DIGEST_MS);
+    return op_timer_arm(op, "cloudtrail.digest", id, op_now_ms(op) + DIGEST_MS, id);
 }
 
 struct digest {

@@ -92,7 +92,9 @@ static void put(struct buf *b, const char *name, struct str value)
 {
     if (!value.p)
         return;
-    buf_printf(b, "%s\"%s\":", b->n && b->p[b->n - 1] != '{' ? "," : "", name);
+    buf_c(b, b->n && b->p[b->n - 1] != '{' ? ",\"" : "\"");
+    buf_c(b, name);
+    buf_c(b, "\":");
     buf_json_string(b, value);
 }
 

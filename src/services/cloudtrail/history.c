@@ -2,7 +2,6 @@
 #include "aws/check.h"
 #include "aws/page.h"
 #include "base/arena.h"
-#include "sched/jobs.h"
 #include "services/cloudtrail/audit.h"
 #include "services/cloudtrail/deliver.h"
 #include "wire/wire.h"
@@ -16,12 +15,6 @@ void event_key(const struct op *op, struct key *k, struct str account, struct st
     key_str(k, id);
 }
 
-int timer_arm(struct op *op, const char *kind, struct str id, int64_t due_ms)
-{
-    struct job job = { .kind = str_c(kind), .account = op->account, .region = op->region, .id = id };
-    return jobs_timer_is_set(op->txn, &job, -1) ? 0 : op_timer_set(op, kind, id, due_ms, id);
-}
-
 static int keep_for_trail(struct op *op, const struct event *e, const struct trail_ref *r)
 {
     struct key k;
@@ -31,9 +24,9 @@ static int keep_for_trail(struct op *op, const struct event *e, const struct tra
     key_str(&k, e->rec.EventId);
     int rc = txn_put(op->txn, key_view(&k), e->value);
     if (!rc)
-        rc = timer_arm(op, "cloudtrail.deliver", id, deliver_due_ms(op));
+        rc = op_timer_arm(op, "cloudtrail.deliver", id, deliver_due_ms(op), id);
     if (!rc && r->digests)
-        rc = timer_arm(op, "cloudtrail.digest", id, op_now_ms(op) + DIGEST_MS);
+        rc = op_timer_arm(op, "cloudtrail.digest", id, op_now_ms(op) + DIGEST_MS, id);
     return rc;
 }
 
@@ -45,7 +38,7 @@ static int keep_here(struct op *op, const struct event *e)
         event_key(op, &k, e->account, e->region, e->rec.EventTime.v, e->rec.EventId);
         rc = txn_put(op->txn, key_view(&k), e->value);
         if (!rc)
-            rc = timer_arm(op, "cloudtrail.expire", STR(""), e->rec.EventTime.v + HISTORY_MS);
+            rc = op_timer_arm(op, "cloudtrail.expire", STR(""), e->rec.EventTime.v + HISTORY_MS, STR(""));
     }
     for (uint32_t i = 0; rc == 0 && i < e->trails.n; i++)
         rc = keep_for_trail(op, e, &e->trails.v[i]);
