@@ -150,6 +150,24 @@ static struct reply keep_reply(struct arena *a, const struct answer *answer)
     return r;
 }
 
+static int nothing(void *ctx, struct txn *t)
+{
+    return 0;
+}
+
+void world_settle(struct world *w)
+{
+    writer_call(w->cloud->writer, nothing, NULL);
+}
+
+static void leave(struct world *w, struct exchange *x)
+{
+    world_settle(w);
+    x->gone = true;
+    if (x->door->handler.gone)
+        x->door->handler.gone(x->door->handler.ctx, x);
+}
+
 struct reply world_send(struct world *w, struct arena *a, const struct client_request *r)
 {
     struct sending s = {
@@ -165,6 +183,8 @@ struct reply world_send(struct world *w, struct arena *a, const struct client_re
     send_body(&s, r->body, mode, &sink);
     if (mode != BODY_NONE)
         x->door->handler.run(x->door->handler.ctx, x);
+    if (mode != BODY_NONE && w->hasty)
+        leave(w, x);
     pthread_mutex_lock(&s.lock);
     while (!s.done)
         pthread_cond_wait(&s.replied, &s.lock);
@@ -172,16 +192,6 @@ struct reply world_send(struct world *w, struct arena *a, const struct client_re
     struct reply reply = keep_reply(a, &s.answer);
     arena_free(x->arena);
     return reply;
-}
-
-static int nothing(void *ctx, struct txn *t)
-{
-    return 0;
-}
-
-void world_settle(struct world *w)
-{
-    writer_call(w->cloud->writer, nothing, NULL);
 }
 
 int world_advance(struct world *w, int64_t ms)

@@ -9,6 +9,7 @@
 struct world {
     char dir[64]; /* root.key and blobs/ */
     bool kept;    /* it is there before and after */
+    bool hasty;   /* clients go at once: a long poll ends, and the next request comes when the writer is done */
     struct store *store;
     struct blobs *blobs;
     struct cloud *cloud;
