@@ -52,7 +52,7 @@ int auth_make_session(struct op *op, const struct iam_rec_Role *role, const stru
     struct iam_rec_Session s = {
         .Kind = STR("role"), .Account = p.account, .Name = role->Name, .SessionName = r->session_name, .RoleArn = p.role_arn, .PrincipalId = p.user_id,
         .Policies = r->policies, .PolicyArns = r->policy_arns, .Tags = r->tags, .TransitiveKeys = r->transitive_keys,
-        .SourceIdentity = r->source_identity,
+        .SourceIdentity = r->source_identity, .Claims = r->claims,
     };
     int rc = auth_store_session(op, &s, r->duration_s);
     if (rc)

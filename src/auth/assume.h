@@ -11,6 +11,7 @@ struct session_request {
     struct str_map tags;
     struct str_list transitive_keys;
     struct str source_identity;
+    struct str_map claims; /* condition keys that the session has of an identity provider */
 };
 
 struct session_credentials {

@@ -122,6 +122,8 @@ static void add_global(struct op *op, const struct identity *who, struct str_map
     int64_t now_s = op_now_ms(op) / 1000;
     for list_each(t, &who->tags)
         add(op, m, str_cat(op->arena, STR("aws:PrincipalTag/"), t->key).p, t->value);
+    for list_each(c, &who->claims)
+        add(op, m, c->key.p, c->value);
     add_principal(op, op->caller, m);
     add(op, m, "aws:CurrentTime", time_iso8601(op->arena, now_s * 1000));
     add(op, m, "aws:EpochTime", str_printf(op->arena, "%lld", (long long)now_s));

@@ -101,6 +101,17 @@ int directory_role_by_arn(struct op *op, struct str arn, struct iam_rec_Role *re
     return 0;
 }
 
+int directory_saml_provider(struct op *op, struct str account, struct str arn, struct iam_rec_SamlProvider *ret)
+{
+    static const struct str begin = { "saml-provider/", 14 };
+    struct arn parts;
+    if (arn_parse(arn, &parts) || !str_is(parts.service, "iam") || !str_starts(parts.resource, begin))
+        return E_INVALID;
+    if (!str_eq(parts.account, account))
+        return E_NOT_FOUND;
+    return get(op, account, &iam_kind_saml, str_sub(parts.resource, begin.n, parts.resource.n), ret);
+}
+
 /* ---- keys and sessions: the id alone names the account ---- */
 
 static void key_of(struct op *op, struct key *k, const struct record_kind *kind, struct str access_key_id)

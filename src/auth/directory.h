@@ -48,6 +48,8 @@ void directory_key(struct op *op, struct key *k, struct str account, const struc
 
 /* The role of an ARN: arn:aws:iam::ACCOUNT:role/path/name. E_INVALID not a role's ARN, E_NOT_FOUND (also when the path is another). */
 int directory_role_by_arn(struct op *op, struct str arn, struct iam_rec_Role *ret);
+/* The SAML provider of an ARN, whose name is compared without case here. E_INVALID not such an ARN; E_NOT_FOUND also when it is another account's. */
+int directory_saml_provider(struct op *op, struct str account, struct str arn, struct iam_rec_SamlProvider *ret);
 /* The document of a managed policy's default version: a customer's, or one of AWS's catalogue. */
 int directory_policy_document(struct op *op, struct str arn, struct str *ret);
 struct str directory_arn(struct op *op, struct str account, const char *type, struct str path, struct str name);
@@ -58,6 +60,7 @@ struct principal_policies {
     struct str boundary;      /* absent: none */
     struct str_list session;  /* session policy and session policy ARNs; empty: none */
     struct str_map tags;      /* aws:PrincipalTag: the identity's, overridden by the session's */
+    struct str_map claims;    /* condition keys that the session has of an identity provider */
     bool has_session;
 };
 int directory_policies(struct op *op, const struct principal *p, struct principal_policies *ret);

@@ -24,6 +24,7 @@ int identity_bind(struct op *op, const struct principal *p, struct identity *ret
     if (policies->has_boundary)
         policies->boundary = policy_cache_get(op->auth ? op->auth->policies : NULL, op->arena, own.boundary);
     ret->tags = own.tags;
+    ret->claims = own.claims;
     return 0;
 }
 

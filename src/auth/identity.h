@@ -9,6 +9,7 @@ struct identity {
     struct credential credential;
     struct eval_policies policies; /* but for a resource's */
     struct str_map tags;           /* of aws:PrincipalTag */
+    struct str_map claims;         /* condition keys of an identity provider, whole */
 };
 
 /* Errors as directory_credential. *ret lives as long as op->arena and may be others' too. An expired session is found. */

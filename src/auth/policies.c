@@ -124,6 +124,7 @@ static int of_session(struct op *op, const struct principal *p, struct principal
     ret->has_session = ret->has_session || s.Policies.n > 0 || s.PolicyArns.n > 0 || p->kind == PRINCIPAL_FEDERATED;
     for list_each(t, &s.Tags)
         str_map_put(op->arena, &ret->tags, t->key, t->value);
+    ret->claims = s.Claims;
     *ret_user = s.Name;
     return rc;
 }

@@ -35,6 +35,7 @@ static const struct {
     { "sts", "GetCallerIdentity", "everybody may ask who he is" },
     { "sts", "GetSessionToken", "no policy allows or denies it but by aws:MultiFactorAuthPresent in what the session does" },
     { "sts", "AssumeRoleWithWebIdentity", "unsigned: the role's trust policy decides about the token" },
+    { "sts", "AssumeRoleWithSAML", "unsigned: the role's trust policy decides about the response" },
 };
 
 /* Where AWS asks otherwise than its reference says. */

@@ -146,6 +146,14 @@ static void put_identity(struct buf *b, struct op *op, const void *out, int rc)
             put(b, "userName", o->SubjectFromWebIdentityToken);
             put(b, "identityProvider", o->Provider);
         }
+    } else if (p->kind == PRINCIPAL_ANONYMOUS && str_is(str_c(op->row->name), "AssumeRoleWithSAML")) {
+        const struct sts_AssumeRoleWithSAML_out *o = rc == 0 ? out : NULL;
+        put(b, "type", STR("SAMLUser"));
+        if (o) {
+            put(b, "principalId", str_cat(op->arena, o->NameQualifier, STR(":"), o->Subject));
+            put(b, "userName", o->Subject);
+            put(b, "identityProvider", o->NameQualifier);
+        }
     } else if (p->kind == PRINCIPAL_ANONYMOUS) {
         put(b, "type", STR("AWSAccount"));
         put(b, "principalId", STR(""));

@@ -117,7 +117,7 @@ int iam_GetAccountSummary(struct op *op, const struct iam_GetAccountSummary_in *
         const char *name;
         const struct record_kind *kind;
     } counted[] = { { "Users", &iam_kind_user }, { "Groups", &iam_kind_group }, { "Roles", &iam_kind_role }, { "Policies", &iam_kind_policy },
-                    { "InstanceProfiles", &iam_kind_profile }, { "Providers", &iam_kind_oidc }, { "MFADevices", &iam_kind_mfa } };
+                    { "InstanceProfiles", &iam_kind_profile }, { "MFADevices", &iam_kind_mfa } };
     static const struct {
         const char *name;
         int value;
@@ -133,6 +133,7 @@ int iam_GetAccountSummary(struct op *op, const struct iam_GetAccountSummary_in *
         number(op, out, counted[i].name, count(op, counted[i].kind));
     for (size_t i = 0; i < sizeof quotas / sizeof *quotas; i++)
         number(op, out, quotas[i].name, quotas[i].value);
+    number(op, out, "Providers", count(op, &iam_kind_oidc) + count(op, &iam_kind_saml));
     number(op, out, "AccountAccessKeysPresent", root_keys.n > 0);
     number(op, out, "PolicyVersionsInUse", policy_versions);
     number(op, out, "MFADevicesInUse", devices_in_use);

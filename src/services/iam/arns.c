@@ -59,6 +59,9 @@ struct str iam_arn_source(struct op *op, struct str PolicySourceArn) { return Po
 struct str iam_arn_policy(struct op *op, struct str PolicyArn) { return PolicyArn; }
 struct str iam_arn_provider(struct op *op, struct str OpenIDConnectProviderArn) { return OpenIDConnectProviderArn; }
 
+struct str iam_arn_saml(struct op *op, struct str SAMLProviderArn) { return SAMLProviderArn; }
+struct str iam_arn_new_saml(struct op *op, struct str Name) { return directory_arn(op, op->account, "saml-provider", STR("/"), Name); }
+
 struct str iam_arn_new_provider(struct op *op, struct str Url)
 {
     struct str host = str_starts(Url, STR("https://")) ? str_sub(Url, 8, Url.n) : Url;
@@ -91,6 +94,7 @@ int iam_resource_tags(struct op *op, struct str arn, struct str_map *ret_tags)
         { "instance-profile", &iam_kind_profile, offsetof(struct iam_rec_InstanceProfile, Tags), BY_NAME },
         { "mfa", &iam_kind_mfa, offsetof(struct iam_rec_Mfa, Tags), BY_ARN },
         { "oidc-provider", &iam_kind_oidc, offsetof(struct iam_rec_Provider, Tags), BY_REST },
+        { "saml-provider", &iam_kind_saml, offsetof(struct iam_rec_SamlProvider, Tags), BY_REST },
     };
     struct str kind, rest, name;
     struct key k;

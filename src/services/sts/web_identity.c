@@ -5,13 +5,11 @@
  * the issuer (or of the local issuer, auth/local_issuer.h); it is not expired; the role's trust policy lets the provider, with these claims, assume it. */
 #include <cjson/cJSON.h>
 
-#include "auth/auth.h"
 #include "auth/jwt.h"
 #include "auth/local_issuer.h"
-#include "aws/arn.h"
 #include "aws/error.h"
 #include "cloud/cloud.h"
-#include "services/sts/common.h"
+#include "services/sts/federated.h"
 #include "services/sts/issuer_keys.h"
 
 enum { KEYS_MS = 60 * 60 * 1000, NEWER_KEYS_MS = 10 * 1000, DURATION_S = 3600, SKEW_S = 300 };
@@ -20,16 +18,13 @@ static const char github[] = "token.actions.githubusercontent.com";
 static const char tags_claim[] = "https://aws.amazon.com/tags", source_claim[] = "https://aws.amazon.com/source_identity";
 
 struct web_identity {
+    struct federated f;
     struct jwt token;
     struct iam_rec_Provider provider;
-    struct str account, provider_arn; /* of the role and the provider */
-    struct str subject, audience;
-    struct session_request session;
+    struct str audience;
 };
 
 static int invalid(struct op *op, const char *words) { return aws_fail(op, STS_InvalidIdentityTokenException, "%s", words); }
-
-static int not_authorized(struct op *op) { return aws_fail(op, STS_AccessDenied, "Not authorized to perform sts:AssumeRoleWithWebIdentity"); }
 
 /* ---- who says so ---- */
 
@@ -40,11 +35,11 @@ static int find_provider(struct op *op, struct web_identity *w)
     if (!issuer.n)
         return invalid(op, "Missing a required claim: iss");
     struct str host = str_starts(issuer, STR("https://")) ? str_sub(issuer, 8, issuer.n) : issuer;
-    directory_key(op, &k, w->account, &iam_kind_oidc, host);
+    directory_key(op, &k, w->f.account, &iam_kind_oidc, host);
     int rc = op_rec_get(op, &k, &iam_rec_Provider_shape, &w->provider);
     if (rc == E_NOT_FOUND)
         return aws_fail(op, STS_InvalidIdentityTokenException, "No OpenIDConnect provider found in your account for %.*s", STR_ARG(issuer));
-    w->provider_arn = directory_arn(op, w->account, "oidc-provider", STR("/"), host);
+    w->f.provider_arn = directory_arn(op, w->f.account, "oidc-provider", STR("/"), host);
     return rc;
 }
 
@@ -53,8 +48,8 @@ static int check_claims(struct op *op, struct web_identity *w)
 {
     struct str_list audiences = jwt_texts(op->arena, &w->token, "aud");
     struct str party = jwt_text(&w->token, "azp");
-    w->subject = jwt_text(&w->token, "sub");
-    if (!w->subject.n)
+    w->f.subject = jwt_text(&w->token, "sub");
+    if (!w->f.subject.n)
         return invalid(op, "Missing a required claim: sub");
     if (!audiences.n)
         return invalid(op, "Missing a required claim: aud");
@@ -121,50 +116,16 @@ static const char *claim_key(struct op *op, const struct web_identity *w, const 
     return str_printf(op->arena, "%.*s:%s", STR_ARG(w->provider.Url), name).p;
 }
 
-static void add_claim(struct op *op, const struct web_identity *w, struct authz *a, struct authz_item *item, const char *name, struct str value)
+static void take_claims(struct op *op, struct web_identity *w)
 {
-    authz_context(a, item, claim_key(op, w, name), value);
-}
-
-static void add_item(struct op *op, const struct web_identity *w, struct authz *a, const char *action, struct str trust)
-{
-    struct authz_item *item = authz_add(a, action, w->session.role_arn);
     struct str_list methods = jwt_texts(op->arena, &w->token, "amr");
-    item->resource_policy = trust;
-    item->resource_policy_decides = true;
-    add_claim(op, w, a, item, "aud", w->audience);
-    add_claim(op, w, a, item, "sub", w->subject);
-    authz_context_list(a, item, claim_key(op, w, "amr"), &methods);
+    federated_keep(op, &w->f, claim_key(op, w, "aud"), w->audience);
+    federated_keep(op, &w->f, claim_key(op, w, "sub"), w->f.subject);
+    federated_claims(op, &w->f, claim_key(op, w, "amr"), &methods);
     if (jwt_text(&w->token, "azp").n)
-        add_claim(op, w, a, item, "oaud", jwt_text(&w->token, "aud"));
+        federated_claim(op, &w->f, claim_key(op, w, "oaud"), jwt_text(&w->token, "aud"));
     for (int i = 0; str_is(w->provider.Url, github) && github_claims[i]; i++)
-        add_claim(op, w, a, item, github_claims[i], jwt_text(&w->token, github_claims[i]));
-    authz_context(a, item, "aws:FederatedProvider", w->provider_arn);
-    authz_context(a, item, "sts:RoleSessionName", w->session.session_name);
-    authz_context(a, item, "sts:SourceIdentity", w->session.source_identity);
-    struct str_list keys = { 0 };
-    for list_each(t, &w->session.tags) {
-        authz_context_named(a, item, "aws:RequestTag/", t->key, t->value);
-        str_list_add(op->arena, &keys, t->key);
-    }
-    authz_context_list(a, item, "aws:TagKeys", &keys);
-}
-
-static int check_trust(struct op *op, const struct web_identity *w, struct str trust)
-{
-    struct principal *vouched = arena_one(op->arena, struct principal);
-    *vouched = (struct principal){ .kind = PRINCIPAL_VOUCHED, .account = w->account, .arn = w->provider_arn, .name = w->subject };
-    const struct principal *caller = op->caller;
-    struct authz a = { .op = op };
-    add_item(op, w, &a, "sts:AssumeRoleWithWebIdentity", trust);
-    if (w->session.tags.n)
-        add_item(op, w, &a, "sts:TagSession", trust);
-    if (w->session.source_identity.p)
-        add_item(op, w, &a, "sts:SetSourceIdentity", trust);
-    op->caller = vouched;
-    int rc = auth_authorize(op, &a);
-    op->caller = caller;
-    return rc == E_AWS ? not_authorized(op) : rc;
+        federated_claim(op, &w->f, claim_key(op, w, github_claims[i]), jwt_text(&w->token, github_claims[i]));
 }
 
 /* ---- what the session gets from the token ---- */
@@ -179,25 +140,12 @@ static int take_tags(struct op *op, struct web_identity *w)
         const char *value = cJSON_IsArray(e) && cJSON_GetArraySize(e) == 1 ? cJSON_GetStringValue(e->child) : cJSON_GetStringValue(e);
         if (!value || !cJSON_IsObject(tags))
             return invalid(op, "The principal_tags of the token must each have one value");
-        str_map_put(op->arena, &w->session.tags, str_c(e->string), str_c(value));
+        str_map_put(op->arena, &w->f.session.tags, str_c(e->string), str_c(value));
     }
     cJSON_ArrayForEach(e, cJSON_GetObjectItemCaseSensitive(all, "transitive_tag_keys"))
-        if (cJSON_IsString(e) && str_map_get(&w->session.tags, str_c(e->valuestring)).p)
-            str_list_add(op->arena, &w->session.transitive_keys, str_c(e->valuestring));
-    w->session.source_identity = jwt_text(&w->token, source_claim);
-    return 0;
-}
-
-static int answer(struct op *op, const struct web_identity *w, const struct session_credentials *c, struct sts_AssumeRoleWithWebIdentity_out *out)
-{
-    sts_credentials_out(op, c, &out->Credentials);
-    out->AssumedRoleUser = arena_one(op->arena, struct sts_AssumedRoleUser);
-    out->AssumedRoleUser->AssumedRoleId = c->principal.user_id;
-    out->AssumedRoleUser->Arn = c->principal.arn;
-    out->SubjectFromWebIdentityToken = w->subject;
-    out->Audience = w->audience;
-    out->Provider = w->provider_arn;
-    out->SourceIdentity = w->session.source_identity;
+        if (cJSON_IsString(e) && str_map_get(&w->f.session.tags, str_c(e->valuestring)).p)
+            str_list_add(op->arena, &w->f.session.transitive_keys, str_c(e->valuestring));
+    w->f.session.source_identity = jwt_text(&w->token, source_claim);
     return 0;
 }
 
@@ -212,34 +160,35 @@ static int read_token(struct op *op, struct web_identity *w, struct str token)
         rc = check_signature(op, w);
     if (rc == 0)
         rc = check_times(op, w);
-    return rc ? rc : take_tags(op, w);
+    if (rc)
+        return rc;
+    take_claims(op, w);
+    return take_tags(op, w);
 }
 
 int sts_AssumeRoleWithWebIdentity(struct op *op, const struct sts_AssumeRoleWithWebIdentity_in *in, struct sts_AssumeRoleWithWebIdentity_out *out)
 {
-    struct iam_rec_Role role;
     struct session_credentials c;
-    struct arn arn;
     struct web_identity *w = arena_one(op->arena, struct web_identity);
-    w->session = (struct session_request){ .role_arn = in->RoleArn, .session_name = in->RoleSessionName, .duration_s = opt_i64(in->DurationSeconds, DURATION_S) };
+    w->f = (struct federated){ .action = "sts:AssumeRoleWithWebIdentity", .policy = in->Policy, .policy_arns = &in->PolicyArns,
+                               .asked_s = opt_i64(in->DurationSeconds, DURATION_S) };
+    w->f.session = (struct session_request){ .session_name = in->RoleSessionName, .duration_s = w->f.asked_s };
     if (in->ProviderId.p) /* OAuth 2.0 access tokens of Amazon, Facebook and Google */
         return aws_unsupported(op, "ProviderId");
     if (in->MinimumSessionTokenSize.set)
         return aws_unsupported(op, "MinimumSessionTokenSize");
-    if (arn_parse(in->RoleArn, &arn))
-        return aws_fail(op, STS_ValidationError, "%.*s is invalid", STR_ARG(in->RoleArn));
-    w->account = arn.account;
-    int rc = read_token(op, w, in->WebIdentityToken);
+    int rc = federated_role(op, &w->f, in->RoleArn);
+    if (rc == 0)
+        rc = read_token(op, w, in->WebIdentityToken);
+    if (rc == 0)
+        rc = federated_assume(op, &w->f, &c, &out->PackedPolicySize);
     if (rc)
         return rc;
-    if (directory_role_by_arn(op, in->RoleArn, &role))
-        return not_authorized(op);
-    rc = check_trust(op, w, role.Trust);
-    if (rc == 0 && w->session.duration_s > opt_i64(role.MaxSessionS, DURATION_S))
-        rc = aws_fail(op, STS_ValidationError, "The requested DurationSeconds exceeds the MaxSessionDuration set for this role.");
-    if (rc == 0)
-        rc = sts_session_policies(op, in->Policy, &in->PolicyArns, &w->session.policies, &w->session.policy_arns, &out->PackedPolicySize);
-    if (rc == 0)
-        rc = auth_make_session(op, &role, &w->session, &c);
-    return rc ? rc : answer(op, w, &c, out);
+    sts_credentials_out(op, &c, &out->Credentials);
+    out->AssumedRoleUser = federated_user(op, &c);
+    out->SubjectFromWebIdentityToken = w->f.subject;
+    out->Audience = w->audience;
+    out->Provider = w->f.provider_arn;
+    out->SourceIdentity = w->f.session.source_identity;
+    return 0;
 }
