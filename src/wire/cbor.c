@@ -438,6 +438,8 @@ static int value(struct cbor *c, const struct shape *s, void *slot, bool inside)
     case SHAPE_RAW: /* a record is our own */
         if (it.major != 3 || bytes_of(c, &it, slot) || !(c->record || json_is_value(c->a, *(const struct str *)slot)))
             return fail(c, "The value can not be converted to a document");
+        if (!c->record && str_is(*(const struct str *)slot, "null")) /* as in JSON */
+            *(struct str *)slot = STR_NONE;
         return 0;
     case SHAPE_STRING:
         return it.major == 3 ? bytes_of(c, &it, slot) : fail(c, "The value can not be converted to a String");

@@ -45,8 +45,8 @@ static enum runtime_part take_line(struct runtime_request *r, struct str *in, st
         return bad(r, 431);
     char before = n > 1 ? piece.p[n - 2] : r->before;
     if (!whole) {
-        size_t room = r->line_bytes < sizeof r->line ? sizeof r->line - r->line_bytes : 0;
-        memcpy(r->line + r->line_bytes, piece.p, n < room ? n : room);
+        size_t kept = r->line_bytes < sizeof r->line ? r->line_bytes : sizeof r->line, room = sizeof r->line - kept;
+        memcpy(r->line + kept, piece.p, n < room ? n : room);
         r->line_bytes += n;
         r->before = piece.p[n - 1];
         piece = (struct str){ r->line, r->line_bytes };
