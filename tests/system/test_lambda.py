@@ -111,8 +111,9 @@ def test_members_come_back_as_described(client, make, role):
 
 def test_what_is_not_there_is_named(client):
     arn = 'arn:aws:lambda:us-east-1:000000000000:function:nobody'
-    for call in (client.get_function, client.get_function_configuration, client.invoke, client.delete_function, client.get_policy):
+    for call in (client.get_function, client.get_function_configuration, client.invoke, client.delete_function):
         assert refusal(call, FunctionName='nobody') == ('ResourceNotFoundException', f'Function not found: {arn}')
+    assert refusal(client.get_policy, FunctionName='nobody') == ('ResourceNotFoundException', 'The resource you requested does not exist.')
     assert refusal(client.invoke, FunctionName='nobody', Qualifier='7') == ('ResourceNotFoundException', f'Function not found: {arn}:7')
 
 

@@ -18,6 +18,29 @@ void lambda_check_function(struct op *op, struct check *c)
     check_code(op, c, f->CodeBlobId, f->CodeData, f->CodeSize.v, f->CodeSha256);
 }
 
+void lambda_check_version(struct op *op, struct check *c)
+{
+    const struct lambda_rec_Function *f = c->rec;
+    struct key k;
+    lambda_check_function(op, c);
+    lambda_function_key(op, &k, f->Name);
+    check_there(op, c, &k, "its function");
+}
+
+void lambda_check_alias(struct op *op, struct check *c)
+{
+    const struct lambda_rec_Alias *a = c->rec;
+    struct key k;
+    int64_t number;
+    if (str_to_i64(a->Version, &number)) { /* $LATEST */
+        lambda_function_key(op, &k, a->FunctionName);
+    } else {
+        lambda_versions_key(op, &k, a->FunctionName);
+        key_i64(&k, number);
+    }
+    check_there(op, c, &k, "its version");
+}
+
 void lambda_check_layer(struct op *op, struct check *c)
 {
     const struct lambda_rec_Layer *l = c->rec;

@@ -169,7 +169,7 @@ static void variables(struct environment *env, const struct session_credentials 
     set(env, vars, "AWS_SECRET_ACCESS_KEY", c->secret);
     set(env, vars, "AWS_SESSION_TOKEN", c->session_token);
     set(env, vars, "AWS_LAMBDA_FUNCTION_NAME", f->Name);
-    set(env, vars, "AWS_LAMBDA_FUNCTION_VERSION", STR("$LATEST"));
+    set(env, vars, "AWS_LAMBDA_FUNCTION_VERSION", lambda_version(a, f));
     set(env, vars, "AWS_LAMBDA_FUNCTION_MEMORY_SIZE", str_printf(a, "%lld", (long long)f->MemorySize.v));
     set(env, vars, "AWS_LAMBDA_LOG_GROUP_NAME", f->Logging->LogGroup);
     set(env, vars, "AWS_LAMBDA_LOG_STREAM_NAME", env->log_stream);

@@ -1,97 +1,14 @@
-#include <string.h>
-
+/* Functions: their configuration and code. */
 #include "auth/auth.h"
 #include "aws/arn.h"
 #include "aws/id.h"
-#include "aws/page.h"
-#include "aws/tags.h"
 #include "base/code.h"
 #include "services/lambda/lambda.h"
-
-enum { PAGE_MAX = 50 };
-
-struct str lambda_arn_qualified(struct op *op, struct str FunctionName, struct str Qualifier)
-{
-    struct lambda_ref ref;
-    if (lambda_ref_parse(op, FunctionName, Qualifier, &ref))
-        return arn_make(op, "lambda", "function:%.*s", STR_ARG(FunctionName));
-    struct str arn = str_printf(op->arena, "arn:%.*s:lambda:%.*s:%.*s:function:%.*s", STR_ARG(op->partition), STR_ARG(ref.region),
-                                STR_ARG(ref.account), STR_ARG(ref.name));
-    return ref.qualifier.p ? str_printf(op->arena, "%.*s:%.*s", STR_ARG(arn), STR_ARG(ref.qualifier)) : arn;
-}
-
-struct str lambda_arn_function(struct op *op, struct str FunctionName)
-{
-    return lambda_arn_qualified(op, FunctionName, STR_NONE);
-}
-
-struct str lambda_function_arn(struct op *op, struct str name)
-{
-    return arn_make(op, "lambda", "function:%.*s", STR_ARG(name));
-}
 
 struct str lambda_time(struct op *op, int64_t ms)
 {
     struct str iso = time_iso8601_ms(op->arena, ms);
     return str_printf(op->arena, "%.*s+0000", (int)iso.n - 1, iso.p);
-}
-
-int lambda_ref_parse(struct op *op, struct str text, struct str qualifier, struct lambda_ref *ret)
-{
-    struct str rest = text, part;
-    struct arn arn;
-    *ret = (struct lambda_ref){ .account = op->account, .region = op->region };
-    if (arn_parse(text, &arn) == 0) {
-        ret->account = arn.account;
-        ret->region = arn.region;
-        rest = arn.resource;
-        str_cut(rest, ':', &part, &rest);
-    } else if (str_cut(text, ':', &part, &rest) && part.n == 12 && str_starts(rest, STR("function:"))) {
-        ret->account = part;
-        rest = str_sub(rest, 9, rest.n);
-    } else {
-        rest = text;
-    }
-    str_cut(rest, ':', &ret->name, &ret->qualifier);
-    if (ret->qualifier.p && qualifier.p && !str_eq(ret->qualifier, qualifier))
-        return aws_fail(op, LAMBDA_InvalidParameterValueException,
-                        "The derived qualifier from the function name does not match the specified qualifier.");
-    if (!ret->qualifier.p)
-        ret->qualifier = qualifier;
-    return ret->name.n ? 0 : aws_fail(op, LAMBDA_InvalidParameterValueException, "Function name must not be empty");
-}
-
-static void function_key(struct op *op, struct key *k, struct str name)
-{
-    op_key(op, k, &lambda_kind_function);
-    key_str(k, name);
-}
-
-int lambda_function_get(struct op *op, struct str text, struct str qualifier, struct lambda_rec_Function *ret)
-{
-    struct lambda_ref ref;
-    struct key k;
-    int rc = lambda_ref_parse(op, text, qualifier, &ref);
-    if (rc)
-        return rc;
-    function_key(op, &k, ref.name);
-    rc = op_rec_get(op, &k, &lambda_rec_Function_shape, ret);
-    bool elsewhere = !str_eq(ref.account, op->account) || !str_eq(ref.region, op->region);
-    if (rc == E_NOT_FOUND || elsewhere || (ref.qualifier.p && !str_is(ref.qualifier, "$LATEST")))
-        return aws_fail(op, LAMBDA_ResourceNotFoundException, "Function not found: %.*s", STR_ARG(lambda_arn_qualified(op, text, qualifier)));
-    return rc;
-}
-
-int lambda_function_put(struct op *op, struct lambda_rec_Function *f)
-{
-    struct key k;
-    function_key(op, &k, f->Name);
-    f->RevisionId = id_uuid(op);
-    lambda_changed(op, lambda_function_arn(op, f->Name));
-    struct lambda_rec_Function stored = *f;
-    if (f->SealedEnvironment.p)
-        stored.Environment = (struct str_map){ 0 };
-    return op_rec_put(op, &k, &lambda_rec_Function_shape, &stored);
 }
 
 static void describe_layers(struct op *op, const struct lambda_rec_Function *f, struct lambda_FunctionConfiguration *out)
@@ -104,10 +21,18 @@ static void describe_layers(struct op *op, const struct lambda_rec_Function *f, 
     }
 }
 
+/* AWS names the build of a runtime by a digest. */
+static struct str runtime_digest(struct op *op, struct str runtime)
+{
+    uint8_t digest[32];
+    digest_sha256(runtime.p, runtime.n, digest);
+    return hex_encode(op->arena, digest, sizeof digest);
+}
+
 void lambda_describe(struct op *op, const struct lambda_rec_Function *f, struct lambda_FunctionConfiguration *out)
 {
     out->FunctionName = f->Name;
-    out->FunctionArn = lambda_function_arn(op, f->Name);
+    out->FunctionArn = lambda_version_arn(op, f);
     out->Runtime = f->Runtime;
     out->Role = f->Role;
     out->Handler = f->Handler;
@@ -117,7 +42,7 @@ void lambda_describe(struct op *op, const struct lambda_rec_Function *f, struct 
     out->MemorySize = f->MemorySize;
     out->LastModified = lambda_time(op, f->LastModifiedMs.v);
     out->CodeSha256 = f->CodeSha256;
-    out->Version = STR("$LATEST");
+    out->Version = lambda_version(op->arena, f);
     out->RevisionId = f->RevisionId;
     out->State = STR("Active");
     out->LastUpdateStatus = STR("Successful");
@@ -133,7 +58,7 @@ void lambda_describe(struct op *op, const struct lambda_rec_Function *f, struct 
     out->SnapStart->OptimizationStatus = STR("Off");
     out->RuntimeVersionConfig = arena_one(op->arena, struct lambda_RuntimeVersionConfig);
     out->RuntimeVersionConfig->RuntimeVersionArn =
-        str_printf(op->arena, "arn:%.*s:lambda:%.*s::runtime:%.*s", STR_ARG(op->partition), STR_ARG(op->region), STR_ARG(f->Runtime));
+        str_printf(op->arena, "arn:%.*s:lambda:%.*s::runtime:%.*s", STR_ARG(op->partition), STR_ARG(op->region), STR_ARG(runtime_digest(op, f->Runtime)));
     out->LoggingConfig = f->Logging;
     variables_describe(op, f, out);
     if (f->DeadLetter.n) {
@@ -141,6 +66,34 @@ void lambda_describe(struct op *op, const struct lambda_rec_Function *f, struct 
         out->DeadLetterConfig->TargetArn = f->DeadLetter;
     }
     describe_layers(op, f, out);
+}
+
+void lambda_describe_listed(struct op *op, const struct lambda_rec_Function *f, struct lambda_FunctionConfiguration *out)
+{
+    lambda_describe(op, f, out);
+    out->State = out->LastUpdateStatus = STR_NONE;
+    out->RuntimeVersionConfig = NULL;
+}
+
+/* What Create and Update answer: AWS is still at it. Whoever looks next sees it done, under another revision. */
+static void describe_begun(struct op *op, const struct lambda_rec_Function *f, bool created, struct lambda_FunctionConfiguration *out)
+{
+    struct str reason = STR("The function is being created."), code = STR("Creating");
+    lambda_describe(op, f, out);
+    bool pending = created || f->Version.set;
+    out->LastUpdateStatus = pending ? STR_NONE : STR("InProgress");
+    if (pending) {
+        out->State = STR("Pending");
+        out->StateReason = reason;
+        out->StateReasonCode = code;
+    } else {
+        out->LastUpdateStatusReason = reason;
+        out->LastUpdateStatusReasonCode = code;
+    }
+    if (created)
+        out->FunctionArn = lambda_function_arn(op, f->Name);
+    if (created || !f->Version.set)
+        out->RevisionId = id_uuid(op);
 }
 
 /* ---- checks of what create and update share ---- */
@@ -301,8 +254,6 @@ static int check_create(struct op *op, const struct lambda_CreateFunction_in *in
 {
     if (in->PackageType.p && !str_is(in->PackageType, "Zip"))
         return aws_unsupported(op, "PackageType Image");
-    if (opt_bool(in->Publish, false))
-        return aws_unsupported(op, "Publish (versions)");
     if (in->CodeSigningConfigArn.p)
         return aws_unsupported(op, "CodeSigningConfigArn");
     if (in->TenancyConfig || in->CapacityProviderConfig || in->DurableConfig)
@@ -339,6 +290,18 @@ static int set_code(struct op *op, const struct lambda_FunctionCode *c, struct l
     return 0;
 }
 
+/* The end of what changes a function. */
+static int finish(struct op *op, struct lambda_rec_Function *f, bool publish, bool created, struct lambda_FunctionConfiguration *out)
+{
+    struct lambda_rec_Function version = { 0 };
+    int rc = lambda_function_change(op, f);
+    if (!rc && publish)
+        rc = lambda_publish(op, f, STR_NONE, &version);
+    if (!rc)
+        describe_begun(op, publish ? &version : f, created, out);
+    return rc;
+}
+
 int lambda_CreateFunction(struct op *op, const struct lambda_CreateFunction_in *in, struct lambda_CreateFunction_out *out)
 {
     struct lambda_ref ref;
@@ -349,7 +312,7 @@ int lambda_CreateFunction(struct op *op, const struct lambda_CreateFunction_in *
         rc = check_create(op, in, &ref);
     if (rc)
         return rc;
-    function_key(op, &k, ref.name);
+    lambda_function_key(op, &k, ref.name);
     if (op_rec_has(op, &k))
         return aws_fail(op, LAMBDA_ResourceConflictException, "Function already exist: %.*s", STR_ARG(ref.name));
     struct lambda_rec_Function f = { .Name = ref.name, .Tags = in->Tags };
@@ -357,31 +320,31 @@ int lambda_CreateFunction(struct op *op, const struct lambda_CreateFunction_in *
     rc = apply(op, &w, &f);
     if (!rc)
         rc = set_code(op, in->Code, &f);
-    if (!rc)
-        rc = lambda_function_put(op, &f);
-    if (!rc)
-        lambda_describe(op, &f, out);
-    return rc;
+    return rc ? rc : finish(op, &f, opt_bool(in->Publish, false), true, out);
 }
 
 int lambda_GetFunctionConfiguration(struct op *op, const struct lambda_GetFunctionConfiguration_in *in,
                                     struct lambda_GetFunctionConfiguration_out *out)
 {
-    struct lambda_rec_Function f = { 0 };
-    int rc = lambda_function_get(op, in->FunctionName, in->Qualifier, &f);
-    if (!rc)
-        lambda_describe(op, &f, out);
-    return rc;
+    struct lambda_target t;
+    int rc = lambda_target_get(op, in->FunctionName, in->Qualifier, &t);
+    if (rc)
+        return rc;
+    lambda_describe(op, &t.function, out);
+    out->FunctionArn = t.arn;
+    return 0;
 }
 
 int lambda_GetFunction(struct op *op, const struct lambda_GetFunction_in *in, struct lambda_GetFunction_out *out)
 {
-    struct lambda_rec_Function f = { 0 };
-    int rc = lambda_function_get(op, in->FunctionName, in->Qualifier, &f);
+    struct lambda_target t;
+    int rc = lambda_target_get(op, in->FunctionName, in->Qualifier, &t);
     if (rc)
         return rc;
+    const struct lambda_rec_Function f = t.function;
     out->Configuration = arena_one(op->arena, struct lambda_FunctionConfiguration);
     lambda_describe(op, &f, out->Configuration);
+    out->Configuration->FunctionArn = t.arn;
     out->Code = arena_one(op->arena, struct lambda_FunctionCodeLocation);
     out->Code->RepositoryType = STR("S3");
     out->Code->Location = str_printf(op->arena, "https://awslambda-%.*s-tasks.s3.%.*s.amazonaws.com/snapshots/%.*s/%.*s", STR_ARG(op->region),
@@ -395,14 +358,6 @@ int lambda_GetFunction(struct op *op, const struct lambda_GetFunction_in *in, st
     return 0;
 }
 
-static int check_revision(struct op *op, const struct lambda_rec_Function *f, struct str wanted)
-{
-    if (!wanted.p || str_eq(wanted, f->RevisionId))
-        return 0;
-    return aws_fail(op, LAMBDA_PreconditionFailedException, "The Revision Id provided does not match the latest Revision Id. Call the "
-                                                            "GetFunction/GetAlias API to retrieve the latest Revision Id");
-}
-
 int lambda_UpdateFunctionCode(struct op *op, const struct lambda_UpdateFunctionCode_in *in, struct lambda_UpdateFunctionCode_out *out)
 {
     struct lambda_rec_Function f = { 0 };
@@ -410,10 +365,8 @@ int lambda_UpdateFunctionCode(struct op *op, const struct lambda_UpdateFunctionC
                                         .S3ObjectVersion = in->S3ObjectVersion, .ImageUri = in->ImageUri,
                                         .SourceKMSKeyArn = in->SourceKMSKeyArn };
     int rc = lambda_function_get(op, in->FunctionName, STR_NONE, &f);
-    if (!rc && opt_bool(in->Publish, false))
-        rc = aws_unsupported(op, "Publish (versions)");
     if (!rc)
-        rc = check_revision(op, &f, in->RevisionId);
+        rc = lambda_check_revision(op, f.RevisionId, in->RevisionId);
     if (rc)
         return rc;
     struct str old = f.CodeBlobId;
@@ -425,11 +378,7 @@ int lambda_UpdateFunctionCode(struct op *op, const struct lambda_UpdateFunctionC
     if (!rc)
         rc = lambda_code_drop(op, old);
     f.LastModifiedMs = SOME_I64(op_now_ms(op));
-    if (!rc)
-        rc = lambda_function_put(op, &f);
-    if (!rc)
-        lambda_describe(op, &f, out);
-    return rc;
+    return rc ? rc : finish(op, &f, opt_bool(in->Publish, false), false, out);
 }
 
 int lambda_UpdateFunctionConfiguration(struct op *op, const struct lambda_UpdateFunctionConfiguration_in *in,
@@ -439,72 +388,10 @@ int lambda_UpdateFunctionConfiguration(struct op *op, const struct lambda_Update
     struct wanted w = WANTED(in);
     int rc = lambda_function_get(op, in->FunctionName, STR_NONE, &f);
     if (!rc)
-        rc = check_revision(op, &f, in->RevisionId);
+        rc = lambda_check_revision(op, f.RevisionId, in->RevisionId);
     if (!rc)
         rc = apply(op, &w, &f);
-    if (!rc)
-        rc = lambda_function_put(op, &f);
-    if (!rc)
-        lambda_describe(op, &f, out);
-    return rc;
-}
-
-int lambda_DeleteFunction(struct op *op, const struct lambda_DeleteFunction_in *in, struct lambda_DeleteFunction_out *out)
-{
-    struct lambda_rec_Function f = { 0 };
-    int rc = lambda_function_get(op, in->FunctionName, in->Qualifier, &f);
-    if (!rc && in->Qualifier.p)
-        rc = aws_fail(op, LAMBDA_InvalidParameterValueException, "$LATEST version cannot be deleted without deleting the function.");
-    if (rc)
-        return rc;
-    struct key k;
-    function_key(op, &k, f.Name);
-    lambda_changed(op, lambda_function_arn(op, f.Name));
-    out->StatusCode = SOME_I64(204);
-    rc = auth_epoch_bump(op);
-    if (!rc)
-        rc = variables_drop(op, &f);
-    if (!rc)
-        rc = lambda_code_drop(op, f.CodeBlobId);
-    return rc ? rc : op_rec_delete(op, &k);
-}
-
-int lambda_ListFunctions(struct op *op, const struct lambda_ListFunctions_in *in, struct lambda_ListFunctions_out *out)
-{
-    struct key from, to;
-    op_key(op, &from, &lambda_kind_function);
-    key_after_prefix(&from, &to);
-    struct str begin = key_view(&from), key, value;
-    if (in->Marker.p && page_key(op, in->Marker, &begin))
-        return aws_fail(op, LAMBDA_InvalidParameterValueException, "Invalid marker");
-    int64_t max = opt_i64(in->MaxItems, PAGE_MAX) < PAGE_MAX ? opt_i64(in->MaxItems, PAGE_MAX) : PAGE_MAX;
-    struct scan *s = txn_scan(op->txn, begin, key_view(&to), false);
-    int rc = 0;
-    out->Functions.set = true;
-    while (rc == 0 && scan_next(s, &key, &value)) {
-        if ((int64_t)out->Functions.n == max) {
-            out->NextMarker = page_token(op, key);
-            break;
-        }
-        struct lambda_rec_Function f = { 0 };
-        rc = op_rec_decode(op, value, &lambda_rec_Function_shape, &f);
-        if (rc == 0)
-            lambda_describe(op, &f, list_push(op->arena, &out->Functions));
-    }
-    int failed = scan_end(s);
-    return rc ? rc : failed;
-}
-
-int lambda_ListVersionsByFunction(struct op *op, const struct lambda_ListVersionsByFunction_in *in, struct lambda_ListVersionsByFunction_out *out)
-{
-    struct lambda_rec_Function f = { 0 };
-    int rc = lambda_function_get(op, in->FunctionName, STR_NONE, &f);
-    if (rc)
-        return rc;
-    struct lambda_FunctionConfiguration *latest = list_push(op->arena, &out->Versions);
-    lambda_describe(op, &f, latest);
-    latest->FunctionArn = str_printf(op->arena, "%.*s:$LATEST", STR_ARG(latest->FunctionArn));
-    return 0;
+    return rc ? rc : finish(op, &f, false, false, out);
 }
 
 int lambda_GetFunctionCodeSigningConfig(struct op *op, const struct lambda_GetFunctionCodeSigningConfig_in *in,

@@ -15,11 +15,14 @@
 
 /* ---- pools ---- */
 
+/* What environments are made of (lambda_function_change). */
+static struct str config_id(const struct lambda_rec_Function *f) { return opt_str(f->ConfigId, f->RevisionId); }
+
 static struct pool *pool_find(struct lambda_host *h, struct str account, struct str region, const struct lambda_rec_Function *f)
 {
     for (struct pool *p = h->pools; p; p = p->next)
         if (!p->retired && str_eq(p->account, account) && str_eq(p->region, region) && str_eq(p->function.Name, f->Name) &&
-            str_eq(p->revision, f->RevisionId))
+            str_eq(p->revision, config_id(f)))
             return p;
     return NULL;
 }
@@ -38,8 +41,10 @@ static struct pool *pool_make(struct lambda_host *h, struct str account, struct 
     }
     p->account = str_dup(a, account);
     p->region = str_dup(a, region);
-    p->revision = p->function.RevisionId;
+    p->revision = config_id(&p->function);
     p->arn = str_printf(a, "arn:aws:lambda:%.*s:%.*s:function:%.*s", STR_ARG(region), STR_ARG(account), STR_ARG(f->Name));
+    if (f->Version.set)
+        p->arn = str_printf(a, "%.*s:%.*s", STR_ARG(p->arn), STR_ARG(lambda_version(a, f)));
     p->queue_end = &p->queue;
     for (struct pool *old = h->pools; old; old = old->next) /* an older revision's environments end when idle */
         if (str_eq(old->arn, p->arn))
@@ -80,7 +85,7 @@ static struct str one_line(struct arena *a, struct str s)
     return (struct str){ p, s.n };
 }
 
-static struct str invocation_head(const struct pool *p, const struct invocation *inv, int64_t timeout_ms)
+static struct str invocation_head(const struct invocation *inv, int64_t timeout_ms)
 {
     struct arena *a = inv->arena;
     int64_t now_ms = clock_real_ms();
@@ -89,7 +94,7 @@ static struct str invocation_head(const struct pool *p, const struct invocation 
     return str_printf(a,
                       "Content-Type: application/json\r\nLambda-Runtime-Aws-Request-Id: %.*s\r\nLambda-Runtime-Deadline-Ms: %lld\r\n"
                       "Lambda-Runtime-Invoked-Function-Arn: %.*s\r\nLambda-Runtime-Trace-Id: Root=1-%08llx-%.24s;Parent=%.16s;Sampled=0\r\n%.*s",
-                      STR_ARG(inv->id), (long long)(now_ms + timeout_ms), STR_ARG(p->arn), (unsigned long long)(now_ms / 1000), trace.p, trace.p + 24,
+                      STR_ARG(inv->id), (long long)(now_ms + timeout_ms), STR_ARG(inv->arn), (unsigned long long)(now_ms / 1000), trace.p, trace.p + 24,
                       STR_ARG(context));
 }
 
@@ -104,7 +109,7 @@ static void deliver(struct lambda_host *h, struct environment *env)
         sandbox_thaw(env->box);
         env->frozen = false;
     }
-    inv->head = invocation_head(p, inv, timeout_ms);
+    inv->head = invocation_head(inv, timeout_ms);
     if (!next->reply(next, 200, inv->head, inv->payload)) {
         environment_lost(env);
         return;
@@ -116,7 +121,7 @@ static void deliver(struct lambda_host *h, struct environment *env)
     env->since_ms = inv->started_ms = clock_mono_ms();
     inv->deadline_ms = inv->started_ms + timeout_ms;
     env->tail_n = 0;
-    output_line(h, env, str_printf(inv->arena, "START RequestId: %.*s Version: $LATEST", STR_ARG(inv->id)));
+    output_line(h, env, str_printf(inv->arena, "START RequestId: %.*s Version: %.*s", STR_ARG(inv->id), STR_ARG(lambda_version(inv->arena, &p->function))));
 }
 
 static bool usable(struct lambda_host *h, const struct environment *env)
@@ -152,8 +157,18 @@ static uint32_t busy_count(const struct pool *p)
     return n;
 }
 
-int host_invoke(struct cloud *cloud, struct str account, struct str region, const struct lambda_rec_Function *f, struct str id, struct str payload,
-                struct str client_context, void (*done)(struct cloud *cloud, void *ctx, const struct lambda_result *r), void *ctx)
+/* Of all versions of a function: they share its concurrency. */
+static uint32_t load(const struct lambda_host *h, const struct pool *of)
+{
+    uint32_t n = 0;
+    for (const struct pool *p = h->pools; p; p = p->next)
+        if (str_eq(p->function.Name, of->function.Name) && str_eq(p->account, of->account) && str_eq(p->region, of->region))
+            n += p->queued + busy_count(p);
+    return n;
+}
+
+int host_invoke(struct cloud *cloud, struct str account, struct str region, const struct lambda_rec_Function *f, const struct host_call *call,
+                void (*done)(struct cloud *cloud, void *ctx, const struct lambda_result *r), void *ctx)
 {
     struct lambda_host *h = cloud->lambda;
     if (!h || !cloud->sandboxes)
@@ -163,12 +178,13 @@ int host_invoke(struct cloud *cloud, struct str account, struct str region, cons
     struct pool *p = pool_find(h, account, region, f);
     if (!p && allowed > 0 && !h->stopping)
         p = pool_make(h, account, region, f);
-    int rc = h->stopping ? E_CLOSED : !p ? E_BUSY : p->queued + busy_count(p) >= allowed || p->queued >= HOST_QUEUE_MAX ? E_BUSY : 0;
+    int rc = h->stopping ? E_CLOSED : !p ? E_BUSY : load(h, p) >= allowed || p->queued >= HOST_QUEUE_MAX ? E_BUSY : 0;
     if (rc == 0) {
         struct arena *a = arena_new();
         struct invocation *inv = arena_one(a, struct invocation);
-        *inv = (struct invocation){ .arena = a, .id = str_dup(a, id), .payload = str_dup(a, payload.n ? payload : STR("{}")), /* as AWS */
-                                    .client_context = str_dup(a, client_context), .done = done, .ctx = ctx };
+        *inv = (struct invocation){ .arena = a, .arn = str_dup(a, call->arn), .id = str_dup(a, call->id),
+                                    .payload = str_dup(a, call->payload.n ? call->payload : STR("{}")), /* as AWS */
+                                    .client_context = str_dup(a, call->client_context), .done = done, .ctx = ctx };
         *p->queue_end = inv;
         p->queue_end = &inv->next;
         p->queued++;
@@ -335,8 +351,8 @@ static struct environment *environment_new(struct lambda_host *h, struct pool *p
     env->output_fd = env->dns_fd = -1;
     env->state = ENV_STARTING;
     env->since_ms = clock_mono_ms();
-    env->log_stream = str_printf(a, "%.*s/[$LATEST]%.*s", STR_ARG(str_replace(a, str_sub(time_iso8601(a, clock_now_ms(h->cloud->clock)), 0, 10), STR("-"), STR("/"))),
-                                 STR_ARG(random_hex(a, 32)));
+    struct str day = str_replace(a, str_sub(time_iso8601(a, clock_now_ms(h->cloud->clock)), 0, 10), STR("-"), STR("/"));
+    env->log_stream = str_printf(a, "%.*s/[%.*s]%.*s", STR_ARG(day), STR_ARG(lambda_version(a, &p->function)), STR_ARG(random_hex(a, 32)));
     env->next = p->environments;
     p->environments = env;
     p->starting++;
@@ -495,10 +511,10 @@ static void retire(struct cloud *cloud, void *arg)
     pthread_mutex_unlock(&h->lock);
 }
 
-void lambda_changed(struct op *op, struct str function_arn)
+void lambda_changed(struct op *op, struct str version_arn)
 {
     struct str *arn = arena_one(op->arena, struct str);
-    *arn = str_dup(op->arena, function_arn);
+    *arn = str_dup(op->arena, version_arn);
     op_on_commit(op, retire, arn);
 }
 

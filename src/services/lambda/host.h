@@ -41,6 +41,7 @@ struct lambda_result {
 struct invocation {
     struct invocation *next;
     struct arena *arena;    /* its own: freed after done */
+    struct str arn;         /* as it was invoked: with the qualifier */
     struct str id, payload, client_context;
     struct str head;        /* header lines of its GET next, once it was handed out */
     int64_t started_ms, deadline_ms; /* clock_mono_ms */
@@ -94,7 +95,7 @@ struct environment {
 struct pool {
     struct pool *next;
     struct arena *arena;
-    struct str account, region, arn, revision;
+    struct str account, region, arn, revision; /* arn: with the version's number, if it is one */
     struct lambda_rec_Function function;
     struct environment *environments;
     struct invocation *queue, **queue_end;
@@ -116,10 +117,15 @@ struct lambda_host {
     struct poller *poller;
 };
 
-/* Queues an invocation; id is its request id. done is called once, from any thread, outside the lock. E_BUSY throttled, E_CLOSED strata stops,
- * E_UNSUPPORTED no sandbox here. */
-int host_invoke(struct cloud *cloud, struct str account, struct str region, const struct lambda_rec_Function *f, struct str id, struct str payload,
-                struct str client_context, void (*done)(struct cloud *cloud, void *ctx, const struct lambda_result *r), void *ctx);
+/* What is to be run. */
+struct host_call {
+    struct str arn;         /* as invoked */
+    struct str id;          /* the request's */
+    struct str payload, client_context;
+};
+/* Queues an invocation. done is called once, from any thread, outside the lock. E_BUSY throttled, E_CLOSED strata stops, E_UNSUPPORTED no sandbox here. */
+int host_invoke(struct cloud *cloud, struct str account, struct str region, const struct lambda_rec_Function *f, const struct host_call *call,
+                void (*done)(struct cloud *cloud, void *ctx, const struct lambda_result *r), void *ctx);
 
 /* environment.c: makes the sandbox of env. Blocks; in the starter thread, without the lock. On failure env->init_error says why. */
 int environment_start(struct lambda_host *h, struct environment *env);

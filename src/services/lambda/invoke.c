@@ -27,7 +27,7 @@ static struct str wake_copy(char room[WAKE_KEY_BYTES], struct str key)
  * first: API Gateway waits 30 s at most). */
 struct wait {
     struct arena *arena;      /* its own */
-    struct str wake_key;
+    struct str wake_key, version;
     struct lambda_result result;
     _Atomic bool done;
     _Atomic int holders;
@@ -71,24 +71,26 @@ static int finish_wait(struct op *op, const struct lambda_Invoke_in *in, const s
     out->StatusCode = SOME_I64(200);
     out->Payload = w->result.payload;
     out->FunctionError = w->result.error;
-    out->ExecutedVersion = STR("$LATEST");
+    out->ExecutedVersion = w->version;
     if (str_is(in->LogType, "Tail"))
         out->LogResult = base64_encode(op->arena, w->result.log_tail.p, w->result.log_tail.n);
     return 0;
 }
 
-static int invoke_and_wait(struct op *op, const struct lambda_Invoke_in *in, const struct lambda_rec_Function *f, struct str context)
+static int invoke_and_wait(struct op *op, const struct lambda_Invoke_in *in, const struct lambda_target *t, struct str context)
 {
     struct arena *a = arena_new();
     struct wait *w = arena_one(a, struct wait);
     w->arena = a;
     w->wake_key = str_printf(a, "lambda/invoke/%.*s", STR_ARG(op->request_id));
+    w->version = lambda_version(a, &t->function);
     w->holders = 2;
     arena_defer(op->arena, let_go, w);
     op->state = w;
     struct str key = str_dup(op->arena, w->wake_key);
-    struct str id = op->parent ? random_uuid(a) : op->request_id; /* what AWS answers is what the function sees and its log says */
-    int rc = host_invoke(op->cloud, op->account, op->region, f, id, in->Payload, context, answered, w);
+    struct host_call call = { .arn = t->arn, .payload = in->Payload, .client_context = context,
+                              .id = op->parent ? random_uuid(a) : op->request_id }; /* what AWS answers is what the function sees and its log says */
+    int rc = host_invoke(op->cloud, op->account, op->region, &t->function, &call, answered, w);
     if (rc)
         let_go(w);
     return rc ? throttled(op, rc) : op_park(op, key, WAIT_MS);
@@ -137,12 +139,13 @@ static void accept_done(struct cloud *cloud, void *ctx, int rc)
     cloud_wake(cloud, wake);
 }
 
-static int invoke_event(struct op *op, const struct lambda_Invoke_in *in, const struct lambda_rec_Function *f, struct str context)
+static int invoke_event(struct op *op, const struct lambda_Invoke_in *in, const struct lambda_target *t, struct str context)
 {
     if (in->Payload.n > LAMBDA_EVENT_BYTES_MAX)
         return aws_fail(op, LAMBDA_RequestTooLargeException, "%zu byte payload is too large for the Event invocation type (limit %d bytes)",
                         in->Payload.n, LAMBDA_EVENT_BYTES_MAX);
-    struct lambda_rec_Event e = { .FunctionName = f->Name, .Payload = opt_str(in->Payload, STR("")), .ClientContext = context };
+    struct lambda_rec_Event e = { .FunctionName = t->ref.name, .Qualifier = t->ref.qualifier, .Payload = opt_str(in->Payload, STR("")),
+                                  .ClientContext = context };
     if (txn_is_write(op->txn))
         return accept(op, &e);
     struct acceptance *a = arena_one(op->arena, struct acceptance);
@@ -173,7 +176,7 @@ static int check(struct op *op, const struct lambda_Invoke_in *in, struct str *r
 
 int lambda_Invoke(struct op *op, const struct lambda_Invoke_in *in, struct lambda_Invoke_out *out)
 {
-    struct lambda_rec_Function f = { 0 };
+    struct lambda_target t;
     struct str context;
     bool event = str_is(in->InvocationType, "Event");
     if (op->state && event) {
@@ -187,7 +190,7 @@ int lambda_Invoke(struct op *op, const struct lambda_Invoke_in *in, struct lambd
     }
     int rc = check(op, in, &context);
     if (!rc)
-        rc = lambda_function_get(op, in->FunctionName, in->Qualifier, &f);
+        rc = lambda_target_get(op, in->FunctionName, in->Qualifier, &t);
     if (rc)
         return rc;
     if (str_is(in->InvocationType, "DryRun")) {
@@ -196,9 +199,10 @@ int lambda_Invoke(struct op *op, const struct lambda_Invoke_in *in, struct lambd
     }
     if (event) {
         out->StatusCode = SOME_I64(202);
-        return invoke_event(op, in, &f, context);
+        return invoke_event(op, in, &t, context);
     }
-    return invoke_and_wait(op, in, &f, context);
+    rc = lambda_target_route(op, &t);
+    return rc ? rc : invoke_and_wait(op, in, &t, context);
 }
 
 /* ---- accepted events ---- */
@@ -206,7 +210,7 @@ int lambda_Invoke(struct op *op, const struct lambda_Invoke_in *in, struct lambd
 /* A running event: from the job to its end. */
 struct running {
     struct arena *arena;
-    struct str account, region, id, payload, error;
+    struct str account, region, id, version, payload, error;
     bool failed, busy;
 };
 
@@ -231,7 +235,7 @@ static void event_ran(struct cloud *cloud, void *ctx, const struct lambda_result
 
 struct launch {
     struct str account, region, id;
-    struct lambda_rec_Function function;
+    struct lambda_target target;
     struct lambda_rec_Event event;
 };
 
@@ -241,8 +245,10 @@ static void launch_event(struct cloud *cloud, void *arg)
     struct launch *l = arg;
     struct arena *a = arena_new();
     struct running *run = arena_one(a, struct running);
-    *run = (struct running){ .arena = a, .account = str_dup(a, l->account), .region = str_dup(a, l->region), .id = str_dup(a, l->id) };
-    int rc = host_invoke(cloud, l->account, l->region, &l->function, l->id, l->event.Payload, l->event.ClientContext, event_ran, run);
+    *run = (struct running){ .arena = a, .account = str_dup(a, l->account), .region = str_dup(a, l->region), .id = str_dup(a, l->id),
+                              .version = lambda_version(a, &l->target.function) };
+    struct host_call call = { .arn = l->target.arn, .id = l->id, .payload = l->event.Payload, .client_context = l->event.ClientContext };
+    int rc = host_invoke(cloud, l->account, l->region, &l->target.function, &call, event_ran, run);
     if (rc) {
         struct lambda_result r = { .rc = rc };
         event_ran(cloud, run, &r);
@@ -259,9 +265,11 @@ int lambda_job_event(struct op *op, struct str payload)
         return 0;
     if (rc)
         return rc;
-    rc = lambda_function_get(op, l->event.FunctionName, STR_NONE, &l->function);
-    if (rc == E_AWS) /* the function went: nobody is left to run it */
+    rc = lambda_target_find(op, l->event.FunctionName, l->event.Qualifier, &l->target);
+    if (rc == E_NOT_FOUND) /* the function went: nobody is left to run it */
         return op_rec_delete(op, &k);
+    if (!rc)
+        rc = lambda_target_route(op, &l->target);
     if (rc)
         return rc;
     l->account = op->account;
@@ -269,43 +277,45 @@ int lambda_job_event(struct op *op, struct str payload)
     l->id = str_dup(op->arena, payload);
     op_on_commit(op, launch_event, l);
     /* Should strata die while it runs, this runs it again: at least once. */
-    return op_timer_set(op, "lambda.event", l->id, op_now_ms(op) + l->function.Timeout.v * 1000 + RERUN_SLACK_MS, l->id);
+    return op_timer_set(op, "lambda.event", l->id, op_now_ms(op) + l->target.function.Timeout.v * 1000 + RERUN_SLACK_MS, l->id);
 }
 
 /* Sends what became of an event to a queue or a function. */
 static int send_on(struct op *op, struct str destination, struct str body, const struct lambda_rec_Function *f);
 
-static struct str destination_record(struct op *op, const struct running *run, const struct lambda_rec_Event *e, const struct lambda_rec_Function *f)
+static struct str destination_record(struct op *op, const struct running *run, const struct lambda_rec_Event *e, const struct lambda_target *t)
 {
     struct buf b;
     buf_init(&b, op->arena, 16 * 1024 * 1024);
-    buf_printf(&b, "{\"version\":\"1.0\",\"timestamp\":\"%.*s\",\"requestContext\":{\"requestId\":\"%.*s\",\"functionArn\":\"%.*s:$LATEST\",\"condition\":\"%s\","
+    buf_printf(&b, "{\"version\":\"1.0\",\"timestamp\":\"%.*s\",\"requestContext\":{\"requestId\":\"%.*s\",\"functionArn\":\"%.*s%s\",\"condition\":\"%s\","
                    "\"approximateInvokeCount\":%lld},\"requestPayload\":",
-               STR_ARG(time_iso8601_ms(op->arena, op_now_ms(op))), STR_ARG(run->id), STR_ARG(lambda_function_arn(op, f->Name)),
+               STR_ARG(time_iso8601_ms(op->arena, op_now_ms(op))), STR_ARG(run->id), STR_ARG(t->arn), t->ref.qualifier.p ? "" : ":$LATEST",
                run->failed ? "RetriesExhausted" : "Success", (long long)opt_i64(e->Attempts, 0) + 1);
     buf_str(&b, e->Payload.n ? e->Payload : STR("null"));
-    buf_printf(&b, ",\"responseContext\":{\"statusCode\":200,\"executedVersion\":\"$LATEST\"%s},\"responsePayload\":",
+    buf_printf(&b, ",\"responseContext\":{\"statusCode\":200,\"executedVersion\":\"%.*s\"%s},\"responsePayload\":", STR_ARG(run->version),
                run->failed ? ",\"functionError\":\"Unhandled\"" : "");
     buf_str(&b, run->payload.n ? run->payload : STR("null"));
     buf_byte(&b, '}');
     return buf_done(&b);
 }
 
-static int give_up_or_retry(struct op *op, struct running *run, struct lambda_rec_Event *e, const struct lambda_rec_Function *f)
+static int give_up_or_retry(struct op *op, struct running *run, struct lambda_rec_Event *e, struct lambda_target *t)
 {
+    const struct lambda_rec_Function *f = &t->function;
+    struct lambda_event_config c = lambda_event_config(t);
     struct key k;
     int64_t attempts = opt_i64(e->Attempts, 0) + (run->busy ? 0 : 1);
     int64_t age_ms = op_now_ms(op) - e->AcceptedMs.v;
     event_key(op, &k, run->id);
-    if (attempts <= opt_i64(f->RetryAttempts, RETRIES) && age_ms < opt_i64(f->EventAgeSeconds, EVENT_AGE_S) * 1000) {
+    if (attempts <= opt_i64(*c.retries, RETRIES) && age_ms < opt_i64(*c.age_s, EVENT_AGE_S) * 1000) {
         e->Attempts = SOME_I64(attempts);
         int rc = op_rec_put(op, &k, &lambda_rec_Event_shape, e);
         int64_t pause_ms = run->busy ? 1000 : attempts * 60 * 1000; /* one minute, then two */
         return rc ? rc : op_timer_set(op, "lambda.event", run->id, op_now_ms(op) + pause_ms, run->id);
     }
     int rc = 0;
-    if (f->OnFailure.n)
-        rc = send_on(op, f->OnFailure, destination_record(op, run, e, f), f);
+    if (c.on_failure->n)
+        rc = send_on(op, *c.on_failure, destination_record(op, run, e, t), f);
     else if (f->DeadLetter.n)
         rc = send_on(op, f->DeadLetter, e->Payload, f);
     return rc ? rc : op_rec_delete(op, &k);
@@ -315,7 +325,7 @@ static int settle(struct op *op, void *ctx)
 {
     struct running *run = ctx;
     struct lambda_rec_Event e = { 0 };
-    struct lambda_rec_Function f = { 0 };
+    struct lambda_target t;
     struct key k;
     event_key(op, &k, run->id);
     int rc = op_timer_cancel(op, "lambda.event", run->id);
@@ -323,15 +333,16 @@ static int settle(struct op *op, void *ctx)
         rc = op_rec_get(op, &k, &lambda_rec_Event_shape, &e);
     if (rc)
         return rc == E_NOT_FOUND ? 0 : rc;
-    rc = lambda_function_get(op, e.FunctionName, STR_NONE, &f);
-    if (rc == E_AWS)
+    rc = lambda_target_find(op, e.FunctionName, e.Qualifier, &t);
+    if (rc == E_NOT_FOUND)
         return op_rec_delete(op, &k);
     if (rc)
         return rc;
     if (run->failed)
-        return give_up_or_retry(op, run, &e, &f);
-    if (f.OnSuccess.n)
-        rc = send_on(op, f.OnSuccess, destination_record(op, run, &e, &f), &f);
+        return give_up_or_retry(op, run, &e, &t);
+    struct lambda_event_config c = lambda_event_config(&t);
+    if (c.on_success->n)
+        rc = send_on(op, *c.on_success, destination_record(op, run, &e, &t), &t.function);
     return rc ? rc : op_rec_delete(op, &k);
 }
 

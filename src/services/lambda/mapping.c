@@ -124,11 +124,11 @@ static int apply(struct op *op, const struct wanted *w, struct lambda_rec_Mappin
 int lambda_CreateEventSourceMapping(struct op *op, const struct lambda_CreateEventSourceMapping_in *in,
                                     struct lambda_CreateEventSourceMapping_out *out)
 {
-    struct lambda_rec_Function f = { 0 };
+    struct lambda_target t;
     struct arn source;
     struct wanted w = { in->Enabled, in->BatchSize, in->MaximumBatchingWindowInSeconds, in->FilterCriteria, in->ScalingConfig,
                         in->FunctionResponseTypes };
-    int rc = lambda_function_get(op, in->FunctionName, STR_NONE, &f);
+    int rc = lambda_target_get(op, in->FunctionName, STR_NONE, &t);
     if (rc)
         return rc;
     if (!in->EventSourceArn.p || arn_parse(in->EventSourceArn, &source))
@@ -141,7 +141,7 @@ int lambda_CreateEventSourceMapping(struct op *op, const struct lambda_CreateEve
     op_key(op, &from, &lambda_kind_mapping);
     key_after_prefix(&from, &to);
     struct scan *s = txn_scan(op->txn, key_view(&from), key_view(&to), false);
-    struct str key, value, function_arn = lambda_function_arn(op, f.Name), twin = STR_NONE;
+    struct str key, value, function_arn = t.arn, twin = STR_NONE;
     while (scan_next(s, &key, &value)) {
         struct lambda_rec_Mapping other = { 0 };
         if (op_rec_decode(op, value, &lambda_rec_Mapping_shape, &other) == 0 && str_eq(other.EventSourceArn, in->EventSourceArn) &&
@@ -152,7 +152,7 @@ int lambda_CreateEventSourceMapping(struct op *op, const struct lambda_CreateEve
     if (!rc && twin.p)
         rc = aws_fail(op, LAMBDA_ResourceConflictException,
                       "An event source mapping with SQS arn (\" %.*s \") and function (\" %.*s \") already exists. Please update or delete the existing "
-                      "mapping with UUID %.*s", STR_ARG(in->EventSourceArn), STR_ARG(f.Name), STR_ARG(twin));
+                      "mapping with UUID %.*s", STR_ARG(in->EventSourceArn), STR_ARG(t.function.Name), STR_ARG(twin));
     struct lambda_rec_Mapping m = { .UUID = id_uuid(op), .FunctionArn = function_arn, .EventSourceArn = in->EventSourceArn, .Tags = in->Tags };
     if (!rc)
         rc = apply(op, &w, &m);
@@ -171,9 +171,9 @@ int lambda_UpdateEventSourceMapping(struct op *op, const struct lambda_UpdateEve
                         in->FunctionResponseTypes };
     int rc = lambda_mapping_get(op, in->UUID, &m);
     if (!rc && in->FunctionName.p) {
-        struct lambda_rec_Function f = { 0 };
-        rc = lambda_function_get(op, in->FunctionName, STR_NONE, &f);
-        m.FunctionArn = lambda_function_arn(op, f.Name);
+        struct lambda_target t;
+        rc = lambda_target_get(op, in->FunctionName, STR_NONE, &t);
+        m.FunctionArn = t.arn;
     }
     if (!rc)
         rc = apply(op, &w, &m);
@@ -217,7 +217,7 @@ int lambda_ListEventSourceMappings(struct op *op, const struct lambda_ListEventS
     int rc = in->FunctionName.p ? lambda_ref_parse(op, in->FunctionName, STR_NONE, &ref) : 0;
     if (rc)
         return rc;
-    struct str function_arn = ref.name.p ? lambda_function_arn(op, ref.name) : STR_NONE;
+    struct str function_arn = ref.name.p ? lambda_arn_function(op, in->FunctionName) : STR_NONE;
     struct key from, to;
     op_key(op, &from, &lambda_kind_mapping);
     key_after_prefix(&from, &to);

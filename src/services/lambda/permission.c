@@ -1,39 +1,51 @@
-/* The resource policy of a function: statements that AddPermission adds, one by one. */
+/* The resource policy of a function, of a version or of an alias: statements that AddPermission adds, one by one. */
 #include "aws/arn.h"
 #include "auth/auth.h"
 #include "aws/id.h"
 #include "base/buf.h"
 #include "services/lambda/lambda.h"
 
-static struct str policy_text(struct op *op, const struct lambda_rec_Function *f)
+static struct lambda_rec_list_Statement *policy_of(struct lambda_target *t)
+{
+    return t->alias.Name.p ? &t->alias.Policy : &t->function.Policy;
+}
+
+static struct str *revision_of(struct lambda_target *t)
+{
+    return t->alias.Name.p ? &t->alias.PolicyRevision : &t->function.PolicyRevision;
+}
+
+static struct str policy_text(struct op *op, const struct lambda_rec_list_Statement *policy)
 {
     struct buf b;
     buf_init(&b, op->arena, 4 * LAMBDA_POLICY_BYTES_MAX);
     buf_c(&b, "{\"Version\":\"2012-10-17\",\"Id\":\"default\",\"Statement\":[");
-    for (uint32_t i = 0; i < f->Policy.n; i++) {
+    for (uint32_t i = 0; i < policy->n; i++) {
         if (i)
             buf_byte(&b, ',');
-        buf_str(&b, f->Policy.v[i].Json);
+        buf_str(&b, policy->v[i].Json);
     }
     buf_c(&b, "]}");
     return buf_done(&b);
 }
 
+/* Each qualifier has its own: what is allowed for the function is not for its aliases. */
 int lambda_resource_policy(struct op *op, struct str arn_text, struct str *ret_policy, struct str *ret_account)
 {
     struct arn arn;
-    struct str kind, rest, name, qualifier;
-    struct lambda_rec_Function f = { 0 };
-    struct key k;
+    struct str kind, rest;
+    struct lambda_target t;
     if (arn_parse(arn_text, &arn) || !str_cut(arn.resource, ':', &kind, &rest) || !str_is(kind, "function"))
         return E_NOT_FOUND;
-    str_cut(rest, ':', &name, &qualifier);
-    op_key_in(op, &k, arn.account, arn.region, &lambda_kind_function);
-    key_str(&k, name);
-    int rc = op_rec_get(op, &k, &lambda_rec_Function_shape, &f);
-    if (rc == 0 && f.Policy.n)
-        *ret_policy = policy_text(op, &f);
-    return rc;
+    const struct str account = op->account, region = op->region;
+    op->account = arn.account;
+    op->region = arn.region;
+    int rc = lambda_target_find(op, rest, STR_NONE, &t);
+    op->account = account;
+    op->region = region;
+    if (rc == 0 && policy_of(&t)->n)
+        *ret_policy = policy_text(op, policy_of(&t));
+    return rc == E_AWS ? E_NOT_FOUND : rc;
 }
 
 /* "123456789012" means that account's root, "x.amazonaws.com" a service, an ARN itself. */
@@ -91,74 +103,108 @@ static struct str statement(struct op *op, const struct lambda_AddPermission_in 
     return buf_done(&b);
 }
 
-static int check_revision(struct op *op, const struct lambda_rec_Function *f, struct str wanted)
+static int check_revision(struct op *op, struct lambda_target *t, struct str wanted)
 {
-    if (!wanted.p || str_eq(wanted, f->PolicyRevision))
+    struct str revision = *revision_of(t);
+    if (!revision.p)
+        return lambda_check_revision(op, t->alias.Name.p ? t->alias.RevisionId : t->function.RevisionId, wanted);
+    if (!wanted.p || str_eq(wanted, revision))
         return 0;
     return aws_fail(op, LAMBDA_PreconditionFailedException, "The Revision Id provided does not match the latest Revision Id. Call the GetPolicy API to "
                                                             "retrieve the latest Revision Id");
 }
 
-static int save(struct op *op, struct lambda_rec_Function *f)
+static int save(struct op *op, struct lambda_target *t)
 {
-    struct key k;
-    op_key(op, &k, &lambda_kind_function);
-    key_str(&k, f->Name);
-    f->PolicyRevision = id_uuid(op);
+    *revision_of(t) = id_uuid(op);
     int rc = auth_epoch_bump(op);
-    return rc ? rc : op_rec_put(op, &k, &lambda_rec_Function_shape, f); /* the code's revision stays: environments go on */
+    return rc ? rc : lambda_target_store(op, t); /* the function's own revision stays: environments go on */
+}
+
+/* The words for a qualifier that means nothing: what could be an alias is taken for one. */
+static int no_target(struct op *op, const struct lambda_target *t, const char *no_function)
+{
+    struct lambda_rec_Function f = { 0 };
+    struct key k;
+    bool alias = t->ref.qualifier.p && !lambda_is_number(t->ref.qualifier) && !str_contains(t->ref.qualifier, STR("$"));
+    lambda_function_key(op, &k, t->ref.name);
+    if (op_rec_get(op, &k, &lambda_rec_Function_shape, &f))
+        return aws_fail(op, LAMBDA_ResourceNotFoundException, "%s%.*s", no_function, STR_ARG(lambda_unqualified(op, &t->ref)));
+    return aws_fail(op, LAMBDA_ResourceNotFoundException, "%s: %.*s", alias ? "Cannot find alias arn" : "Function not found", STR_ARG(t->arn));
+}
+
+/* "s3.amazonaws.com", an account, the ARN of a principal, or anybody. */
+static bool is_principal(struct str p)
+{
+    struct arn arn;
+    int64_t number;
+    return str_is(p, "*") || (p.n == 12 && str_to_i64(p, &number) == 0) || str_contains(p, STR(".")) ||
+           (arn_parse(p, &arn) == 0 && (str_is(arn.service, "iam") || str_is(arn.service, "sts")));
 }
 
 int lambda_AddPermission(struct op *op, const struct lambda_AddPermission_in *in, struct lambda_AddPermission_out *out)
 {
-    struct lambda_rec_Function f = { 0 };
-    int rc = lambda_function_get(op, in->FunctionName, in->Qualifier, &f);
+    struct lambda_target t;
+    int rc = lambda_target_find(op, in->FunctionName, in->Qualifier, &t);
+    if (rc == E_NOT_FOUND)
+        return no_target(op, &t, "Function not found: ");
+    if (!rc && str_is(t.ref.qualifier, "$LATEST"))
+        rc = aws_fail(op, LAMBDA_InvalidParameterValueException, "We currently do not support adding policies for $LATEST.");
+    if (!rc && !is_principal(in->Principal))
+        rc = aws_fail(op, LAMBDA_InvalidParameterValueException, "The provided principal was invalid. Please check the principal and try again.");
     if (!rc)
-        rc = check_revision(op, &f, in->RevisionId);
+        rc = check_revision(op, &t, in->RevisionId);
     if (rc)
         return rc;
-    for (uint32_t i = 0; i < f.Policy.n; i++)
-        if (str_eq(f.Policy.v[i].Sid, in->StatementId))
+    struct lambda_rec_list_Statement *policy = policy_of(&t);
+    for (uint32_t i = 0; i < policy->n; i++)
+        if (str_eq(policy->v[i].Sid, in->StatementId))
             return aws_fail(op, LAMBDA_ResourceConflictException,
                             "The statement id (%.*s) provided already exists. Please provide a new statement id, or remove the existing statement.",
                             STR_ARG(in->StatementId));
-    struct lambda_rec_Statement *s = list_push(op->arena, &f.Policy);
+    struct lambda_rec_Statement *s = list_push(op->arena, policy);
     s->Sid = in->StatementId;
-    s->Json = statement(op, in, lambda_function_arn(op, f.Name));
-    if (policy_text(op, &f).n > LAMBDA_POLICY_BYTES_MAX)
+    s->Json = statement(op, in, t.arn);
+    if (policy_text(op, policy).n > LAMBDA_POLICY_BYTES_MAX)
         return aws_fail(op, LAMBDA_PolicyLengthExceededException, "The final policy size is bigger than the limit (%d).", LAMBDA_POLICY_BYTES_MAX);
     out->Statement = s->Json;
-    return save(op, &f);
+    return save(op, &t);
 }
 
 int lambda_RemovePermission(struct op *op, const struct lambda_RemovePermission_in *in, struct lambda_RemovePermission_out *out)
 {
-    struct lambda_rec_Function f = { 0 };
-    int rc = lambda_function_get(op, in->FunctionName, in->Qualifier, &f);
-    if (!rc)
-        rc = check_revision(op, &f, in->RevisionId);
+    struct lambda_target t;
+    int rc = lambda_target_find(op, in->FunctionName, in->Qualifier, &t);
+    if (rc == E_NOT_FOUND)
+        return no_target(op, &t, "No policy found for: ");
     if (rc)
         return rc;
-    for (uint32_t i = 0; i < f.Policy.n; i++) {
-        if (!str_eq(f.Policy.v[i].Sid, in->StatementId))
+    struct lambda_rec_list_Statement *policy = policy_of(&t);
+    if (policy->n == 0)
+        return aws_fail(op, LAMBDA_ResourceNotFoundException, "No policy is associated with the given resource.");
+    rc = check_revision(op, &t, in->RevisionId);
+    if (rc)
+        return rc;
+    for (uint32_t i = 0; i < policy->n; i++) {
+        if (!str_eq(policy->v[i].Sid, in->StatementId))
             continue;
-        for (uint32_t k = i + 1; k < f.Policy.n; k++)
-            f.Policy.v[k - 1] = f.Policy.v[k];
-        f.Policy.n--;
-        return save(op, &f);
+        for (uint32_t k = i + 1; k < policy->n; k++)
+            policy->v[k - 1] = policy->v[k];
+        policy->n--;
+        return save(op, &t);
     }
     return aws_fail(op, LAMBDA_ResourceNotFoundException, "Statement %.*s is not found in resource policy.", STR_ARG(in->StatementId));
 }
 
 int lambda_GetPolicy(struct op *op, const struct lambda_GetPolicy_in *in, struct lambda_GetPolicy_out *out)
 {
-    struct lambda_rec_Function f = { 0 };
-    int rc = lambda_function_get(op, in->FunctionName, in->Qualifier, &f);
+    struct lambda_target t;
+    int rc = lambda_target_find(op, in->FunctionName, in->Qualifier, &t);
+    if (rc == E_NOT_FOUND || (rc == 0 && policy_of(&t)->n == 0))
+        return aws_fail(op, LAMBDA_ResourceNotFoundException, "The resource you requested does not exist.");
     if (rc)
         return rc;
-    if (f.Policy.n == 0)
-        return aws_fail(op, LAMBDA_ResourceNotFoundException, "The resource you requested does not exist.");
-    out->Policy = policy_text(op, &f);
-    out->RevisionId = f.PolicyRevision;
+    out->Policy = policy_text(op, policy_of(&t));
+    out->RevisionId = *revision_of(&t);
     return 0;
 }

@@ -267,7 +267,8 @@ static void received(struct cloud *cloud, void *ctx, int rc)
         return;
     }
     b->payload = event_of(b);
-    rc = b->payload.p ? host_invoke(cloud, f->account, f->region, &b->function, random_uuid(b->arena), b->payload, STR_NONE, invoked, b) : E_LIMIT;
+    struct host_call call = { .arn = f->mapping.FunctionArn, .id = random_uuid(b->arena), .payload = b->payload };
+    rc = b->payload.p ? host_invoke(cloud, f->account, f->region, &b->function, &call, invoked, b) : E_LIMIT;
     if (rc) {
         struct lambda_result r = { .rc = rc };
         invoked(cloud, b, &r);

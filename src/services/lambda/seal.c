@@ -65,6 +65,7 @@ static int seal_variables(struct op *op, struct lambda_rec_Function *f, const st
     struct op_failure failure;
     struct str plain;
     f->Environment = *variables;
+    f->Environment.set = true;
     f->SealedEnvironment = STR_NONE;
     if (variables->n == 0)
         return 0;
@@ -108,12 +109,13 @@ void variables_describe(struct op *op, const struct lambda_rec_Function *f, stru
 {
     struct op_failure failure = { 0 };
     struct str_map variables;
-    if (!f->Environment.n && !f->SealedEnvironment.p)
+    if (!f->Environment.set && !f->SealedEnvironment.p)
         return;
     int rc = open_variables(op, f, NULL, &variables, &failure);
     out->Environment = arena_one(op->arena, struct lambda_EnvironmentResponse);
     if (rc == 0) {
         out->Environment->Variables = variables;
+        out->Environment->Variables.set = true;
         return;
     }
     out->Environment->Error = arena_one(op->arena, struct lambda_EnvironmentError);
@@ -150,6 +152,11 @@ static int retire_grant(struct op *op, const struct lambda_rec_Function *f)
 }
 
 int variables_drop(struct op *op, const struct lambda_rec_Function *f) { return retire_grant(op, f); }
+
+int variables_publish(struct op *op, struct lambda_rec_Function *version)
+{
+    return version->GrantId.p ? make_grant(op, version) : 0;
+}
 
 int variables_change(struct op *op, const struct lambda_rec_Function *old, struct lambda_rec_Function *f, const struct str_map *variables)
 {

@@ -1,4 +1,4 @@
-/* Tags, reserved concurrency, the configuration of asynchronous events, account settings. */
+/* Tags, reserved concurrency, account settings. */
 #include "aws/arn.h"
 #include "aws/tags.h"
 #include "services/lambda/lambda.h"
@@ -20,6 +20,7 @@ struct tagged {
 static int tagged_get(struct op *op, struct str resource, struct tagged *ret)
 {
     struct arn arn;
+    struct lambda_ref ref;
     *ret = (struct tagged){ 0 };
     if (arn_parse(resource, &arn) == 0 && str_starts(arn.resource, STR("event-source-mapping:"))) {
         ret->is_mapping = true;
@@ -27,13 +28,18 @@ static int tagged_get(struct op *op, struct str resource, struct tagged *ret)
         return lambda_mapping_get(op, str_sub(arn.resource, 21, arn.resource.n), &ret->mapping);
     }
     ret->tags = &ret->function.Tags;
-    return lambda_function_get(op, resource, STR_NONE, &ret->function);
+    int rc = lambda_ref_parse(op, resource, STR_NONE, &ref);
+    if (!rc && ref.qualifier.p)
+        rc = aws_fail(op, LAMBDA_InvalidParameterValueException, "Tags on function aliases and versions are not supported. Please specify a function ARN.");
+    return rc ? rc : lambda_function_get(op, resource, STR_NONE, &ret->function);
 }
 
 int lambda_resource_tags(struct op *op, struct str arn, struct str_map *ret_tags)
 {
     struct tagged t;
-    int rc = tagged_get(op, arn, &t);
+    struct lambda_ref ref;
+    bool function = str_contains(arn, STR(":function:")) && lambda_ref_parse(op, arn, STR_NONE, &ref) == 0; /* a version has its function's tags */
+    int rc = tagged_get(op, function ? lambda_unqualified(op, &ref) : arn, &t);
     if (rc == 0)
         *ret_tags = *t.tags;
     return rc == E_AWS ? E_NOT_FOUND : rc; /* not there, or a layer, which has none */
@@ -43,10 +49,7 @@ static int tagged_put(struct op *op, struct tagged *t)
 {
     if (t->is_mapping)
         return lambda_mapping_put(op, &t->mapping);
-    struct key k;
-    op_key(op, &k, &lambda_kind_function);
-    key_str(&k, t->function.Name);
-    return op_rec_put(op, &k, &lambda_rec_Function_shape, &t->function);
+    return lambda_function_put(op, &t->function);
 }
 
 int lambda_ListTags(struct op *op, const struct lambda_ListTags_in *in, struct lambda_ListTags_out *out)
@@ -111,74 +114,6 @@ int lambda_DeleteFunctionConcurrency(struct op *op, const struct lambda_DeleteFu
     int rc = lambda_function_get(op, in->FunctionName, STR_NONE, &f);
     f.Reserved = (struct opt_i64){ 0 };
     return rc ? rc : lambda_function_put(op, &f);
-}
-
-static void describe_events(struct op *op, const struct lambda_rec_Function *f, struct lambda_FunctionEventInvokeConfig *out)
-{
-    out->FunctionArn = str_printf(op->arena, "%.*s:$LATEST", STR_ARG(lambda_function_arn(op, f->Name)));
-    out->LastModified = f->EventConfigMs;
-    out->MaximumRetryAttempts = f->RetryAttempts;
-    out->MaximumEventAgeInSeconds = f->EventAgeSeconds;
-    out->DestinationConfig = arena_one(op->arena, struct lambda_DestinationConfig);
-    out->DestinationConfig->OnSuccess = arena_one(op->arena, struct lambda_OnSuccess);
-    out->DestinationConfig->OnFailure = arena_one(op->arena, struct lambda_OnFailure);
-    out->DestinationConfig->OnSuccess->Destination = f->OnSuccess;
-    out->DestinationConfig->OnFailure->Destination = f->OnFailure;
-}
-
-static int check_destination(struct op *op, struct str destination)
-{
-    struct arn arn;
-    if (!destination.n || (arn_parse(destination, &arn) == 0 && (str_is(arn.service, "sqs") || str_is(arn.service, "lambda"))))
-        return 0;
-    return aws_unsupported(op, "a DestinationConfig other than SQS or Lambda");
-}
-
-int lambda_PutFunctionEventInvokeConfig(struct op *op, const struct lambda_PutFunctionEventInvokeConfig_in *in,
-                                        struct lambda_PutFunctionEventInvokeConfig_out *out)
-{
-    struct lambda_rec_Function f = { 0 };
-    int rc = lambda_function_get(op, in->FunctionName, in->Qualifier, &f);
-    if (rc)
-        return rc;
-    const struct lambda_DestinationConfig *d = in->DestinationConfig;
-    f.RetryAttempts = in->MaximumRetryAttempts;
-    f.EventAgeSeconds = in->MaximumEventAgeInSeconds;
-    f.OnSuccess = d && d->OnSuccess ? d->OnSuccess->Destination : STR_NONE;
-    f.OnFailure = d && d->OnFailure ? d->OnFailure->Destination : STR_NONE;
-    f.EventConfigMs = SOME_I64(op_now_ms(op));
-    rc = check_destination(op, f.OnSuccess);
-    if (!rc)
-        rc = check_destination(op, f.OnFailure);
-    if (rc)
-        return rc;
-    describe_events(op, &f, out);
-    return lambda_function_put(op, &f);
-}
-
-int lambda_GetFunctionEventInvokeConfig(struct op *op, const struct lambda_GetFunctionEventInvokeConfig_in *in,
-                                        struct lambda_GetFunctionEventInvokeConfig_out *out)
-{
-    struct lambda_rec_Function f = { 0 };
-    int rc = lambda_function_get(op, in->FunctionName, in->Qualifier, &f);
-    if (!rc && !f.EventConfigMs.set)
-        rc = aws_fail(op, LAMBDA_ResourceNotFoundException, "The function %.*s:$LATEST doesn't have an EventInvokeConfig",
-                      STR_ARG(lambda_function_arn(op, f.Name)));
-    if (!rc)
-        describe_events(op, &f, out);
-    return rc;
-}
-
-int lambda_DeleteFunctionEventInvokeConfig(struct op *op, const struct lambda_DeleteFunctionEventInvokeConfig_in *in,
-                                           struct lambda_DeleteFunctionEventInvokeConfig_out *out)
-{
-    struct lambda_rec_Function f = { 0 };
-    int rc = lambda_function_get(op, in->FunctionName, in->Qualifier, &f);
-    if (rc)
-        return rc;
-    f.RetryAttempts = f.EventAgeSeconds = f.EventConfigMs = (struct opt_i64){ 0 };
-    f.OnSuccess = f.OnFailure = STR_NONE;
-    return lambda_function_put(op, &f);
 }
 
 int lambda_GetAccountSettings(struct op *op, const struct lambda_GetAccountSettings_in *in, struct lambda_GetAccountSettings_out *out)
