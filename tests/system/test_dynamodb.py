@@ -5,6 +5,7 @@ import json
 import time
 import urllib.error
 import urllib.request
+from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 
 import boto3
@@ -722,6 +723,55 @@ def test_ttl_follows_the_clock(own_strata):
     assert ddb.describe_table(TableName='expiring')['Table']['ItemCount'] == 1
     ddb.update_time_to_live(TableName='expiring', TimeToLiveSpecification={'Enabled': False, 'AttributeName': 'until'})
     assert ddb.describe_time_to_live(TableName='expiring')['TimeToLiveDescription'] == {'TimeToLiveStatus': 'DISABLED'}
+
+
+def test_what_was_put_unseen_is_counted(own_strata):
+    """A PutItem that needs nothing of the item before it does not look whether there was one."""
+    many = 12000
+    ddb = own_strata.client('dynamodb')
+
+    def told():
+        table = ddb.describe_table(TableName='counted')['Table']
+        return table['ItemCount'], table['TableSizeBytes']
+
+    def fill(numbers):
+        for i in range(0, len(numbers), 25):
+            ddb.batch_write_item(RequestItems={'counted': [{'PutRequest': {'Item': {'id': {'S': f'{n:06}'}}}} for n in numbers[i:i + 25]]})
+    create(ddb, 'counted')
+    for _ in range(3):
+        ddb.put_item(TableName='counted', Item={'id': {'S': '000000'}})  # 2 + 6 bytes, however often
+    fill(range(100))
+    assert told() == (100, 800)
+    ddb.delete_item(TableName='counted', Key={'id': {'S': '000000'}})
+    answer = ddb.put_item(TableName='counted', Item={'id': {'S': '000001'}, 'more': {'S': 'x' * 2000}}, ReturnConsumedCapacity='TOTAL')
+    assert answer['ConsumedCapacity']['CapacityUnits'] == 2
+    answer = ddb.put_item(TableName='counted', Item={'id': {'S': '000001'}}, ReturnConsumedCapacity='TOTAL')
+    assert answer['ConsumedCapacity']['CapacityUnits'] == 2  # by the larger of the two
+    assert told() == (99, 99 * 8)
+    own_strata.advance_clock(6 * 3600)  # counted, in one go: from now on the counters are exact
+    assert told() == (99, 99 * 8)
+    ddb.delete_item(TableName='counted', Key={'id': {'S': '000001'}})
+    assert told() == (98, 98 * 8)
+    own_strata.check()
+
+    with ThreadPoolExecutor(4) as pool:  # too large for DescribeTable to count
+        list(pool.map(fill, [range(k * many // 8, (k + 1) * many // 8) for k in range(8)]))
+    assert told() == (10000, 80000)
+    own_strata.advance_clock(6 * 3600)
+    assert told() == (many, many * 8)
+    ddb.delete_item(TableName='counted', Key={'id': {'S': '000002'}})
+    ddb.put_item(TableName='counted', Item={'id': {'S': 'another'}})
+    assert told() == (many - 1, (many - 1) * 8)
+    own_strata.kill()
+    own_strata.start()
+    ddb = own_strata.client('dynamodb')
+    own_strata.advance_clock(6 * 3600)
+    assert told() == (many, many * 8 + 1)
+    own_strata.check()
+    ddb.delete_table(TableName='counted')
+    create(ddb, 'counted')
+    assert told() == (0, 0)
+    own_strata.check()
 
 
 def test_items_survive_a_crash(own_strata):

@@ -169,6 +169,7 @@ static int read_write(struct op *op, const struct table *t, const struct dynamod
 static int run_write(struct op *op, struct write *w, struct usage_list *usage, const struct dynamodb_BatchWriteItem_in *in,
                      struct dynamodb_BatchWriteItem_out *out)
 {
+    w->tells_old = capacity_wanted(in->ReturnConsumedCapacity);
     int rc = write_run(op, w);
     if (rc < 0)
         return rc;

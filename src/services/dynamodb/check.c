@@ -194,11 +194,14 @@ void dynamodb_check_item(struct op *op, struct check *c)
 static void compare_stats(struct op *op, struct check *c, struct str id, const char *what, struct str name)
 {
     const struct container *k = find(memo_of(op, c), id);
+    enum stats_mark mark;
     struct stats s;
     if (!k)
         return;
-    if (stats_get(op, id, &s) < 0)
+    if (stats_get(op, id, &s) < 0 || stats_mark(op, id, &mark) < 0)
         check_fault(op, c, "its counters do not decode");
+    else if (mark != STATS_EXACT)
+        return;
     else if (s.items != k->counted.items || s.bytes != k->counted.bytes)
         check_fault(op, c, "the %s %.*s counts %lld items of %lld bytes; there are %lld of %lld", what, STR_ARG(name), (long long)s.items,
                     (long long)s.bytes, (long long)k->counted.items, (long long)k->counted.bytes);
@@ -255,6 +258,15 @@ void dynamodb_check_stats(struct op *op, struct check *c)
     if (c->value.n != sizeof(struct stats))
         check_fault(op, c, "it does not decode");
     check_id(op, c);
+}
+
+void dynamodb_check_unseen(struct op *op, struct check *c)
+{
+    struct key_reader r = c->at;
+    struct str id;
+    check_id(op, c);
+    if (c->value.n == 1 && c->value.p[0] == STATS_UNSEEN && key_read_str(&r, op->arena, &id) == 0)
+        check_timer(op, c, "dynamodb.count", id, -1);
 }
 
 void dynamodb_check_extra(struct op *op, struct check *c)

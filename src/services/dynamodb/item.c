@@ -375,6 +375,12 @@ int item_put_plain(struct op *op, const struct table *t, const struct key *k, co
     return rc < 0 ? rc : stats_add(op, t->rec->TableId, old ? 0 : 1, (int64_t)size - (old ? (int64_t)old->size : 0));
 }
 
+int item_put_unseen(struct op *op, const struct table *t, const struct key *k, const struct attr_map *neu)
+{
+    int rc = put_entry(op, t, k, neu, value_map_size(neu));
+    return rc < 0 ? rc : stats_unseen(op, t);
+}
+
 int item_delete_plain(struct op *op, const struct table *t, const struct key *k, const struct stored *old)
 {
     int rc = txn_delete(op->txn, key_view(k));

@@ -47,6 +47,7 @@ int item_expire(struct op *op, const struct table *t, const struct attr_map *old
 /* The same when the table has neither indexes nor TTL nor a stream: old is not parsed. */
 bool table_is_plain(const struct table *t);
 int item_put_plain(struct op *op, const struct table *t, const struct key *k, const struct stored *old, const struct attr_map *neu);
+int item_put_unseen(struct op *op, const struct table *t, const struct key *k, const struct attr_map *neu); /* whatever was there before */
 int item_delete_plain(struct op *op, const struct table *t, const struct key *k, const struct stored *old);
 
 /* For jobs: brings one item into an index, or under TTL, if it is not there. */

@@ -90,6 +90,7 @@ static int read_write(struct op *op, const struct asks *a, struct write *w)
     struct expr_params p = { .names = a->names, .values = a->values };
     struct expr_env env;
     w->old_on_failure = all_old(a->on_failure);
+    w->tells_old = all_old(a->return_values) || capacity_wanted(a->capacity);
     if (a->update)
         params_add(&p, "UpdateExpression", a->update->UpdateExpression);
     params_add(&p, "ConditionExpression", a->condition);

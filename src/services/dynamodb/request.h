@@ -51,11 +51,11 @@ struct write {
     struct attr_map attrs;         /* PUT: the item; else the key */
     struct expr *condition;        /* or NULL */
     struct update update;
-    bool want_old;                 /* the caller will look at old */
+    bool tells_old;                /* the answer tells of the item before: what it held, or what it cost to replace */
     bool old_on_failure;           /* ReturnValuesOnConditionCheckFailure = ALL_OLD */
     /* afterwards */
     bool had_old;
-    struct attr_map old, neu;      /* old: when want_old, or where it had to be parsed */
+    struct attr_map old, neu;      /* old: where it had to be parsed */
     struct str old_json;
     double units;                  /* of the table; write units */
     struct index_cost cost;

@@ -3,7 +3,8 @@
  * Kinds of records (aws/op.h keys):
  *   table  (name)                         struct dynamodb_rec_Table
  *   extra  (table id)                     struct dynamodb_rec_Extra
- *   stats  (container id)                 item count and bytes: two fixed 8-byte numbers
+ *   stats  (container id)                 item count and bytes: two fixed 8-byte numbers, since every write changes them
+ *   unseen (table id)                     they are not exact: enum stats_mark
  *   item   (container id, key)            the item: see item.h. A container is a table or an index; ids are never used again
  *   ttl    (generation, expiry, item key) empty; the generation changes whenever TTL is switched on
  *   ttlnext(table id)                     when the table's timer is due, so that most writes need not move it
@@ -59,8 +60,12 @@ int extra_drop(struct op *op, struct str table_id);
 struct stats {
     int64_t items, bytes;
 };
-int stats_get(struct op *op, struct str container, struct stats *ret);
+enum stats_mark { STATS_EXACT, STATS_UNSEEN, STATS_COUNTING, STATS_ESTIMATED }; /* table_count.c */
+int stats_get(struct op *op, struct str container, struct stats *ret);  /* the counters as they stand */
+int stats_tell(struct op *op, struct str container, struct stats *ret); /* for whoever asks: a small table is counted where they are not exact */
+int stats_mark(struct op *op, struct str container, enum stats_mark *ret);
 int stats_add(struct op *op, struct str container, int64_t items, int64_t bytes);
+int stats_unseen(struct op *op, const struct table *t); /* an item was put, and whether there was one before is not known */
 int stats_drop(struct op *op, struct str container);
 
 /* What DescribeTable says. status: NULL for the present one. */

@@ -108,7 +108,7 @@ int table_describe(struct op *op, const struct table *t, const char *status, str
     const struct dynamodb_rec_Table *rec = t->rec;
     struct dynamodb_TableDescription *d = arena_one(op->arena, struct dynamodb_TableDescription);
     struct stats s;
-    int rc = stats_get(op, rec->TableId, &s);
+    int rc = stats_tell(op, rec->TableId, &s);
 
     d->TableName = rec->TableName;
     d->TableId = rec->TableId;

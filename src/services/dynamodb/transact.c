@@ -293,6 +293,7 @@ int dynamodb_TransactWriteItems(struct op *op, const struct dynamodb_TransactWri
         rc = read_request(op, &in->TransactItems.v[i], &requests[i]);
     for (uint32_t i = 0; i < n && rc == 0; i++) {
         rc = prepare(op, &requests[i], &writes[i]);
+        writes[i].tells_old = capacity_wanted(in->ReturnConsumedCapacity);
         bytes += value_map_size(&writes[i].attrs);
     }
     if (rc == 0 && bytes > TRANSACT_BYTES_MAX)

@@ -62,12 +62,14 @@ int write_run(struct op *op, struct write *w)
     bool plain = table_is_plain(&w->table);
 
     item_key(op, &k, &w->table, &w->attrs);
+    if (plain && w->kind == WRITE_PUT && !w->condition && !w->tells_old)
+        return item_put_unseen(op, &w->table, &k, &w->attrs);
     int rc = item_load(op, &w->table, &k, &old);
     if (rc < 0 && rc != E_NOT_FOUND)
         return rc;
     w->had_old = rc == 0;
     w->old_json = old.json;
-    bool parse = w->had_old && (w->condition || w->want_old || w->kind == WRITE_UPDATE || !plain);
+    bool parse = w->had_old && (w->condition || w->kind == WRITE_UPDATE || !plain);
     rc = parse ? item_parse(op, &old, &w->old) : 0;
     if (rc < 0)
         return rc;
