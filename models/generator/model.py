@@ -203,9 +203,19 @@ class Model:
             out.append(self._model_error(name, row))
         for row in self.room.errors:
             if not row.override:
+                shape = row.name if row.members else None
+                if shape:
+                    self.shapes[shape] = {'type': 'structure', 'exception': True, 'members': {}}
                 sender = row.sender if row.sender is not None else row.status < 500
-                out.append((row.name, row.name, None, {'status': row.status, 'sender': sender, 'query': row.query_code}))
+                out.append((row.name, row.name, shape, {'status': row.status, 'sender': sender, 'query': row.query_code}))
+        for row in self.room.errors:
+            self._add_members(row)
         return sorted(out)
+
+    def _add_members(self, row):
+        for name, _, wire in (m.partition('=') for m in row.members):
+            self.shapes['ErrorMember'] = {'type': 'string'}
+            self.shapes[row.name]['members'][name] = {'shape': 'ErrorMember', **({'locationName': wire} if wire else {})}
 
     def _model_error(self, name, row):
         shape = self.shapes[name]

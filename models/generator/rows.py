@@ -67,10 +67,14 @@ class Operation:
 
 
 class ErrorRow:
-    """`error Name ...`: an error the model lacks, or (override) what the wire says otherwise than the model."""
+    """`error Name ... [members A B=wire-name ...]`: an error the model lacks, or (override) what the wire says otherwise than the model; and its members,
+    all strings, beyond the model's."""
 
     def __init__(self, where, words):
-        self.where, self.name = where, words[0]
+        self.where, self.name, self.members = where, words[0], []
+        if 'members' in words:
+            at = words.index('members')
+            words, self.members = words[:at], words[at + 1:]
         self.status = self.code = self.query_code = self.sender = None
         self.override = len(words) == 1 or words[1] == '='
         if self.override:

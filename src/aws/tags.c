@@ -76,15 +76,6 @@ void tags_write(struct op *op, const struct shape *shape, const struct str_map *
     }
 }
 
-/* Characters, not bytes: AWS counts code points. */
-static size_t characters(struct str s)
-{
-    size_t n = 0;
-    for (size_t i = 0; i < s.n; i++)
-        n += (s.p[i] & 0xC0) != 0x80;
-    return n;
-}
-
 const char *tags_check(const struct str_map *m, const struct tag_rules *rules)
 {
     if (m->n > rules->count_max)
@@ -92,9 +83,9 @@ const char *tags_check(const struct str_map *m, const struct tag_rules *rules)
     for (uint32_t i = 0; i < m->n; i++) {
         if (m->v[i].key.n == 0)
             return "a tag key is empty";
-        if (characters(m->v[i].key) > rules->key_max)
+        if (str_characters(m->v[i].key) > rules->key_max)
             return "a tag key is too long";
-        if (characters(m->v[i].value) > rules->value_max)
+        if (str_characters(m->v[i].value) > rules->value_max)
             return "a tag value is too long";
         if (m->v[i].key.n >= 4 && str_eq_nocase(str_sub(m->v[i].key, 0, 4), STR("aws:")))
             return "aws: prefixed tag key names are not allowed for external use.";

@@ -227,6 +227,14 @@ bool str_is_utf8(struct str s)
     return true;
 }
 
+size_t str_characters(struct str s)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < s.n; i++)
+        n += ((unsigned char)s.p[i] & 0xC0) != 0x80;
+    return n;
+}
+
 struct str str_dup(struct arena *a, struct str s)
 {
     if (!s.p)

@@ -45,6 +45,7 @@ bool str_cut_last(struct str s, char sep, struct str *ret_before, struct str *re
 int str_to_i64(struct str s, int64_t *ret); /* whole decimal, optional sign; E_INVALID */
 int str_to_f64(struct str s, double *ret);  /* E_INVALID */
 bool str_is_utf8(struct str s);
+size_t str_characters(struct str s); /* code points of UTF-8: what AWS counts */
 uint64_t str_hash(struct str s); /* for tables of our own in memory: no defence against chosen keys */
 
 /* Bytes at its beginning ... */

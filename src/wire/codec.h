@@ -59,6 +59,7 @@ int query_read(struct arena *a, const struct str_map *params, bool ec2, const st
 int xml_read(struct arena *a, struct str text, const struct shape *s, void *ret_struct, struct str *ret_why);
 struct xml_style {
     bool query; /* query_name counts */
+    bool millis; /* times have them, .000 too */
     bool ec2;   /* lists are always flat on reading; `item` on writing comes from the model */
 };
 void xml_write_members(struct buf *b, const struct xml_style *style, const struct shape *s, const void *st);

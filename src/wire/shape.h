@@ -24,7 +24,7 @@ enum shape_kind {
 };
 
 enum shape_location { LOC_BODY, LOC_URI, LOC_QUERY, LOC_HEADER, LOC_HEADERS /* prefix map */, LOC_STATUS, LOC_HOST };
-enum time_format { TIME_DEFAULT, TIME_ISO8601, TIME_UNIX, TIME_HTTP };
+enum time_format { TIME_DEFAULT, TIME_ISO8601, TIME_UNIX, TIME_HTTP, TIME_ISO8601_MS /* always with milliseconds */ };
 
 struct shape;
 

@@ -15,6 +15,8 @@ struct str text_of_time(struct arena *a, int64_t ms, enum time_format f)
 {
     if (f == TIME_HTTP)
         return time_http(a, ms);
+    if (f == TIME_ISO8601_MS)
+        return time_iso8601_ms(a, ms);
     if (f != TIME_UNIX)
         return time_iso8601(a, ms);
     int64_t s = ms / 1000, rest = ms % 1000;

@@ -167,14 +167,6 @@ static void report(struct check *c, const struct shape *s, const void *slot, boo
     buf_str(&c->text, constraint);
 }
 
-static size_t characters(struct str s)
-{
-    size_t n = 0;
-    for (size_t i = 0; i < s.n; i++)
-        n += ((unsigned char)s.p[i] & 0xC0) != 0x80;
-    return n;
-}
-
 static struct str bounds(struct arena *a, const struct shape *s, double v, const char *what)
 {
     if (s->has_min && v < s->min)
@@ -212,7 +204,7 @@ static void wrongs(struct arena *a, const struct shape *s, const void *slot, str
     switch (s->kind) {
     case SHAPE_STRING:
         v = *(const struct str *)slot;
-        w = bounds(a, s, (double)characters(v), "length");
+        w = bounds(a, s, (double)str_characters(v), "length");
         if (s->pattern && !pattern_matches(s, v))
             str_list_add(a, ret, str_printf(a, "Member must satisfy regular expression pattern: %s", s->pattern));
         if (s->enums && !in_enum(s, v))

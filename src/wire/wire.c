@@ -81,11 +81,14 @@ int wire_json_decode(struct arena *a, const struct shape *shape, struct str text
 
 /* ---- answers ---- */
 
+static bool is_s3(const struct service_row *s) { return str_is(str_c(s->signing_name), "s3"); }
+
 void wire_ids(struct arena *a, const struct service_row *service, struct str request_id, struct answer *ret)
 {
-    if (service && str_is(str_c(service->signing_name), "s3")) {
+    if (service && is_s3(service)) {
         answer_header(a, ret, "x-amz-request-id", request_id);
         answer_header(a, ret, "x-amz-id-2", request_id);
+        answer_header(a, ret, "Server", STR("AmazonS3"));
     } else {
         answer_header(a, ret, "x-amzn-RequestId", request_id);
     }
@@ -134,7 +137,7 @@ static void write_query(struct buf *b, const struct op_row *row, const void *out
 static void write_root(struct buf *b, const struct service_row *service, const struct member *payload, const struct shape *s, const void *st)
 {
     const char *name = payload && payload->renamed ? payload->wire : s->wire ? s->wire : s->name;
-    const struct xml_style style = { 0 };
+    const struct xml_style style = { .millis = is_s3(service) };
     const struct member *only = s->unwrapped && s->n_members ? &s->members[0] : NULL;
     if (only)
         name = only->wire;

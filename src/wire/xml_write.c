@@ -96,7 +96,7 @@ static void element(struct buf *b, const struct xml_style *style, const char *na
     if (st)
         xml_write_members(b, style, s, st);
     else if (slot_is_set(s, slot, inside))
-        buf_xml_text(b, text_of_scalar(b->arena, m, s, slot, TIME_ISO8601));
+        buf_xml_text(b, text_of_scalar(b->arena, m, s, slot, style->millis ? TIME_ISO8601_MS : TIME_ISO8601));
     buf_printf(b, "</%s>", name);
 }
 

@@ -305,7 +305,7 @@ def test_encryption_headers(s3, bucket):
     put = s3.put_object(Bucket=bucket, Key='e', Body=b'x', ServerSideEncryption='aws:kms', SSEKMSKeyId='alias/aws/s3')
     assert put['ServerSideEncryption'] == 'aws:kms'
     assert s3.head_object(Bucket=bucket, Key='e')['ServerSideEncryption'] == 'aws:kms'
-    assert code_of(s3.put_object, Bucket=bucket, Key='e', Body=b'x', ServerSideEncryption='nonsense') == 'InvalidArgument'
+    assert code_of(s3.put_object, Bucket=bucket, Key='e', Body=b'x', ServerSideEncryption='nonsense') == 'InvalidEncryptionAlgorithmError'
 
 
 # ---- listing ----
@@ -573,7 +573,7 @@ def test_multipart_mistakes(s3, bucket):
     assert complete([done[1], done[0]]) == 'InvalidPartOrder'
     assert complete([{'PartNumber': 1, 'ETag': '"%s"' % ('0' * 32)}]) == 'InvalidPart'
     assert complete([{'PartNumber': 7, 'ETag': done[0]['ETag']}]) == 'InvalidPart'
-    assert complete([]) == 'MalformedXML'
+    assert complete([]) == 'InvalidRequest'
     assert code_of(s3.upload_part, **u, PartNumber=10001, Body=b'') == 'InvalidArgument'
     assert code_of(s3.upload_part, **{**u, 'UploadId': 'none'}, PartNumber=1, Body=b'') == 'NoSuchUpload'
     s3.abort_multipart_upload(**u)

@@ -17,20 +17,12 @@ const struct value *path_get(const struct attr_map *item, const struct path *p)
     return v;
 }
 
-static size_t code_points(struct str s)
-{
-    size_t n = 0;
-    for (size_t i = 0; i < s.n; i++)
-        n += ((unsigned char)s.p[i] & 0xC0) != 0x80;
-    return n;
-}
-
 /* NULL: a number, a boolean or null has no size. */
 static const struct value *size_of(struct arena *a, const struct value *v)
 {
     size_t n;
     switch (v->type) {
-    case VALUE_S: n = code_points(v->s); break;
+    case VALUE_S: n = str_characters(v->s); break;
     case VALUE_B: n = v->s.n; break;
     case VALUE_SS:
     case VALUE_NS:

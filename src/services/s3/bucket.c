@@ -77,18 +77,23 @@ int s3_resource_policy(struct op *op, struct str arn_text, struct str *ret_polic
     return rc;
 }
 
-static const struct s3_NoSuchBucket *no_bucket(struct op *op, struct str name)
+/* An account's number, of 12 digits. */
+static bool is_account(struct str s)
 {
-    struct s3_NoSuchBucket *detail = arena_one(op->arena, struct s3_NoSuchBucket);
-    detail->BucketName = name;
-    return detail;
+    for (size_t i = 0; i < s.n; i++)
+        if (s.p[i] < '0' || s.p[i] > '9')
+            return false;
+    return s.n == 12;
 }
 
 int s3_bucket_get(struct op *op, struct str name, struct str expected_owner, struct s3_rec_Bucket *ret)
 {
+    if (expected_owner.p && !is_account(expected_owner))
+        return aws_fail(op, S3_InvalidBucketOwnerAWSAccountID, "The value of the expected bucket owner parameter must be an AWS Account ID... [%.*s]",
+                        STR_ARG(expected_owner));
     int rc = s3_bucket_find(op, name, ret);
     if (rc == E_NOT_FOUND)
-        return aws_fail_with(op, S3_NoSuchBucket, no_bucket(op, name), "The specified bucket does not exist");
+        return S3_FAIL(op, NoSuchBucket, (.BucketName = name), "The specified bucket does not exist");
     if (rc == 0 && expected_owner.p && !str_eq(expected_owner, ret->Account))
         return aws_fail(op, AWS_AccessDenied, "Access Denied");
     return rc;
@@ -140,8 +145,8 @@ static int check_location(struct op *op, const struct s3_CreateBucket_in *in, st
     struct str wanted = in->CreateBucketConfiguration ? in->CreateBucketConfiguration->LocationConstraint : STR_NONE;
     if (in->CreateBucketConfiguration && in->CreateBucketConfiguration->Location)
         return aws_unsupported(op, "CreateBucketConfiguration.Location (directory buckets)");
-    if (str_is(wanted, "us-east-1"))
-        return aws_fail(op, S3_InvalidLocationConstraint, "The specified location-constraint is not valid");
+    if (str_is(wanted, "us-east-1") && str_is(op->region, "us-east-1"))
+        return S3_FAIL(op, InvalidLocationConstraint, (.LocationConstraint = wanted), "The specified location-constraint is not valid");
     if (!wanted.n && !str_is(op->region, "us-east-1"))
         return aws_fail(op, S3_IllegalLocationConstraintException,
                         "The unspecified location constraint is incompatible for the region specific endpoint this request was sent to.");
@@ -152,27 +157,39 @@ static int check_location(struct op *op, const struct s3_CreateBucket_in *in, st
     return 0;
 }
 
+static int check_ownership(struct op *op, struct str name)
+{
+    if (!name.p || str_is(name, "BucketOwnerEnforced") || str_is(name, "BucketOwnerPreferred") || str_is(name, "ObjectWriter"))
+        return 0;
+    return S3_FAIL(op, InvalidArgument, (.ArgumentName = STR("x-amz-object-ownership")), "Invalid x-amz-object-ownership header: %.*s", STR_ARG(name));
+}
+
 int s3_CreateBucket(struct op *op, const struct s3_CreateBucket_in *in, struct s3_CreateBucket_out *out)
 {
     if (!good_name(in->Bucket))
-        return aws_fail(op, S3_InvalidBucketName, "The specified bucket is not valid.");
+        return S3_FAIL(op, InvalidBucketName, (.BucketName = in->Bucket), "The specified bucket is not valid.");
     if (opt_bool(in->ObjectLockEnabledForBucket, false))
         return aws_unsupported(op, "ObjectLockEnabledForBucket");
     if (in->ACL.p && !str_is(in->ACL, "private"))
         return aws_unsupported(op, "ACL (other than private)");
     struct s3_rec_Bucket b = { .Name = in->Bucket, .Account = op->account, .CreatedMs = SOME_I64(op_now_ms(op)),
                                .Ownership = opt_str(in->ObjectOwnership, STR("BucketOwnerEnforced")) };
-    int rc = check_location(op, in, &b.Region);
+    int rc = check_ownership(op, in->ObjectOwnership);
+    if (!rc)
+        rc = check_location(op, in, &b.Region);
+    if (!rc && in->CreateBucketConfiguration)
+        rc = s3_tags_read(op, &in->CreateBucketConfiguration->Tags, true, &b.Tags);
     if (rc)
         return rc;
     struct s3_rec_Bucket old = { 0 };
     rc = s3_bucket_find(op, in->Bucket, &old);
     if (rc == 0 && !str_eq(old.Account, op->account))
-        return aws_fail(op, S3_BucketAlreadyExists,
-                        "The requested bucket name is not available. The bucket namespace is shared by all users of the system. Please select a "
-                        "different name and try again.");
+        return S3_FAIL(op, BucketAlreadyExists, (.BucketName = in->Bucket),
+                       "The requested bucket name is not available. The bucket namespace is shared by all users of the system. Please select a "
+                       "different name and try again.");
     if (rc == 0 && !str_is(op->region, "us-east-1")) /* us-east-1 answers 200 to its owner, for old times' sake */
-        return aws_fail(op, S3_BucketAlreadyOwnedByYou, "Your previous request to create the named bucket succeeded and you already own it.");
+        return S3_FAIL(op, BucketAlreadyOwnedByYou, (.BucketName = in->Bucket),
+                       "Your previous request to create the named bucket succeeded and you already own it.");
     if (rc != 0 && rc != E_NOT_FOUND)
         return rc;
     out->Location = str_printf(op->arena, "/%.*s", STR_ARG(in->Bucket));
@@ -205,7 +222,8 @@ int s3_DeleteBucket(struct op *op, const struct s3_DeleteBucket_in *in, struct s
     if (rc)
         return rc;
     if (any_below(op, &s3_kind_object, in->Bucket) || any_below(op, &s3_kind_version, in->Bucket) || any_below(op, &s3_kind_upload, in->Bucket))
-        return aws_fail(op, S3_BucketNotEmpty, "The bucket you tried to delete is not empty");
+        return S3_FAIL(op, BucketNotEmpty, (.BucketName = in->Bucket), "The bucket you tried to delete is not empty%s",
+                       b.Versioning.p ? ". You must delete all versions in the bucket." : "");
     struct key k;
     bucket_key(op, &k, in->Bucket);
     b.Lifecycle = NULL;
@@ -227,18 +245,34 @@ int s3_HeadBucket(struct op *op, const struct s3_HeadBucket_in *in, struct s3_He
     return rc;
 }
 
+/* aa-word-n: "eu-east-1" has that form, and is none; who asks for it is told so. */
+static bool region_like(struct str s)
+{
+    static const char *const known[] = { "us-east-", "us-west-", "us-gov-", "ca-central-", "ca-west-", "sa-east-", "mx-central-", "eu-central-", "eu-west-",
+                                         "eu-north-", "eu-south-", "ap-east-", "ap-south-", "ap-northeast-", "ap-southeast-", "me-south-",
+                                         "me-central-", "il-central-", "af-south-", "cn-north-", "cn-northwest-" };
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+        if (str_starts(s, str_c(known[i])))
+            return true;
+    return false;
+}
+
 int s3_ListBuckets(struct op *op, const struct s3_ListBuckets_in *in, struct s3_ListBuckets_out *out)
 {
     struct key from, to;
     int64_t max = opt_i64(in->MaxBuckets, BUCKETS_PAGE_MAX);
     if (max < 1 || max > BUCKETS_PAGE_MAX)
-        return aws_fail(op, S3_InvalidArgument, "Argument max-buckets must be an integer between 1 and %d", BUCKETS_PAGE_MAX);
+        return S3_FAIL(op, InvalidArgument, (.ArgumentName = STR("max-buckets"), .ArgumentValue = str_printf(op->arena, "%lld", (long long)max)),
+                       "Argument max-buckets must be an integer between 1 and %d", BUCKETS_PAGE_MAX);
+    if (in->BucketRegion.p && !region_like(in->BucketRegion))
+        return S3_FAIL(op, InvalidArgument, (.ArgumentName = STR("bucket-region")), "Argument value %.*s is not a valid AWS Region",
+                       STR_ARG(in->BucketRegion));
     op_key(op, &from, &s3_kind_bucket);
     key_after_prefix(&from, &to);
     if (in->ContinuationToken.p) {
         struct str after;
         if (base64_decode(op->arena, in->ContinuationToken, &after))
-            return aws_fail(op, S3_InvalidArgument, "The continuation token provided is incorrect");
+            return S3_FAIL(op, InvalidArgument, (.ArgumentName = STR("continuation-token")), "The continuation token provided is incorrect");
         key_str(&from, after);
         key_raw(&from, (struct str){ "\0", 1 }); /* just behind it */
     }
@@ -260,7 +294,8 @@ int s3_ListBuckets(struct op *op, const struct s3_ListBuckets_in *in, struct s3_
         struct s3_Bucket *shown = list_push(op->arena, &out->Buckets);
         shown->Name = b.Name;
         shown->CreationDate = b.CreatedMs;
-        if (in->MaxBuckets.set || in->BucketRegion.p)
+        shown->BucketArn = s3_arn_bucket(op, b.Name);
+        if (in->MaxBuckets.set || in->BucketRegion.p || in->Prefix.p || in->ContinuationToken.p)
             shown->BucketRegion = b.Region;
     }
     return scan_end(s);

@@ -1,34 +1,23 @@
-/* CompleteMultipartUpload. Joining gigabytes takes long, so it happens on a snapshot, in the background: the joined body becomes a file, then a write
- * operation (cloud_run) checks that the upload is still there and commits the object, and the request, parked meanwhile, answers. */
+/* CompleteMultipartUpload. Joining gigabytes takes long (work.h): the joined body becomes a file, then a write checks that the upload is still there and
+ * commits the object. */
 #include <string.h>
-#include <unistd.h>
 
 #include "base/code.h"
-#include "cloud/background.h"
-#include "cloud/call.h"
-#include "cloud/cloud.h"
 #include "services/s3/multipart.h"
 #include "services/s3/seal.h"
-
-enum { COPY_BYTES = 256 * 1024, WAIT_MS = 24 * 3600 * 1000 }; /* the write always answers: the wait is never cut short */
+#include "services/s3/work.h"
 
 /* Between the two runs of the handler; lives in the parked operation's arena. */
 struct completion {
+    struct s3_work work; /* first */
     const struct s3_CompleteMultipartUpload_in *in;
-    struct str account, region, wake_key;
     struct s3_rec_Bucket bucket;
     struct s3_rec_Upload upload;
     const struct s3_rec_Part *parts;
     const struct data_key *key; /* of the upload: whoever completes it asked KMS for it */
-    const atomic_bool *stop;
     struct s3_rec_Object object;
-    struct arena *arena;  /* the parked operation's: the writer puts what it learns here */
-    struct str error_message;
-    const struct aws_error *error;
     bool versioned;
     struct str expiry;    /* x-amz-expiration */
-    _Atomic bool done;
-    int rc;
 };
 
 static int get_part(struct op *op, struct str upload_id, int64_t number, struct s3_rec_Part *ret)
@@ -53,51 +42,58 @@ static bool same_checksum(const struct s3_CompletedPart *said, const struct s3_r
     return true;
 }
 
+static struct str decimal(struct op *op, int64_t n) { return str_printf(op->arena, "%lld", (long long)n); }
+
 /* The listed parts, checked as S3 does: there, same ETag, ascending, none but the last below 5 MB. */
 static int collect(struct op *op, const struct s3_CompleteMultipartUpload_in *in, struct s3_rec_Part **ret)
 {
     const struct s3_CompletedPartList *list = in->MultipartUpload ? &in->MultipartUpload->Parts : NULL;
-    if (!list || list->n == 0 || list->n > S3_PART_MAX)
+    if (!list || list->n > S3_PART_MAX)
         return s3_malformed(op);
+    if (list->n == 0)
+        return aws_fail(op, S3_InvalidRequest, "You must specify at least one part");
     struct s3_rec_Part *parts = arena_many(op->arena, struct s3_rec_Part, list->n);
     for (uint32_t i = 1; i < list->n; i++)
         if (opt_i64(list->v[i].PartNumber, 0) <= opt_i64(list->v[i - 1].PartNumber, 0))
-            return aws_fail(op, S3_InvalidPartOrder, "The list of parts was not in ascending order. The parts list must be specified in order by part "
-                                                     "number.");
+            return S3_FAIL(op, InvalidPartOrder, (.UploadId = in->UploadId),
+                           "The list of parts was not in ascending order. Parts must be ordered by part number.");
     for (uint32_t i = 0; i < list->n; i++) {
         int rc = get_part(op, in->UploadId, opt_i64(list->v[i].PartNumber, 0), &parts[i]);
         if (rc && rc != E_NOT_FOUND)
             return rc;
         if (rc || !str_eq(parts[i].ETag, s3_unquoted(list->v[i].ETag)) || !same_checksum(&list->v[i], &parts[i]))
-            return aws_fail(op, S3_InvalidPart, "One or more of the specified parts could not be found.  The part may not have been uploaded, or the "
-                                                "specified entity tag may not match the part's entity tag.");
+            return S3_FAIL(op, InvalidPart, (.UploadId = in->UploadId, .PartNumber = decimal(op, list->v[i].PartNumber.v),
+                                             .ETag = s3_unquoted(list->v[i].ETag)),
+                           "One or more of the specified parts could not be found.  The part may not have been uploaded, or the specified entity tag "
+                           "may not match the part's entity tag.");
         if (i + 1 < list->n && parts[i].Size.v < S3_PART_BYTES_MIN)
-            return aws_fail(op, S3_EntityTooSmall, "Your proposed upload is smaller than the minimum allowed size");
+            return S3_FAIL(op, EntityTooSmall, (.ProposedSize = decimal(op, parts[i].Size.v), .MinSizeAllowed = decimal(op, S3_PART_BYTES_MIN),
+                                                .PartNumber = decimal(op, list->v[i].PartNumber.v), .ETag = parts[i].ETag),
+                           "Your proposed upload is smaller than the minimum allowed size");
     }
     *ret = parts;
     return 0;
 }
 
-static int append_file(struct op *op, const struct completion *c, struct blob_writer *w, const struct blob *body, char *chunk)
-{
-    struct blob_reader *r;
-    int rc = blob_reader_open(op_blobs(op), body, &r);
-    if (rc < 0)
-        return rc;
-    int64_t n = 0;
-    while (rc == 0 && (n = blob_reader_read(r, chunk, COPY_BYTES)) > 0)
-        rc = atomic_load(c->stop) ? E_CLOSED : blob_write(w, chunk, (size_t)n);
-    blob_reader_close(r);
-    return rc < 0 ? rc : (int)n;
-}
-
-static int append(struct op *op, const struct completion *c, struct blob_writer *w, const struct s3_rec_Part *p, char *chunk)
+static int append(struct op *op, struct completion *c, struct blob_writer *w, const struct s3_rec_Part *p)
 {
     struct blob body;
     int rc = s3_part_open(op, c->key, p, &body);
-    if (rc < 0)
+    return rc < 0 ? rc : s3_work_copy(op, &c->work, w, &body);
+}
+
+/* A conditional write loses against one that came while the upload was under way, whatever it wrote. */
+static int check_conflict(struct op *op, const struct s3_CompleteMultipartUpload_in *in, const struct s3_rec_Upload *u)
+{
+    int64_t seq;
+    int rc = s3_write_conditions(op, in->Bucket, in->Key, in->IfMatch, in->IfNoneMatch);
+    if (rc || (!in->IfMatch.p && !in->IfNoneMatch.p) || !u->Seen.set)
         return rc;
-    return body.id.p ? append_file(op, c, w, &body, chunk) : blob_write(w, body.data.p, body.data.n);
+    rc = s3_object_seq(op, in->Bucket, in->Key, &seq);
+    if (rc || seq == u->Seen.v)
+        return rc;
+    return S3_FAIL(op, ConditionalRequestConflict, (.Condition = in->IfMatch.p ? STR("If-Match") : STR("If-None-Match"), .Key = in->Key),
+                   "The conditional request cannot succeed due to a conflicting operation against this resource.");
 }
 
 /* The digest of the parts' digests: S3's COMPOSITE checksum. */
@@ -144,8 +140,9 @@ static void said_of_whole(const struct s3_CompleteMultipartUpload_in *in, struct
 }
 
 /* Joins the parts into one body and fills c->object. */
-static int assemble(struct op *op, struct completion *c)
+static int assemble(struct op *op, struct s3_work *work)
 {
+    struct completion *c = (struct completion *)work;
     const struct s3_rec_Upload *u = &c->upload;
     const struct s3_rec_Part *parts = c->parts;
     uint32_t n = c->in->MultipartUpload->Parts.n;
@@ -159,14 +156,13 @@ static int assemble(struct op *op, struct completion *c)
     if (rc)
         return rc;
     uint8_t *md5s = arena_alloc(op->arena, 16 * (size_t)n), md5[16];
-    char *chunk = arena_alloc(op->arena, COPY_BYTES);
     for (uint32_t i = 0; rc == 0 && i < n; i++) {
         struct str raw;
         rc = hex_decode(op->arena, parts[i].ETag, &raw);
         if (rc == 0)
             memcpy(md5s + 16 * i, raw.p, 16);
         if (rc == 0)
-            rc = append(op, c, w, &parts[i], chunk);
+            rc = append(op, c, w, &parts[i]);
         *list_push(op->arena, &o->Parts) = parts[i].Size;
     }
     if (rc) {
@@ -179,6 +175,7 @@ static int assemble(struct op *op, struct completion *c)
     digest_md5(md5s, 16 * (size_t)n, md5);
     o->ETag = str_printf(op->arena, "%.*s-%u", STR_ARG(hex_encode(op->arena, md5, 16)), n);
     o->Size = SOME_I64(body.bytes);
+    work->blob_id = body.id;
     s3_body_seal_with(op, &c->bucket, c->in->Key, c->key, &body, o);
     struct s3_checksums whole = { .algorithm = u->ChecksumName };
     if (c->in->MpuObjectSize.set && c->in->MpuObjectSize.v != body.bytes)
@@ -190,80 +187,31 @@ static int assemble(struct op *op, struct completion *c)
 }
 
 /* In the writer: the upload must still be there. */
-static int commit(struct op *op, void *ctx)
+static int commit(struct op *op, struct s3_work *work)
 {
-    struct completion *c = ctx;
+    struct completion *c = (struct completion *)work;
     struct s3_rec_Bucket b = { 0 };
     struct s3_rec_Upload u = { 0 };
-    if (c->object.BlobId.p)
-        op_blob_made(op, c->object.BlobId);
     int rc = s3_bucket_get(op, c->in->Bucket, c->in->ExpectedBucketOwner, &b);
     if (!rc)
         rc = s3_upload_get(op, c->in->Bucket, c->in->Key, c->in->UploadId, &u);
     if (!rc)
-        rc = s3_write_conditions(op, c->in->Bucket, c->in->Key, c->in->IfMatch, c->in->IfNoneMatch);
+        rc = check_conflict(op, c->in, &u);
     if (!rc)
         rc = s3_upload_drop(op, c->in->Bucket, c->in->Key, c->in->UploadId);
     if (!rc) {
         struct s3_rec_Object o = c->object;
         o.ModifiedMs = SOME_I64(op_now_ms(op) / 1000 * 1000);
         rc = s3_object_add(op, &b, c->in->Key, &o);
-        c->object.VersionId = str_dup(c->arena, o.VersionId);
-        c->expiry = str_dup(c->arena, s3_expiry(op, &b, c->in->Key, &o));
+        c->object.VersionId = str_dup(work->arena, o.VersionId);
+        c->expiry = str_dup(work->arena, s3_expiry(op, &b, c->in->Key, &o));
         c->versioned = str_is(b.Versioning, "Enabled");
     }
-    if (rc == E_AWS) {
-        c->error = op->fail.error;
-        c->error_message = str_dup(c->arena, op->fail.message);
-    }
     return rc;
 }
 
-/* The request answers now; in the writer, or before it came so far. */
-static void committed(struct cloud *cloud, void *ctx, int rc)
+static void answer(struct op *op, const struct completion *c, struct s3_CompleteMultipartUpload_out *out)
 {
-    struct completion *c = ctx;
-    c->rc = rc;
-    char key[64]; /* once done is set, c may be gone */
-    struct str wake = { key, c->wake_key.n < sizeof key ? c->wake_key.n : sizeof key };
-    memcpy(key, c->wake_key.p, wake.n);
-    c->done = true;
-    cloud_wake(cloud, wake);
-}
-
-static int join_parts(struct op *op, void *ctx)
-{
-    struct completion *c = ctx;
-    struct op own = *op;
-    own.arena = c->arena; /* what it makes outlives it */
-    int rc = assemble(&own, c);
-    if (rc == E_AWS) {
-        c->error = own.fail.error;
-        c->error_message = own.fail.message;
-    }
-    return rc;
-}
-
-static void in_background(struct cloud *cloud, void *ctx, const atomic_bool *stop)
-{
-    struct completion *c = ctx;
-    c->stop = stop;
-    int rc = cloud_read(cloud, c->account, c->region, join_parts, c);
-    if (!rc)
-        rc = cloud_run(cloud, c->account, c->region, commit, committed, c);
-    if (!rc)
-        return;
-    if (c->object.BlobId.p)
-        blob_remove(cloud->blobs, c->object.BlobId);
-    committed(cloud, c, rc);
-}
-
-static int answer(struct op *op, const struct completion *c, struct s3_CompleteMultipartUpload_out *out)
-{
-    if (c->rc == E_AWS)
-        return aws_fail(op, c->error, "%.*s", STR_ARG(c->error_message));
-    if (c->rc)
-        return c->rc;
     const struct s3_rec_Object *o = &c->object;
     out->Bucket = c->in->Bucket;
     out->Key = c->in->Key;
@@ -277,33 +225,33 @@ static int answer(struct op *op, const struct completion *c, struct s3_CompleteM
     out->Expiration = c->expiry;
     out->VersionId = c->versioned ? o->VersionId : STR_NONE;
     S3_CHECKSUM_SET(out, o->ChecksumName, o->Checksum);
-    return 0;
 }
 
 int s3_CompleteMultipartUpload(struct op *op, const struct s3_CompleteMultipartUpload_in *in, struct s3_CompleteMultipartUpload_out *out)
 {
     struct completion *c = op->state;
+    int rc = c ? s3_work_end(op, &c->work) : 0;
+    if (c && !rc)
+        answer(op, c, out);
     if (c)
-        return c->done ? answer(op, c, out) : op_park(op, c->wake_key, WAIT_MS);
+        return rc;
     struct s3_rec_Bucket b = { 0 };
     struct s3_rec_Upload u = { 0 };
     struct s3_rec_Part *parts = NULL;
-    int rc = s3_bucket_get(op, in->Bucket, in->ExpectedBucketOwner, &b);
+    rc = s3_bucket_get(op, in->Bucket, in->ExpectedBucketOwner, &b);
     if (!rc)
         rc = s3_upload_get(op, in->Bucket, in->Key, in->UploadId, &u);
     if (!rc)
-        rc = s3_write_conditions(op, in->Bucket, in->Key, in->IfMatch, in->IfNoneMatch);
+        rc = check_conflict(op, in, &u);
     if (!rc)
         rc = collect(op, in, &parts);
     if (rc)
         return rc;
     c = arena_one(op->arena, struct completion);
-    *c = (struct completion){ .in = in, .account = op->account, .region = op->region, .bucket = b, .upload = u, .parts = parts, .arena = op->arena,
-                              .wake_key = str_printf(op->arena, "s3/complete/%.*s", STR_ARG(op->request_id)) };
+    *c = (struct completion){ .work = { .make = assemble, .commit = commit }, .in = in, .bucket = b, .upload = u, .parts = parts };
     rc = s3_upload_key_open(op, &b, &u, &c->key);
     if (rc)
         return rc;
     op->state = c;
-    rc = background_run(op->cloud->background, in_background, c); /* from here on the arena is its, until it wakes us */
-    return rc ? rc : op_park(op, c->wake_key, WAIT_MS);
+    return s3_work_begin(op, &c->work);
 }

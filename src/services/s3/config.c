@@ -21,6 +21,9 @@ int s3_PutBucketEncryption(struct op *op, const struct s3_PutBucketEncryption_in
     const struct s3_ServerSideEncryptionByDefault *by_default = in->ServerSideEncryptionConfiguration->Rules.v[0].ApplyServerSideEncryptionByDefault;
     if (by_default && !str_is(by_default->SSEAlgorithm, "AES256") && !str_is(by_default->SSEAlgorithm, "aws:kms"))
         return s3_malformed(op);
+    if (by_default && by_default->KMSMasterKeyID.p && str_is(by_default->SSEAlgorithm, "AES256"))
+        return S3_FAIL(op, InvalidArgument, (.ArgumentName = STR("ApplyServerSideEncryptionByDefault")),
+                       "a KMSMasterKeyID is not applicable if the default sse algorithm is not aws:kms or aws:kms:dsse");
     b.Encryption = in->ServerSideEncryptionConfiguration;
     struct s3_ServerSideEncryptionRule *rule = b.Encryption->Rules.v;
     if (!rule->BucketKeyEnabled.set)
@@ -66,7 +69,7 @@ int s3_GetPublicAccessBlock(struct op *op, const struct s3_GetPublicAccessBlock_
 {
     BUCKET(b);
     if (!b.PublicAccess)
-        return aws_fail(op, S3_NoSuchPublicAccessBlockConfiguration, "The public access block configuration was not found");
+        return S3_FAIL(op, NoSuchPublicAccessBlockConfiguration, (.BucketName = in->Bucket), "The public access block configuration was not found");
     out->PublicAccessBlockConfiguration = b.PublicAccess;
     return 0;
 }
@@ -81,9 +84,11 @@ int s3_DeletePublicAccessBlock(struct op *op, const struct s3_DeletePublicAccess
 int s3_PutBucketPolicy(struct op *op, const struct s3_PutBucketPolicy_in *in, struct s3_PutBucketPolicy_out *out)
 {
     BUCKET(b);
-    cJSON *tree = in->Policy.p ? cJSON_ParseWithLength(in->Policy.p, in->Policy.n) : NULL;
-    bool ok = cJSON_IsObject(tree) && cJSON_GetObjectItemCaseSensitive(tree, "Statement");
+    cJSON *tree = in->Policy.n && *in->Policy.p == '{' ? cJSON_ParseWithLength(in->Policy.p, in->Policy.n) : NULL;
+    bool ok = cJSON_IsObject(tree), any = ok && cJSON_GetObjectItemCaseSensitive(tree, "Statement");
     cJSON_Delete(tree);
+    if (ok && !any)
+        return aws_fail(op, S3_MalformedPolicy, "Missing required field Statement");
     if (!ok)
         return aws_fail(op, S3_MalformedPolicy, "Policies must be valid JSON and the first byte must be '{'");
     struct policy *parsed;
@@ -96,6 +101,7 @@ int s3_PutBucketPolicy(struct op *op, const struct s3_PutBucketPolicy_in *in, st
                         "BlockPublicPolicy setting in S3 Block Public Access.",
                         STR_ARG(op->caller ? op->caller->arn : STR("")), STR_ARG(s3_arn_bucket(op, in->Bucket)));
     b.Policy = in->Policy;
+    op->reply_status = 204;
     rc = auth_epoch_bump(op);
     return rc ? rc : s3_bucket_put(op, &b);
 }
@@ -104,7 +110,7 @@ int s3_GetBucketPolicy(struct op *op, const struct s3_GetBucketPolicy_in *in, st
 {
     BUCKET(b);
     if (!b.Policy.p)
-        return aws_fail(op, S3_NoSuchBucketPolicy, "The bucket policy does not exist");
+        return S3_FAIL(op, NoSuchBucketPolicy, (.BucketName = in->Bucket), "The bucket policy does not exist");
     out->Policy = b.Policy;
     return 0;
 }
@@ -122,8 +128,8 @@ int s3_PutBucketTagging(struct op *op, const struct s3_PutBucketTagging_in *in, 
     BUCKET(b);
     if (!in->Tagging)
         return s3_malformed(op);
-    tags_read(op, &s3_TagSet_shape, &in->Tagging->TagSet, &b.Tags);
-    rc = s3_tags_check(op, &b.Tags, 50);
+    rc = s3_tags_read(op, &in->Tagging->TagSet, true, &b.Tags);
+    op->reply_status = 204;
     return rc ? rc : s3_bucket_put(op, &b);
 }
 
@@ -131,7 +137,7 @@ int s3_GetBucketTagging(struct op *op, const struct s3_GetBucketTagging_in *in, 
 {
     BUCKET(b);
     if (b.Tags.n == 0)
-        return aws_fail(op, S3_NoSuchTagSet, "The TagSet does not exist");
+        return S3_FAIL(op, NoSuchTagSet, (.BucketName = in->Bucket), "The TagSet does not exist");
     tags_write(op, &s3_TagSet_shape, &b.Tags, &out->TagSet);
     return 0;
 }
@@ -147,6 +153,8 @@ int s3_PutBucketVersioning(struct op *op, const struct s3_PutBucketVersioning_in
 {
     BUCKET(b);
     struct s3_VersioningConfiguration *c = in->VersioningConfiguration;
+    if (c && !c->Status.p)
+        return aws_fail(op, S3_IllegalVersioningConfigurationException, "The Versioning element must be specified");
     if (!c || (!str_is(c->Status, "Enabled") && !str_is(c->Status, "Suspended")))
         return s3_malformed(op);
     if (str_is(c->MFADelete, "Enabled"))
@@ -205,7 +213,7 @@ int s3_GetBucketCors(struct op *op, const struct s3_GetBucketCors_in *in, struct
 {
     BUCKET(b);
     if (!b.Cors)
-        return aws_fail(op, S3_NoSuchCORSConfiguration, "The CORS configuration does not exist");
+        return S3_FAIL(op, NoSuchCORSConfiguration, (.BucketName = in->Bucket), "The CORS configuration does not exist");
     out->CORSRules = b.Cors->CORSRules;
     return 0;
 }
@@ -233,7 +241,7 @@ int s3_GetBucketOwnershipControls(struct op *op, const struct s3_GetBucketOwners
 {
     BUCKET(b);
     if (!b.Ownership.p)
-        return aws_fail(op, S3_OwnershipControlsNotFoundError, "The bucket ownership controls were not found");
+        return S3_FAIL(op, OwnershipControlsNotFoundError, (.BucketName = in->Bucket), "The bucket ownership controls were not found");
     out->OwnershipControls = arena_one(op->arena, struct s3_OwnershipControls);
     list_push(op->arena, &out->OwnershipControls->Rules)->ObjectOwnership = b.Ownership;
     return 0;
@@ -258,7 +266,7 @@ int s3_GetBucketLogging(struct op *op, const struct s3_GetBucketLogging_in *in, 
 int s3_GetBucketReplication(struct op *op, const struct s3_GetBucketReplication_in *in, struct s3_GetBucketReplication_out *out)
 {
     BUCKET(b);
-    return aws_fail(op, S3_ReplicationConfigurationNotFoundError, "The replication configuration was not found");
+    return S3_FAIL(op, ReplicationConfigurationNotFoundError, (.BucketName = in->Bucket), "The replication configuration was not found");
 }
 
 int s3_GetBucketRequestPayment(struct op *op, const struct s3_GetBucketRequestPayment_in *in, struct s3_GetBucketRequestPayment_out *out)
@@ -271,7 +279,7 @@ int s3_GetBucketRequestPayment(struct op *op, const struct s3_GetBucketRequestPa
 int s3_GetBucketWebsite(struct op *op, const struct s3_GetBucketWebsite_in *in, struct s3_GetBucketWebsite_out *out)
 {
     BUCKET(b);
-    return aws_fail(op, S3_NoSuchWebsiteConfiguration, "The specified bucket does not have a website configuration");
+    return S3_FAIL(op, NoSuchWebsiteConfiguration, (.BucketName = in->Bucket), "The specified bucket does not have a website configuration");
 }
 
 int s3_GetBucketAccelerateConfiguration(struct op *op, const struct s3_GetBucketAccelerateConfiguration_in *in,
@@ -291,7 +299,7 @@ int s3_GetBucketNotificationConfiguration(struct op *op, const struct s3_GetBuck
 int s3_GetObjectLockConfiguration(struct op *op, const struct s3_GetObjectLockConfiguration_in *in, struct s3_GetObjectLockConfiguration_out *out)
 {
     BUCKET(b);
-    return aws_fail(op, S3_ObjectLockConfigurationNotFoundError, "Object Lock configuration does not exist for this bucket");
+    return S3_FAIL(op, ObjectLockConfigurationNotFoundError, (.BucketName = in->Bucket), "Object Lock configuration does not exist for this bucket");
 }
 
 static void full_control(struct op *op, struct s3_Owner *owner, struct s3_Grants *grants)

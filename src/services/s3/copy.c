@@ -1,9 +1,10 @@
 #include "auth/auth.h"
 #include "base/code.h"
+#include "services/s3/copy.h"
 #include "services/s3/seal.h"
 
 /* "/bucket/key?versionId=x", percent-encoded, the first slash optional. */
-static int parse_source(struct op *op, struct str text, struct str *ret_bucket, struct str *ret_key, struct str *ret_version)
+int s3_source_parse(struct op *op, struct str text, struct s3_source *ret)
 {
     struct str path, query;
     str_cut(text, '?', &path, &query);
@@ -11,30 +12,54 @@ static int parse_source(struct op *op, struct str text, struct str *ret_bucket, 
         path = str_sub(path, 1, path.n);
     if (str_starts(path, STR("arn:")))
         return aws_unsupported(op, "x-amz-copy-source with an access point ARN");
-    *ret_version = str_starts(query, STR("versionId=")) ? str_sub(query, 10, query.n) : STR_NONE;
-    if (uri_decode(op->arena, path, false, &path) || !str_cut(path, '/', ret_bucket, ret_key) || !ret_bucket->n || !ret_key->n)
-        return aws_fail(op, S3_InvalidArgument, "Copy Source must mention the source bucket and key: sourcebucket/sourcekey");
+    ret->version_id = str_starts(query, STR("versionId=")) ? str_sub(query, 10, query.n) : STR_NONE;
+    if (uri_decode(op->arena, path, false, &path) || !str_cut(path, '/', &ret->bucket, &ret->key) || !ret->bucket.n || !ret->key.n)
+        return S3_FAIL(op, InvalidArgument, (.ArgumentName = STR("x-amz-copy-source"), .ArgumentValue = text), "Copy Source must mention the source bucket and key: sourcebucket/sourcekey");
     return 0;
 }
 
 int s3_authorize_CopyObject(struct op *op, const struct s3_CopyObject_in *in, struct authz *a)
 {
-    struct str bucket, key, version;
-    int rc = parse_source(op, in->CopySource, &bucket, &key, &version);
+    struct s3_source s;
+    int rc = s3_source_parse(op, in->CopySource, &s);
     if (rc)
         return rc;
-    authz_add(a, version.p ? "s3:GetObjectVersion" : "s3:GetObject", s3_arn_object(op, bucket, key));
+    authz_add(a, s.version_id.p ? "s3:GetObjectVersion" : "s3:GetObject", s3_arn_object(op, s.bucket, s.key));
     authz_add(a, "s3:PutObject", s3_arn_object(op, in->Bucket, in->Key));
     return 0;
 }
 
-static int source_conditions(struct op *op, const struct s3_CopyObject_in *in, const struct s3_rec_Object *o)
+static int source_conditions(struct op *op, const struct s3_source_conditions *c, const struct s3_rec_Object *o)
 {
-    bool held = !(in->CopySourceIfMatch.p && !str_eq(s3_unquoted(in->CopySourceIfMatch), o->ETag)) &&
-                !(in->CopySourceIfNoneMatch.p && str_eq(s3_unquoted(in->CopySourceIfNoneMatch), o->ETag)) &&
-                !(in->CopySourceIfModifiedSince.set && o->ModifiedMs.v <= in->CopySourceIfModifiedSince.v) &&
-                !(in->CopySourceIfUnmodifiedSince.set && o->ModifiedMs.v > in->CopySourceIfUnmodifiedSince.v);
-    return held ? 0 : aws_fail(op, S3_PreconditionFailed, "At least one of the pre-conditions you specified did not hold");
+    const struct {
+        const char *name;
+        bool failed;
+    } all[] = {
+        { "x-amz-copy-source-If-Match", c->match.p && !str_eq(s3_unquoted(c->match), o->ETag) },
+        { "x-amz-copy-source-If-Unmodified-Since",
+          !c->match.p && c->unmodified_since.set && o->ModifiedMs.v > c->unmodified_since.v },
+        { "x-amz-copy-source-If-None-Match", c->none_match.p && str_eq(s3_unquoted(c->none_match), o->ETag) },
+        { "x-amz-copy-source-If-Modified-Since",
+          !c->none_match.p && c->modified_since.set && c->modified_since.v <= op_now_ms(op) && o->ModifiedMs.v <= c->modified_since.v },
+    };
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+        if (all[i].failed)
+            return s3_condition_failed(op, all[i].name);
+    return 0;
+}
+
+int s3_source_find(struct op *op, const struct s3_source *s, struct str expected_owner, const struct s3_source_conditions *c,
+                   struct s3_rec_Bucket *ret_bucket, struct s3_rec_Object *ret)
+{
+    int rc = s3_bucket_get(op, s->bucket, expected_owner, ret_bucket);
+    if (rc)
+        return rc;
+    rc = s3_object_find(op, s->bucket, s->key, s->version_id, ret);
+    if (rc == 0 && opt_bool(ret->DeleteMarker, false) && s->version_id.p)
+        return aws_fail(op, S3_InvalidRequest, "The source of a copy request may not specifically refer to a delete marker by version id.");
+    if (rc == E_NOT_FOUND || (rc == 0 && opt_bool(ret->DeleteMarker, false)))
+        return s3_object_missing_to_reader(op, ret_bucket, s->key, s->version_id);
+    return rc ? rc : source_conditions(op, c, ret);
 }
 
 static int check(struct op *op, const struct s3_CopyObject_in *in)
@@ -43,9 +68,8 @@ static int check(struct op *op, const struct s3_CopyObject_in *in)
         return aws_unsupported(op, "x-amz-server-side-encryption-customer-* (SSE-C)");
     if (in->ObjectLockMode.p || in->ObjectLockLegalHoldStatus.p || in->ObjectLockRetainUntilDate.set)
         return aws_fail(op, S3_InvalidArgument, "Bucket is missing Object Lock Configuration");
-    if (in->Key.n > S3_KEY_BYTES_MAX)
-        return aws_fail(op, S3_KeyTooLongError, "Your key is too long");
-    return s3_storage_class_check(op, in->StorageClass);
+    int rc = s3_key_check(op, in->Key);
+    return rc ? rc : s3_storage_class_check(op, in->StorageClass);
 }
 
 static void replace_metadata(const struct s3_CopyObject_in *in, struct s3_rec_Object *o)
@@ -61,30 +85,25 @@ static void replace_metadata(const struct s3_CopyObject_in *in, struct s3_rec_Ob
 
 int s3_CopyObject(struct op *op, const struct s3_CopyObject_in *in, struct s3_CopyObject_out *out)
 {
-    struct str source_bucket, source_key, source_version;
+    struct s3_source source;
+    struct s3_source_conditions conditions = { in->CopySourceIfMatch, in->CopySourceIfNoneMatch, in->CopySourceIfModifiedSince,
+                                               in->CopySourceIfUnmodifiedSince };
     struct s3_rec_Bucket from = { 0 }, to = { 0 };
     struct s3_rec_Object o = { 0 };
     struct blob body = { 0 };
-    int rc = parse_source(op, in->CopySource, &source_bucket, &source_key, &source_version);
+    int rc = s3_source_parse(op, in->CopySource, &source);
     if (!rc)
         rc = check(op, in);
     if (!rc)
-        rc = s3_bucket_get(op, source_bucket, in->ExpectedSourceBucketOwner, &from);
-    if (!rc)
         rc = s3_bucket_get(op, in->Bucket, in->ExpectedBucketOwner, &to);
-    if (rc)
-        return rc;
-    rc = s3_object_find(op, source_bucket, source_key, source_version, &o);
-    if (rc == E_NOT_FOUND || (rc == 0 && opt_bool(o.DeleteMarker, false)))
-        return s3_object_missing_to_reader(op, &from, source_key, source_version);
     if (!rc)
-        rc = source_conditions(op, in, &o);
+        rc = s3_source_find(op, &source, in->ExpectedSourceBucketOwner, &conditions, &from, &o);
     if (!rc)
         rc = s3_write_conditions(op, in->Bucket, in->Key, in->IfMatch, in->IfNoneMatch);
     if (rc)
         return rc;
     bool replaces = str_is(in->MetadataDirective, "REPLACE");
-    bool itself = str_eq(source_bucket, in->Bucket) && str_eq(source_key, in->Key) && !source_version.p;
+    bool itself = str_eq(source.bucket, in->Bucket) && str_eq(source.key, in->Key) && !source.version_id.p;
     if (itself && !replaces && !in->StorageClass.p && !in->ServerSideEncryption.p && !in->WebsiteRedirectLocation.p)
         return aws_fail(op, S3_InvalidRequest,
                         "This copy request is illegal because it is trying to copy an object to itself without changing the object's metadata, "
@@ -101,7 +120,7 @@ int s3_CopyObject(struct op *op, const struct s3_CopyObject_in *in, struct s3_Co
         rc = in->Tagging.p ? s3_tags_header(op, in->Tagging, &o.Tags) : 0;
     }
     if (!rc)
-        rc = s3_body_open(op, &from, source_key, &o, &body);
+        rc = s3_body_open(op, &from, source.key, &o, &body);
     if (!rc)
         rc = s3_encryption(op, &to, in->ServerSideEncryption, in->SSEKMSKeyId, in->SSEKMSEncryptionContext, in->BucketKeyEnabled, &o);
     if (!rc && body.id.p) { /* bodies never change: another name for the same file */

@@ -106,10 +106,7 @@ void s3_cross_origin(struct op *op, const struct exchange *x, const struct wire_
 
 static int forbidden(struct op *op, struct str method, const char *resource_type, const char *words)
 {
-    struct s3_AccessForbidden *detail = arena_one(op->arena, struct s3_AccessForbidden);
-    detail->Method = method;
-    detail->ResourceType = str_c(resource_type);
-    return aws_fail_with(op, S3_AccessForbidden, detail, "CORSResponse: %s", words);
+    return S3_FAIL(op, AccessForbidden, (.Method = method, .ResourceType = str_c(resource_type)), "CORSResponse: %s", words);
 }
 
 static int decide(struct op *op, const struct exchange *x, struct str bucket, struct header_list *ret)

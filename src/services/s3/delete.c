@@ -39,9 +39,15 @@ int s3_DeleteObject(struct op *op, const struct s3_DeleteObject_in *in, struct s
 {
     struct s3_rec_Bucket b = { 0 };
     struct s3_removal done;
+    if (in->IfMatchLastModifiedTime.set || in->IfMatchSize.set) /* of directory buckets */
+        return S3_FAIL(op, NotImplemented,
+                       (.Header = in->IfMatchSize.set ? STR("x-amz-if-match-size") : STR("x-amz-if-match-last-modified-time")),
+                       "A header you provided implies functionality that is not implemented");
     int rc = s3_bucket_get(op, in->Bucket, in->ExpectedBucketOwner, &b);
-    if (!rc && in->IfMatch.p)
-        rc = s3_write_conditions(op, in->Bucket, in->Key, in->IfMatch, STR_NONE);
+    if (!rc)
+        rc = s3_delete_condition(op, in->Bucket, in->Key, in->IfMatch);
+    if (!rc)
+        rc = s3_version_check(op, &b, in->VersionId);
     if (!rc)
         rc = s3_object_remove(op, &b, in->Key, in->VersionId, &done);
     if (rc)
@@ -56,9 +62,14 @@ int s3_DeleteObject(struct op *op, const struct s3_DeleteObject_in *in, struct s
 static int remove_listed(struct op *op, const struct s3_rec_Bucket *b, const struct s3_ObjectIdentifier *o, struct s3_removal *ret,
                          struct s3_Errors *errors)
 {
+    if (o->VersionId.p && !b->Versioning.p && !str_is(o->VersionId, "null")) {
+        *list_push(op->arena, errors) = (struct s3_Error){ .Key = o->Key, .VersionId = o->VersionId, .Code = STR("NoSuchVersion"),
+                                                           .Message = STR("The specified version does not exist.") };
+        return E_AWS;
+    }
     int rc = s3_may(op, b, o->VersionId.p ? "s3:DeleteObjectVersion" : "s3:DeleteObject", o->Key);
-    if (!rc && o->ETag.p)
-        rc = s3_write_conditions(op, b->Name, o->Key, o->ETag, STR_NONE);
+    if (!rc)
+        rc = s3_delete_condition(op, b->Name, o->Key, o->ETag);
     if (!rc)
         rc = s3_object_remove(op, b, o->Key, o->VersionId, ret);
     if (rc != E_AWS)

@@ -1,5 +1,6 @@
 /* Lifecycle configurations as they are put, with what AWS refuses in them, and given back. */
 #include "aws/id.h"
+#include "base/code.h"
 #include "services/s3/s3.h"
 
 enum { RULES_MAX = 1000, ID_BYTES_MAX = 255, DAY_MS = 24 * 3600 * 1000 };
@@ -11,7 +12,10 @@ static int positive(struct op *op, struct opt_i64 n, const char *member, const c
 
 static int midnight(struct op *op, struct opt_i64 date)
 {
-    return !date.set || date.v % DAY_MS == 0 ? 0 : aws_fail(op, S3_InvalidArgument, "'Date' must be at midnight GMT");
+    if (!date.set || date.v % DAY_MS == 0)
+        return 0;
+    return S3_FAIL(op, InvalidArgument, (.ArgumentName = STR("Date"), .ArgumentValue = time_iso8601(op->arena, date.v)),
+                   "'Date' must be at midnight GMT");
 }
 
 static bool by_tags(const struct s3_LifecycleRule *r)
@@ -136,7 +140,7 @@ int s3_GetBucketLifecycleConfiguration(struct op *op, const struct s3_GetBucketL
     struct s3_rec_Bucket b = { 0 };
     int rc = s3_bucket_get(op, in->Bucket, in->ExpectedBucketOwner, &b);
     if (!rc && !b.Lifecycle)
-        rc = aws_fail(op, S3_NoSuchLifecycleConfiguration, "The lifecycle configuration does not exist");
+        rc = S3_FAIL(op, NoSuchLifecycleConfiguration, (.BucketName = in->Bucket), "The lifecycle configuration does not exist");
     if (rc)
         return rc;
     out->Rules = b.Lifecycle->Rules;

@@ -2,7 +2,7 @@
 #include <string.h>
 
 #include "base/code.h"
-#include "services/s3/s3.h"
+#include "services/s3/multipart.h"
 
 /* What a listing asks for and how far it has come. */
 struct walk {
@@ -127,12 +127,13 @@ static int list_objects(struct walk *w, struct s3_ObjectList *contents, struct s
     return rc ? rc : failed;
 }
 
-static int check(struct op *op, struct walk *w, struct str encoding, struct opt_i64 max)
+static int check(struct op *op, struct walk *w, struct str encoding, struct opt_i64 max, const char *max_name)
 {
     if (encoding.p && !str_is(encoding, "url"))
-        return aws_fail(op, S3_InvalidArgument, "Invalid Encoding Method specified in Request");
+        return S3_FAIL(op, InvalidArgument, (.ArgumentName = STR("encoding-type"), .ArgumentValue = encoding), "Invalid Encoding Method specified in Request");
     if (opt_i64(max, 0) < 0)
-        return aws_fail(op, S3_InvalidArgument, "Argument maxKeys must be an integer between 0 and 2147483647");
+        return S3_FAIL(op, InvalidArgument, (.ArgumentName = str_c(max_name), .ArgumentValue = str_printf(op->arena, "%lld", (long long)max.v)),
+                       "Argument %s must be an integer between 0 and 2147483647", max_name);
     w->op = op;
     w->encode = encoding.p;
     w->max = opt_i64(max, S3_LIST_MAX) < S3_LIST_MAX ? opt_i64(max, S3_LIST_MAX) : S3_LIST_MAX;
@@ -148,16 +149,17 @@ int s3_ListObjectsV2(struct op *op, const struct s3_ListObjectsV2_in *in, struct
     struct walk w = { .bucket = in->Bucket, .prefix = in->Prefix, .delimiter = in->Delimiter, .after = in->StartAfter };
     int rc = s3_bucket_get(op, in->Bucket, in->ExpectedBucketOwner, &b);
     if (!rc)
-        rc = check(op, &w, in->EncodingType, in->MaxKeys);
+        rc = check(op, &w, in->EncodingType, in->MaxKeys, "maxKeys");
     if (rc)
         return rc;
-    if (in->ContinuationToken.p && base64_decode(op->arena, in->ContinuationToken, &w.after))
-        return aws_fail(op, S3_InvalidArgument, "The continuation token provided is incorrect");
+    if (in->ContinuationToken.p && (!in->ContinuationToken.n || base64_decode(op->arena, in->ContinuationToken, &w.after)))
+        return S3_FAIL(op, InvalidArgument, (.ArgumentName = STR("continuation-token")), "The continuation token provided is incorrect");
     rc = list_objects(&w, &out->Contents, &out->CommonPrefixes, opt_bool(in->FetchOwner, false) ? s3_owner(op, b.Account) : NULL);
     out->Name = in->Bucket;
     out->Prefix = shown(&w, w.prefix);
-    out->Delimiter = shown(&w, in->Delimiter);
-    out->StartAfter = shown(&w, in->StartAfter);
+    out->Delimiter = in->Delimiter.n ? shown(&w, in->Delimiter) : STR_NONE;
+    if (!in->ContinuationToken.p) /* which goes before */
+        out->StartAfter = shown(&w, in->StartAfter);
     out->MaxKeys = SOME_I64(w.max);
     out->KeyCount = SOME_I64(w.n);
     out->EncodingType = in->EncodingType;
@@ -174,7 +176,7 @@ int s3_ListObjects(struct op *op, const struct s3_ListObjects_in *in, struct s3_
     struct walk w = { .bucket = in->Bucket, .prefix = in->Prefix, .delimiter = in->Delimiter, .after = in->Marker };
     int rc = s3_bucket_get(op, in->Bucket, in->ExpectedBucketOwner, &b);
     if (!rc)
-        rc = check(op, &w, in->EncodingType, in->MaxKeys);
+        rc = check(op, &w, in->EncodingType, in->MaxKeys, "maxKeys");
     if (!rc)
         rc = list_objects(&w, &out->Contents, &out->CommonPrefixes, s3_owner(op, b.Account));
     if (rc)
@@ -182,7 +184,7 @@ int s3_ListObjects(struct op *op, const struct s3_ListObjects_in *in, struct s3_
     out->Name = in->Bucket;
     out->Prefix = shown(&w, w.prefix);
     out->Marker = shown(&w, w.after);
-    out->Delimiter = shown(&w, in->Delimiter);
+    out->Delimiter = in->Delimiter.n ? shown(&w, in->Delimiter) : STR_NONE;
     out->MaxKeys = SOME_I64(w.max);
     out->EncodingType = in->EncodingType;
     out->IsTruncated = SOME_BOOL(w.truncated);
@@ -336,9 +338,10 @@ int s3_ListObjectVersions(struct op *op, const struct s3_ListObjectVersions_in *
                           .version_marker = in->VersionIdMarker, .out = out };
     int rc = s3_bucket_get(op, in->Bucket, in->ExpectedBucketOwner, &b);
     if (!rc)
-        rc = check(op, &v.walk, in->EncodingType, in->MaxKeys);
+        rc = check(op, &v.walk, in->EncodingType, in->MaxKeys, "maxKeys");
     if (!rc && in->VersionIdMarker.n && !in->KeyMarker.n)
-        rc = aws_fail(op, S3_InvalidArgument, "A version-id marker cannot be specified without a key marker.");
+        rc = S3_FAIL(op, InvalidArgument, (.ArgumentName = STR("version-id-marker"), .ArgumentValue = in->VersionIdMarker),
+                     "A version-id marker cannot be specified without a key marker.");
     if (rc)
         return rc;
     v.owner = s3_owner(op, b.Account);
@@ -348,7 +351,7 @@ int s3_ListObjectVersions(struct op *op, const struct s3_ListObjectVersions_in *
     out->Prefix = shown(&v.walk, v.walk.prefix);
     out->KeyMarker = shown(&v.walk, v.walk.after);
     out->VersionIdMarker = opt_str(in->VersionIdMarker, STR(""));
-    out->Delimiter = shown(&v.walk, in->Delimiter);
+    out->Delimiter = in->Delimiter.n ? shown(&v.walk, in->Delimiter) : STR_NONE;
     out->MaxKeys = SOME_I64(v.walk.max);
     out->EncodingType = in->EncodingType;
     out->IsTruncated = SOME_BOOL(v.walk.truncated);
@@ -356,5 +359,76 @@ int s3_ListObjectVersions(struct op *op, const struct s3_ListObjectVersions_in *
         out->NextKeyMarker = shown(&v.walk, v.walk.last);
         out->NextVersionIdMarker = v.last_version;
     }
+    return rc;
+}
+
+/* ---- uploads ---- */
+
+/* Lists one upload: -1 the listing is full, -2 behind the prefix. */
+static int take_upload(struct walk *w, struct str key, struct str value, struct s3_Owner *owner, struct s3_ListMultipartUploads_out *out)
+{
+    struct s3_rec_Upload u = { 0 };
+    bool goes_on = w->within_key && str_eq(key, w->after);
+    int what = goes_on ? 1 : step(w, key, &out->CommonPrefixes);
+    if (what != 1)
+        return what;
+    int rc = op_rec_decode(w->op, value, &s3_rec_Upload_shape, &u);
+    if (rc)
+        return rc;
+    if (goes_on && str_cmp(u.UploadId, out->UploadIdMarker) <= 0)
+        return 0;
+    if (goes_on && w->n >= w->max) {
+        w->truncated = w->max > 0;
+        return -1;
+    }
+    w->n += goes_on;
+    struct s3_MultipartUpload *e = list_push(w->op->arena, &out->Uploads);
+    *e = (struct s3_MultipartUpload){ .Key = shown(w, u.Key), .UploadId = u.UploadId, .Initiated = u.InitiatedMs, .StorageClass = u.Object->StorageClass,
+                                      .Owner = owner, .Initiator = s3_initiator(w->op, owner, &u) };
+    if (opt_bool(u.ChecksumAsked, false)) {
+        e->ChecksumAlgorithm = u.ChecksumName;
+        e->ChecksumType = u.ChecksumType;
+    }
+    out->NextKeyMarker = e->Key;
+    out->NextUploadIdMarker = u.UploadId;
+    return 0;
+}
+
+static int list_uploads(struct walk *w, struct s3_Owner *owner, struct s3_ListMultipartUploads_out *out)
+{
+    struct scan *s = start(w, &s3_kind_upload);
+    struct str store_key, value;
+    int rc = 0;
+    while (rc == 0 && scan_next(s, &store_key, &value)) {
+        rc = take_upload(w, s3_key_of(w->op, store_key), value, owner, out);
+    }
+    int failed = scan_end(s);
+    return rc == -1 || rc == -2 ? failed : rc ? rc : failed;
+}
+
+int s3_ListMultipartUploads(struct op *op, const struct s3_ListMultipartUploads_in *in, struct s3_ListMultipartUploads_out *out)
+{
+    struct s3_rec_Bucket b = { 0 };
+    struct s3_rec_Upload marked = { 0 };
+    struct walk w = { .bucket = in->Bucket, .prefix = in->Prefix, .delimiter = in->Delimiter, .after = in->KeyMarker };
+    int rc = s3_bucket_get(op, in->Bucket, in->ExpectedBucketOwner, &b);
+    if (!rc)
+        rc = check(op, &w, in->EncodingType, in->MaxUploads, "max-uploads");
+    if (rc)
+        return rc;
+    w.within_key = in->UploadIdMarker.n && in->KeyMarker.n; /* the one counts for nothing without the other */
+    if (w.within_key && s3_upload_get(op, in->Bucket, in->KeyMarker, in->UploadIdMarker, &marked))
+        return S3_FAIL(op, InvalidArgument, (.ArgumentName = STR("upload-id-marker"), .ArgumentValue = in->UploadIdMarker), "Invalid uploadId marker");
+    out->Bucket = in->Bucket;
+    out->KeyMarker = shown(&w, w.after);
+    out->UploadIdMarker = w.within_key ? in->UploadIdMarker : STR("");
+    out->NextKeyMarker = out->NextUploadIdMarker = STR("");
+    out->Uploads.set = true;
+    rc = list_uploads(&w, s3_owner(op, b.Account), out);
+    out->Prefix = in->Prefix.n ? shown(&w, in->Prefix) : STR_NONE;
+    out->Delimiter = in->Delimiter.n ? shown(&w, in->Delimiter) : STR_NONE;
+    out->EncodingType = in->EncodingType;
+    out->MaxUploads = SOME_I64(w.max);
+    out->IsTruncated = SOME_BOOL(w.truncated);
     return rc;
 }

@@ -24,10 +24,8 @@ int s3_upload_get(struct op *op, struct str bucket, struct str key, struct str i
     int rc = op_rec_get(op, &k, &s3_rec_Upload_shape, ret);
     if (rc != E_NOT_FOUND)
         return rc;
-    struct s3_NoSuchUpload *detail = arena_one(op->arena, struct s3_NoSuchUpload);
-    detail->UploadId = id;
-    return aws_fail_with(op, S3_NoSuchUpload, detail, "The specified upload does not exist. The upload ID may be invalid, or the upload may have been aborted or "
-                                         "completed.");
+    return S3_FAIL(op, NoSuchUpload, (.UploadId = id),
+                   "The specified upload does not exist. The upload ID may be invalid, or the upload may have been aborted or completed.");
 }
 
 int s3_upload_drop(struct op *op, struct str bucket, struct str key, struct str id)
@@ -50,6 +48,21 @@ int s3_upload_drop(struct op *op, struct str bucket, struct str key, struct str 
     }
     int failed = scan_end(s);
     return rc ? rc : failed;
+}
+
+/* An id whose bytes grow with time: the uploads of a key are listed in the order in which they began. */
+static struct str new_id(struct op *op)
+{
+    struct str salt = random_alnum(op->arena, 84, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._");
+    return str_printf(op->arena, "%012llx%.*s", (unsigned long long)op_now_ms(op), STR_ARG(salt));
+}
+
+struct s3_Initiator *s3_initiator(struct op *op, const struct s3_Owner *owner, const struct s3_rec_Upload *u)
+{
+    struct s3_Initiator *i = arena_one(op->arena, struct s3_Initiator);
+    i->ID = opt_str(u->InitiatorArn, owner->ID);
+    i->DisplayName = u->InitiatorName;
+    return i;
 }
 
 static int check_checksum(struct op *op, struct str algorithm, struct str type)
@@ -76,9 +89,9 @@ int s3_CreateMultipartUpload(struct op *op, const struct s3_CreateMultipartUploa
     struct s3_rec_Object *o = arena_one(op->arena, struct s3_rec_Object);
     if (in->SSECustomerAlgorithm.p)
         return aws_unsupported(op, "x-amz-server-side-encryption-customer-* (SSE-C)");
-    if (in->Key.n > S3_KEY_BYTES_MAX)
-        return aws_fail(op, S3_KeyTooLongError, "Your key is too long");
-    int rc = check_checksum(op, in->ChecksumAlgorithm, in->ChecksumType);
+    int rc = s3_key_check(op, in->Key);
+    if (!rc)
+        rc = check_checksum(op, in->ChecksumAlgorithm, in->ChecksumType);
     if (!rc)
         rc = s3_storage_class_check(op, in->StorageClass);
     if (!rc)
@@ -99,11 +112,16 @@ int s3_CreateMultipartUpload(struct op *op, const struct s3_CreateMultipartUploa
     o->StorageClass = opt_str(in->StorageClass, STR("STANDARD"));
     o->Metadata = in->Metadata;
     bool crc64 = !in->ChecksumAlgorithm.p || str_is(in->ChecksumAlgorithm, "CRC64NVME");
-    struct s3_rec_Upload u = { .Key = in->Key, .UploadId = random_alnum(op->arena, 96, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._"),
+    struct s3_rec_Upload u = { .Key = in->Key, .UploadId = new_id(op), .ChecksumAsked = SOME_BOOL(in->ChecksumAlgorithm.p),
+                               .InitiatorName = opt_str(op->caller->name, op->caller->account),
+                               .InitiatorArn = op->caller->kind == PRINCIPAL_ROOT ? STR_NONE : op->caller->arn,
                                .InitiatedMs = SOME_I64(op_now_ms(op) / 1000 * 1000), .Object = o,
                                .ChecksumName = opt_str(in->ChecksumAlgorithm, STR("CRC64NVME")),
                                .ChecksumType = opt_str(in->ChecksumType, crc64 ? STR("FULL_OBJECT") : STR("COMPOSITE")) };
     rc = s3_upload_key_new(op, &b, &u);
+    if (!rc)
+        rc = s3_object_seq(op, in->Bucket, in->Key, &u.Seen.v);
+    u.Seen.set = true;
     if (rc)
         return rc;
     struct key k;
@@ -120,16 +138,43 @@ int s3_CreateMultipartUpload(struct op *op, const struct s3_CreateMultipartUploa
     return op_rec_put(op, &k, &s3_rec_Upload_shape, &u);
 }
 
+int s3_part_number_check(struct op *op, int64_t number)
+{
+    if (number >= 1 && number <= S3_PART_MAX)
+        return 0;
+    return S3_FAIL(op, InvalidArgument, (.ArgumentName = STR("partNumber"), .ArgumentValue = str_printf(op->arena, "%lld", (long long)number)),
+                   "Part number must be an integer between 1 and 10000, inclusive");
+}
+
+int s3_part_put(struct op *op, struct str upload_id, int64_t number, const struct data_key *data_key, const struct blob *body, struct s3_rec_Part *part)
+{
+    struct s3_rec_Part old = { 0 };
+    struct key k;
+    part->Number = SOME_I64(number);
+    part->Size = SOME_I64(body->bytes);
+    part->ETag = hex_encode(op->arena, body->md5, 16);
+    part->ModifiedMs = SOME_I64(op_now_ms(op) / 1000 * 1000);
+    s3_part_seal(op, data_key, body, part);
+    s3_key_parts(op, &k, upload_id);
+    key_i64(&k, number);
+    int rc = op_rec_get(op, &k, &s3_rec_Part_shape, &old);
+    if (rc == 0 && old.BlobId.p)
+        rc = op_blob_drop(op, old.BlobId);
+    if (rc == 0 || rc == E_NOT_FOUND)
+        rc = part->BlobId.p ? op_blob_keep(op, part->BlobId) : 0;
+    return rc ? rc : op_rec_put(op, &k, &s3_rec_Part_shape, part);
+}
+
 int s3_UploadPart(struct op *op, const struct s3_UploadPart_in *in, struct s3_UploadPart_out *out)
 {
     struct s3_rec_Bucket b = { 0 };
     struct s3_rec_Upload u = { 0 };
-    struct s3_rec_Part part = { 0 }, old = { 0 };
+    struct s3_rec_Part part = { 0 };
     const struct data_key *data_key;
     int64_t number = opt_i64(in->PartNumber, 0);
-    if (number < 1 || number > S3_PART_MAX)
-        return aws_fail(op, S3_InvalidArgument, "Part number must be an integer between 1 and 10000, inclusive");
-    int rc = s3_bucket_get(op, in->Bucket, in->ExpectedBucketOwner, &b);
+    int rc = s3_part_number_check(op, number);
+    if (!rc)
+        rc = s3_bucket_get(op, in->Bucket, in->ExpectedBucketOwner, &b);
     if (!rc)
         rc = s3_upload_get(op, in->Bucket, in->Key, in->UploadId, &u);
     struct s3_checksums sums = { .content_md5 = in->ContentMD5, .algorithm = in->ChecksumAlgorithm, .crc32 = in->ChecksumCRC32,
@@ -141,21 +186,7 @@ int s3_UploadPart(struct op *op, const struct s3_UploadPart_in *in, struct s3_Up
         rc = s3_upload_key_open(op, &b, &u, &data_key);
     if (rc)
         return rc;
-    part.Number = SOME_I64(number);
-    part.Size = SOME_I64(in->Body->bytes);
-    part.ETag = hex_encode(op->arena, in->Body->md5, 16);
-    part.ModifiedMs = SOME_I64(op_now_ms(op) / 1000 * 1000);
-    s3_part_seal(op, data_key, in->Body, &part);
-    struct key k;
-    s3_key_parts(op, &k, in->UploadId);
-    key_i64(&k, number);
-    rc = op_rec_get(op, &k, &s3_rec_Part_shape, &old);
-    if (rc == 0 && old.BlobId.p)
-        rc = op_blob_drop(op, old.BlobId);
-    if (rc == 0 || rc == E_NOT_FOUND)
-        rc = part.BlobId.p ? op_blob_keep(op, part.BlobId) : 0;
-    if (!rc)
-        rc = op_rec_put(op, &k, &s3_rec_Part_shape, &part);
+    rc = s3_part_put(op, in->UploadId, number, data_key, in->Body, &part);
     if (rc)
         return rc;
     out->ETag = s3_quoted(op, part.ETag);
@@ -184,14 +215,14 @@ int s3_ListParts(struct op *op, const struct s3_ListParts_in *in, struct s3_List
         rc = s3_upload_get(op, in->Bucket, in->Key, in->UploadId, &u);
     if (rc)
         return rc;
-    int64_t max = opt_i64(in->MaxParts, S3_LIST_MAX), after = opt_i64(in->PartNumberMarker, 0);
+    int64_t max = opt_i64(in->MaxParts, S3_LIST_MAX), last = 0;
     if (max > S3_LIST_MAX)
         max = S3_LIST_MAX;
     struct key from, to;
     s3_key_parts(op, &to, in->UploadId);
     from = to;
     key_after_prefix(&from, &to);
-    key_i64(&from, after + 1);
+    key_i64(&from, opt_i64(in->PartNumberMarker, 0) + 1);
     struct scan *s = txn_scan(op->txn, key_view(&from), key_view(&to), false);
     struct str store_key, value;
     bool truncated = false;
@@ -205,67 +236,25 @@ int s3_ListParts(struct op *op, const struct s3_ListParts_in *in, struct s3_List
         rc = op_rec_decode(op, value, &s3_rec_Part_shape, &p);
         struct s3_Part *shown = list_push(op->arena, &out->Parts);
         *shown = (struct s3_Part){ .PartNumber = p.Number, .ETag = s3_quoted(op, p.ETag), .Size = p.Size, .LastModified = p.ModifiedMs };
-        S3_CHECKSUM_SET(shown, p.ChecksumName, p.Checksum);
-        after = opt_i64(p.Number, 0);
+        if (opt_bool(u.ChecksumAsked, false))
+            S3_CHECKSUM_SET(shown, p.ChecksumName, p.Checksum);
+        last = opt_i64(p.Number, 0);
     }
     int failed = scan_end(s);
     out->Bucket = in->Bucket;
     out->Key = in->Key;
     out->UploadId = in->UploadId;
     out->PartNumberMarker = SOME_I64(opt_i64(in->PartNumberMarker, 0));
-    out->NextPartNumberMarker = SOME_I64(after);
+    out->NextPartNumberMarker = SOME_I64(last);
     out->MaxParts = SOME_I64(max);
     out->IsTruncated = SOME_BOOL(truncated);
     told_of_abort(&b, &u, &out->AbortDate, &out->AbortRuleId);
     out->StorageClass = u.Object->StorageClass;
     out->Owner = s3_owner(op, b.Account);
-    out->Initiator = arena_one(op->arena, struct s3_Initiator);
-    out->Initiator->ID = out->Owner->ID;
-    return rc ? rc : failed;
-}
-
-int s3_ListMultipartUploads(struct op *op, const struct s3_ListMultipartUploads_in *in, struct s3_ListMultipartUploads_out *out)
-{
-    struct s3_rec_Bucket b = { 0 };
-    int rc = s3_bucket_get(op, in->Bucket, in->ExpectedBucketOwner, &b);
-    if (!rc && in->Delimiter.n)
-        rc = aws_unsupported(op, "delimiter");
-    if (rc)
-        return rc;
-    int64_t max = opt_i64(in->MaxUploads, S3_LIST_MAX) < S3_LIST_MAX ? opt_i64(in->MaxUploads, S3_LIST_MAX) : S3_LIST_MAX;
-    struct key from, to;
-    op_key(op, &from, &s3_kind_upload);
-    key_str(&from, in->Bucket);
-    key_after_prefix(&from, &to);
-    struct scan *s = txn_scan(op->txn, key_view(&from), key_view(&to), false);
-    struct str store_key, value;
-    out->Uploads.set = true;
-    while (rc == 0 && scan_next(s, &store_key, &value)) {
-        struct s3_rec_Upload u = { 0 };
-        rc = op_rec_decode(op, value, &s3_rec_Upload_shape, &u);
-        int by_key = rc ? 0 : str_cmp(u.Key, opt_str(in->KeyMarker, STR("")));
-        if (rc || !str_starts(u.Key, in->Prefix) || by_key < 0 ||
-            (in->KeyMarker.n && by_key == 0 && str_cmp(u.UploadId, opt_str(in->UploadIdMarker, u.UploadId)) <= 0))
-            continue;
-        if ((int64_t)out->Uploads.n == max) {
-            out->IsTruncated = SOME_BOOL(true);
-            break;
-        }
-        struct s3_MultipartUpload *shown = list_push(op->arena, &out->Uploads);
-        *shown = (struct s3_MultipartUpload){ .Key = u.Key, .UploadId = u.UploadId, .Initiated = u.InitiatedMs,
-                                              .StorageClass = u.Object->StorageClass, .Owner = s3_owner(op, b.Account) };
-        out->NextKeyMarker = u.Key;
-        out->NextUploadIdMarker = u.UploadId;
-    }
-    int failed = scan_end(s);
-    out->Bucket = in->Bucket;
-    out->KeyMarker = opt_str(in->KeyMarker, STR(""));
-    out->UploadIdMarker = opt_str(in->UploadIdMarker, STR(""));
-    out->Prefix = in->Prefix;
-    out->MaxUploads = SOME_I64(max);
-    if (!out->IsTruncated.set) {
-        out->IsTruncated = SOME_BOOL(false);
-        out->NextKeyMarker = out->NextUploadIdMarker = STR_NONE;
+    out->Initiator = s3_initiator(op, out->Owner, &u);
+    if (opt_bool(u.ChecksumAsked, false)) {
+        out->ChecksumAlgorithm = u.ChecksumName;
+        out->ChecksumType = u.ChecksumType;
     }
     return rc ? rc : failed;
 }

@@ -16,10 +16,13 @@ int s3_authorize_HeadObject(struct op *op, const struct s3_HeadObject_in *in, st
     return 0;
 }
 
+static struct str decimal(struct op *op, int64_t n) { return str_printf(op->arena, "%lld", (long long)n); }
+
 static int check_put(struct op *op, const struct s3_PutObject_in *in)
 {
-    if (in->Key.n > S3_KEY_BYTES_MAX)
-        return aws_fail(op, S3_KeyTooLongError, "Your key is too long");
+    int rc = s3_key_check(op, in->Key);
+    if (rc)
+        return rc;
     if (in->SSECustomerAlgorithm.p || in->SSECustomerKey.p)
         return aws_unsupported(op, "x-amz-server-side-encryption-customer-* (SSE-C)");
     if (in->ObjectLockMode.p || in->ObjectLockLegalHoldStatus.p || in->ObjectLockRetainUntilDate.set)
@@ -32,7 +35,8 @@ static int check_put(struct op *op, const struct s3_PutObject_in *in)
     for (uint32_t i = 0; i < in->Metadata.n; i++)
         metadata_bytes += in->Metadata.v[i].key.n + in->Metadata.v[i].value.n;
     if (metadata_bytes > S3_METADATA_BYTES_MAX)
-        return aws_fail(op, S3_MetadataTooLarge, "Your metadata headers exceed the maximum allowed metadata size");
+        return S3_FAIL(op, MetadataTooLarge, (.Size = decimal(op, (int64_t)metadata_bytes), .MaxSizeAllowed = decimal(op, S3_METADATA_BYTES_MAX)),
+                       "Your metadata headers exceed the maximum allowed metadata size");
     return s3_storage_class_check(op, in->StorageClass);
 }
 
@@ -128,7 +132,7 @@ static int parse_range(struct op *op, struct str text, int64_t size, struct rang
         if (str_to_i64(last, &z) || z < 0)
             return 0;
         if (z == 0 || size == 0)
-            return aws_fail(op, S3_InvalidRange, "The requested range is not satisfiable");
+            return S3_FAIL(op, InvalidRange, (.ActualObjectSize = decimal(op, size), .RangeRequested = text), "The requested range is not satisfiable");
         a = z > size ? 0 : size - z;
         z = size - 1;
     } else {
@@ -139,7 +143,7 @@ static int parse_range(struct op *op, struct str text, int64_t size, struct rang
         else if (str_to_i64(last, &z) || z < a)
             return 0;
         if (a >= size)
-            return aws_fail(op, S3_InvalidRange, "The requested range is not satisfiable");
+            return S3_FAIL(op, InvalidRange, (.ActualObjectSize = decimal(op, size), .RangeRequested = text), "The requested range is not satisfiable");
         if (z >= size)
             z = size - 1;
     }
@@ -155,7 +159,8 @@ static int part_range(struct op *op, const struct s3_rec_Object *o, int64_t numb
         return 0;
     }
     if (number < 1 || number > (int64_t)o->Parts.n)
-        return aws_fail(op, S3_InvalidRange, "The requested partnumber is not satisfiable");
+        return S3_FAIL(op, InvalidPartNumber, (.PartNumberRequested = decimal(op, number), .ActualPartCount = decimal(op, o->Parts.n ? o->Parts.n : 1)),
+                       "The requested partnumber is not satisfiable");
     *ret = (struct range){ true, 0, 0 };
     for (int64_t i = 0; i < number; i++) {
         ret->first += ret->count;
@@ -181,7 +186,7 @@ static bool etag_listed(struct str list, struct str etag)
 static int read_conditions(struct op *op, const struct s3_rec_Object *o, const struct s3_GetObject_in *in)
 {
     if (in->IfMatch.p ? !etag_listed(in->IfMatch, o->ETag) : in->IfUnmodifiedSince.set && o->ModifiedMs.v > in->IfUnmodifiedSince.v)
-        return aws_fail(op, S3_PreconditionFailed, "At least one of the pre-conditions you specified did not hold");
+        return s3_condition_failed(op, in->IfMatch.p ? "If-Match" : "If-Unmodified-Since");
     if (in->IfNoneMatch.p ? etag_listed(in->IfNoneMatch, o->ETag) : in->IfModifiedSince.set && o->ModifiedMs.v <= in->IfModifiedSince.v)
         return aws_fail(op, S3_NotModified, "Not Modified");
     return 0;
@@ -200,7 +205,9 @@ static int find_readable(struct op *op, const struct s3_GetObject_in *in, struct
     int rc = s3_bucket_get(op, in->Bucket, in->ExpectedBucketOwner, ret_bucket);
     if (rc)
         return rc;
-    rc = s3_object_find(op, in->Bucket, in->Key, in->VersionId, ret);
+    rc = s3_version_check(op, ret_bucket, in->VersionId);
+    if (!rc)
+        rc = s3_object_find(op, in->Bucket, in->Key, in->VersionId, ret);
     if (rc == E_NOT_FOUND)
         return s3_object_missing_to_reader(op, ret_bucket, in->Key, in->VersionId);
     if (rc)
@@ -209,8 +216,10 @@ static int find_readable(struct op *op, const struct s3_GetObject_in *in, struct
         return in->SSECustomerAlgorithm.p ? aws_unsupported(op, "x-amz-server-side-encryption-customer-* (SSE-C)") : 0;
     reply_header(op, "x-amz-delete-marker", STR("true"));
     reply_header(op, "x-amz-version-id", ret->VersionId);
-    if (in->VersionId.p)
-        return aws_fail(op, AWS_MethodNotAllowed, "The specified method is not allowed against this resource.");
+    if (in->VersionId.p) {
+        reply_header(op, "Allow", STR("DELETE"));
+        return s3_marker_refuses(op);
+    }
     return s3_object_missing(op, in->Key, STR_NONE);
 }
 
@@ -251,7 +260,7 @@ static int read_object(struct op *op, const struct s3_GetObject_in *in, bool wit
     struct s3_rec_Object o = { 0 };
     struct range range = { 0 };
     if (in->VersionId.p && !in->VersionId.n)
-        return aws_fail(op, S3_InvalidArgument, "Version id cannot be the empty string");
+        return S3_FAIL(op, InvalidArgument, (.ArgumentName = STR("versionId"), .ArgumentValue = STR("")), "Version id cannot be the empty string");
     if (in->PartNumber.set && in->Range.p)
         return aws_fail(op, S3_InvalidRequest, "Cannot specify both Range header and partNumber query parameter");
     int rc = find_readable(op, in, &b, &o);

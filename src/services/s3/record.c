@@ -78,10 +78,22 @@ int s3_object_find(struct op *op, struct str bucket, struct str key, struct str 
 
 int s3_object_missing(struct op *op, struct str key, struct str version_id)
 {
-    struct s3_NoSuchKey detail = { .Key = key };
     if (version_id.p)
-        return aws_fail(op, S3_NoSuchVersion, "The specified version does not exist.");
-    return aws_fail_with(op, S3_NoSuchKey, arena_dup(op->arena, &detail, sizeof detail), "The specified key does not exist.");
+        return S3_FAIL(op, NoSuchVersion, (.Key = key, .VersionId = version_id), "The specified version does not exist.");
+    return S3_FAIL(op, NoSuchKey, (.Key = key), "The specified key does not exist.");
+}
+
+int s3_version_check(struct op *op, const struct s3_rec_Bucket *b, struct str version_id)
+{
+    if (!version_id.p || b->Versioning.p || str_is(version_id, "null"))
+        return 0;
+    return S3_FAIL(op, InvalidArgument, (.ArgumentName = STR("versionId"), .ArgumentValue = version_id), "Invalid version id specified");
+}
+
+int s3_marker_refuses(struct op *op)
+{
+    return S3_FAIL(op, MethodNotAllowed, (.Method = op->http ? op->http->method : STR_NONE, .ResourceType = STR("DeleteMarker")),
+                   "The specified method is not allowed against this resource.");
 }
 
 int s3_may(struct op *op, const struct s3_rec_Bucket *b, const char *action, struct str key)
@@ -131,6 +143,14 @@ static int drop_null(struct op *op, struct str bucket, struct str key)
     return rc ? rc : drop_blob(op, &o);
 }
 
+int s3_object_seq(struct op *op, struct str bucket, struct str key, int64_t *ret)
+{
+    struct s3_rec_Object o = { 0 };
+    int rc = newest(op, bucket, key, &o);
+    *ret = rc == 0 ? o.Seq.v : 0;
+    return rc == E_NOT_FOUND ? 0 : rc;
+}
+
 int s3_object_add(struct op *op, const struct s3_rec_Bucket *b, struct str key, struct s3_rec_Object *o)
 {
     struct s3_rec_Object top = { 0 }, marker = { 0 };
@@ -139,7 +159,7 @@ int s3_object_add(struct op *op, const struct s3_rec_Bucket *b, struct str key, 
     int had = newest(op, b->Name, key, &top), below = older(op, b->Name, key, STR_NONE, &marker);
     if ((had && had != E_NOT_FOUND) || (below && below != E_NOT_FOUND))
         return had && had != E_NOT_FOUND ? had : below;
-    int64_t last = had == 0 ? top.Seq.v : 0;
+    int64_t last = had == 0 ? top.Seq.v : op_now_ms(op);
     if (below == 0 && marker.Seq.v > last)
         last = marker.Seq.v;
     o->Seq = SOME_I64(last + 1);

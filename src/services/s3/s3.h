@@ -8,6 +8,11 @@
 #include "aws/error.h"
 #include "gen/s3.h"
 
+/* An error with members of its own (s3.ops):   return S3_FAIL(op, InvalidTag, (.TagKey = key), "The TagKey ..."); */
+#define S3_FAIL(op, error, members, ...)                                                                                 \
+    aws_fail_with((op), S3_##error, arena_dup((op)->arena, &(struct s3_##error){ S3_MEMBERS members }, sizeof(struct s3_##error)), __VA_ARGS__)
+#define S3_MEMBERS(...) __VA_ARGS__
+
 enum { S3_KEY_BYTES_MAX = 1024, S3_METADATA_BYTES_MAX = 2048, S3_LIST_MAX = 1000, S3_PART_MAX = 10000, S3_PART_BYTES_MIN = 5 * 1024 * 1024 };
 
 /* The bucket, which must be there; expected_owner (may be absent) must own it. E_AWS: NoSuchBucket, AccessDenied. */
@@ -16,6 +21,8 @@ int s3_bucket_find(struct op *op, struct str name, struct s3_rec_Bucket *ret); /
 int s3_bucket_put(struct op *op, const struct s3_rec_Bucket *b);
 
 bool s3_cors_method(struct str name); /* may rules allow it? */
+/* A bucket that never had versions knows no id but "null". E_AWS InvalidArgument. */
+int s3_version_check(struct op *op, const struct s3_rec_Bucket *b, struct str version_id);
 /* Does it allow something to everybody, without a condition? */
 bool s3_policy_is_public(struct str policy);
 
@@ -29,10 +36,14 @@ struct str s3_key_of(struct op *op, struct str store_key); /* the object's key i
 int s3_object_find(struct op *op, struct str bucket, struct str key, struct str version_id, struct s3_rec_Object *ret);
 /* NoSuchKey or NoSuchVersion, in AWS's words. */
 int s3_object_missing(struct op *op, struct str key, struct str version_id);
+/* What a delete marker answers to who names it by its id, or asks for what markers have not. */
+int s3_marker_refuses(struct op *op);
 /* The same for a reader: who may not list the bucket is not told that the key is missing. */
 int s3_object_missing_to_reader(struct op *op, const struct s3_rec_Bucket *b, struct str key, struct str version_id);
 /* May the caller do this to an object of the bucket (s3:ListBucket: to the bucket; key absent)? E_AWS: no. */
 int s3_may(struct op *op, const struct s3_rec_Bucket *b, const char *action, struct str key);
+/* Seq of the newest object; 0: there is none. */
+int s3_object_seq(struct op *op, struct str bucket, struct str key, int64_t *ret);
 /* Adds o as the newest version of key, as the bucket's versioning has it; sets VersionId and Seq, and keeps its blob. */
 int s3_object_add(struct op *op, const struct s3_rec_Bucket *b, struct str key, struct s3_rec_Object *o);
 /* Removes one version, with its blob; the next newest takes its place. */
@@ -52,17 +63,21 @@ int64_t s3_abort_due(const struct s3_rec_Bucket *b, const struct s3_rec_Upload *
 
 /* If-Match and If-None-Match of a write, against what is there now. E_AWS. */
 int s3_write_conditions(struct op *op, struct str bucket, struct str key, struct str if_match, struct str if_none_match);
+int s3_delete_condition(struct op *op, struct str bucket, struct str key, struct str if_match); /* "*": if there is one at all */
 int s3_storage_class_check(struct op *op, struct str name); /* absent is fine */
 /* Encryption headers with the bucket's default. */
 int s3_encryption(struct op *op, const struct s3_rec_Bucket *b, struct str sse, struct str kms_key_id, struct str context, struct opt_bool bucket_key,
                   struct s3_rec_Object *o);
 /* "a=b&c=d" of x-amz-tagging. E_AWS InvalidArgument / InvalidTag. */
 int s3_tags_header(struct op *op, struct str header, struct str_map *ret);
-int s3_tags_check(struct op *op, const struct str_map *tags, uint32_t count_max);
+/* Of a bucket, or of an object. */
+int s3_tags_read(struct op *op, const struct s3_TagSet *set, bool of_bucket, struct str_map *ret);
 
 struct str s3_quoted(struct op *op, struct str etag);
 struct str s3_unquoted(struct str etag); /* also one that came without quotes */
 int s3_malformed(struct op *op);         /* MalformedXML, in AWS's words */
+int s3_condition_failed(struct op *op, const char *condition); /* PreconditionFailed */
+int s3_key_check(struct op *op, struct str key); /* KeyTooLongError */
 struct str s3_version_shown(const struct s3_rec_Bucket *b, struct str version_id); /* absent for buckets never versioned */
 struct s3_Owner *s3_owner(struct op *op, struct str account);
 

@@ -11,7 +11,7 @@ static int find(struct op *op, struct str bucket, struct str owner, struct str k
     if (rc == E_NOT_FOUND)
         return s3_object_missing(op, key, version_id);
     if (rc == 0 && opt_bool(ret->DeleteMarker, false))
-        return aws_fail(op, AWS_MethodNotAllowed, "The specified method is not allowed against this resource.");
+        return s3_marker_refuses(op);
     return rc;
 }
 
@@ -36,8 +36,7 @@ int s3_PutObjectTagging(struct op *op, const struct s3_PutObjectTagging_in *in, 
         return rc;
     if (!in->Tagging)
         return s3_malformed(op);
-    tags_read(op, &s3_TagSet_shape, &in->Tagging->TagSet, &o.Tags);
-    rc = s3_tags_check(op, &o.Tags, 10);
+    rc = s3_tags_read(op, &in->Tagging->TagSet, false, &o.Tags);
     out->VersionId = s3_version_shown(&b, o.VersionId);
     return rc ? rc : s3_object_save(op, in->Bucket, in->Key, &o);
 }

@@ -3,9 +3,10 @@
 
 #include <cJSON.h>
 
-#include "aws/tags.h"
 #include "base/code.h"
 #include "services/s3/s3.h"
+
+enum { TAG_KEY_CHARACTERS_MAX = 128, TAG_VALUE_CHARACTERS_MAX = 256 };
 
 struct str s3_quoted(struct op *op, struct str etag)
 {
@@ -22,6 +23,19 @@ int s3_malformed(struct op *op)
     return aws_fail(op, AWS_MalformedXML, "The XML you provided was not well-formed or did not validate against our published schema");
 }
 
+int s3_condition_failed(struct op *op, const char *condition)
+{
+    return S3_FAIL(op, PreconditionFailed, (.Condition = str_c(condition)), "At least one of the pre-conditions you specified did not hold");
+}
+
+int s3_key_check(struct op *op, struct str key)
+{
+    if (key.n <= S3_KEY_BYTES_MAX)
+        return 0;
+    return S3_FAIL(op, KeyTooLongError, (.Size = str_printf(op->arena, "%zu", key.n), .MaxSizeAllowed = str_printf(op->arena, "%d", S3_KEY_BYTES_MAX)),
+                   "Your key is too long");
+}
+
 struct str s3_unquoted(struct str etag)
 {
     if (etag.n >= 2 && etag.p[0] == '"' && etag.p[etag.n - 1] == '"')
@@ -29,24 +43,38 @@ struct str s3_unquoted(struct str etag)
     return etag;
 }
 
-int s3_write_conditions(struct op *op, struct str bucket, struct str key, struct str if_match, struct str if_none_match)
+/* The conditions against what is there now. */
+static int conditions_hold(struct op *op, struct str bucket, struct str key, struct str if_match, bool if_none)
 {
-    if (!if_match.p && !if_none_match.p)
-        return 0;
-    if (if_none_match.p && !str_is(if_none_match, "*"))
-        return aws_fail(op, AWS_NotImplemented, "A header you provided implies functionality that is not implemented");
     struct s3_rec_Object o = { 0 };
     int rc = s3_object_find(op, bucket, key, STR_NONE, &o);
     if (rc && rc != E_NOT_FOUND)
         return rc;
     bool there = rc == 0 && !opt_bool(o.DeleteMarker, false);
-    if (if_none_match.p && there)
-        return aws_fail(op, S3_PreconditionFailed, "At least one of the pre-conditions you specified did not hold");
+    if (if_none && there)
+        return s3_condition_failed(op, "If-None-Match");
     if (if_match.p && !there)
         return s3_object_missing(op, key, STR_NONE);
-    if (if_match.p && !str_is(if_match, "*") && !str_eq(s3_unquoted(if_match), o.ETag))
-        return aws_fail(op, S3_PreconditionFailed, "At least one of the pre-conditions you specified did not hold");
-    return 0;
+    return if_match.p && !str_is(if_match, "*") && !str_eq(s3_unquoted(if_match), o.ETag) ? s3_condition_failed(op, "If-Match") : 0;
+}
+
+int s3_write_conditions(struct op *op, struct str bucket, struct str key, struct str if_match, struct str if_none_match)
+{
+    static const char both[] = "If-Match,If-None-Match";
+    const char *refused = if_match.p && if_none_match.p ? both : str_is(if_match, "*") ? "If-Match" : if_none_match.p && !str_is(if_none_match, "*") ? "If-None-Match" : NULL;
+    if (!if_match.p && !if_none_match.p)
+        return 0;
+    if (!refused)
+        return conditions_hold(op, bucket, key, if_match, if_none_match.p);
+    struct str why = refused == both ? STR("Multiple conditional request headers present in the request")
+                                     : str_printf(op->arena, "We don't accept the provided value of %s header for this API", refused);
+    return S3_FAIL(op, NotImplemented, (.Header = str_c(refused), .additionalMessage = why),
+                   "A header you provided implies functionality that is not implemented");
+}
+
+int s3_delete_condition(struct op *op, struct str bucket, struct str key, struct str if_match)
+{
+    return if_match.p ? conditions_hold(op, bucket, key, if_match, false) : 0;
 }
 
 int s3_storage_class_check(struct op *op, struct str name)
@@ -56,7 +84,7 @@ int s3_storage_class_check(struct op *op, struct str name)
     bool found = !name.p;
     for (size_t i = 0; i < sizeof known / sizeof *known; i++)
         found = found || str_is(name, known[i]);
-    return found ? 0 : aws_fail(op, S3_InvalidStorageClass, "The storage class you specified is not valid");
+    return found ? 0 : S3_FAIL(op, InvalidStorageClass, (.StorageClassRequested = name), "The storage class you specified is not valid");
 }
 
 /* Base64 of a JSON object of strings. */
@@ -86,7 +114,8 @@ int s3_encryption(struct op *op, const struct s3_rec_Bucket *b, struct str sse, 
     const struct s3_ServerSideEncryptionRule *rule = b->Encryption && b->Encryption->Rules.n ? b->Encryption->Rules.v : NULL;
     const struct s3_ServerSideEncryptionByDefault *by_default = rule ? rule->ApplyServerSideEncryptionByDefault : NULL;
     if (sse.p && !str_is(sse, "AES256") && !str_is(sse, "aws:kms"))
-        return aws_fail(op, S3_InvalidArgument, "The encryption method specified is not supported");
+        return S3_FAIL(op, InvalidEncryptionAlgorithmError, (.ArgumentName = STR("x-amz-server-side-encryption"), .ArgumentValue = sse),
+                       "The Encryption request you specified is not valid. Supported value: AES256.");
     if (kms_key_id.p && !str_is(sse, "aws:kms"))
         return aws_fail(op, S3_InvalidArgument,
                         "Server Side Encryption with AWS KMS managed key requires HTTP header x-amz-server-side-encryption : aws:kms");
@@ -110,20 +139,46 @@ int s3_encryption(struct op *op, const struct s3_rec_Bucket *b, struct str sse, 
     return read_context(op, context, &o->Context);
 }
 
-int s3_tags_check(struct op *op, const struct str_map *tags, uint32_t count_max)
+static bool tag_text(struct str s, size_t max)
 {
-    struct tag_rules rules = tag_rules_usual;
-    rules.count_max = count_max;
-    if (tags->n > count_max)
-        return aws_fail(op, S3_InvalidTag, "Object tags cannot be greater than %u", count_max);
-    const char *wrong = tags_check(tags, &rules);
-    if (!wrong)
-        return 0;
-    if (strstr(wrong, "duplicate"))
-        return aws_fail(op, S3_InvalidTag, "Cannot provide multiple Tags with the same key");
-    if (strstr(wrong, "key"))
-        return aws_fail(op, S3_InvalidTag, "The TagKey you have provided is invalid");
-    return aws_fail(op, S3_InvalidTag, "The TagValue you have provided is invalid");
+    for (size_t i = 0; i < s.n; i++) {
+        unsigned char c = (unsigned char)s.p[i];
+        bool alnum = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c >= 0x80;
+        if (!alnum && !memchr(" +-=._:/@", c, 9))
+            return false;
+    }
+    return str_characters(s) <= max;
+}
+
+static int tags_check(struct op *op, const struct str_map *tags, bool of_bucket)
+{
+    uint32_t max = of_bucket ? 50 : 10;
+    if (tags->n > max)
+        return aws_fail(op, S3_BadRequest, of_bucket ? "Bucket tag count cannot be greater than %u" : "Object tags cannot be greater than %u", max);
+    for list_each(t, tags) {
+        if (!t->key.n || !tag_text(t->key, TAG_KEY_CHARACTERS_MAX))
+            return S3_FAIL(op, InvalidTag, (.TagKey = t->key), "The TagKey you have provided is invalid");
+        if (!tag_text(t->value, TAG_VALUE_CHARACTERS_MAX))
+            return S3_FAIL(op, InvalidTag, (.TagKey = t->key, .TagValue = t->value), "The TagValue you have provided is invalid");
+        if (t->key.n >= 4 && str_eq_nocase(str_sub(t->key, 0, 4), STR("aws:")))
+            return S3_FAIL(op, InvalidTag, (.TagKey = t->key),
+                           of_bucket ? "System tags cannot be added/updated by requester" : "Your TagKey cannot be prefixed with aws:");
+        for (const struct str_pair *before = tags->v; before < t; before++)
+            if (str_eq(before->key, t->key))
+                return S3_FAIL(op, InvalidTag, (.TagKey = t->key), "Cannot provide multiple Tags with the same key");
+    }
+    return 0;
+}
+
+int s3_tags_read(struct op *op, const struct s3_TagSet *set, bool of_bucket, struct str_map *ret)
+{
+    *ret = (struct str_map){ 0 };
+    for list_each(t, set) {
+        if (!t->Key.p || !t->Value.p)
+            return s3_malformed(op);
+        *list_push(op->arena, ret) = (struct str_pair){ t->Key, t->Value };
+    }
+    return tags_check(op, ret, of_bucket);
 }
 
 int s3_tags_header(struct op *op, struct str header, struct str_map *ret)
@@ -131,15 +186,16 @@ int s3_tags_header(struct op *op, struct str header, struct str_map *ret)
     for (struct str rest = header, pair; rest.n;) {
         str_cut(rest, '&', &pair, &rest);
         struct str key, value;
+        if (!pair.n)
+            continue;
         str_cut(pair, '=', &key, &value);
-        if (uri_decode(op->arena, key, true, &key) || uri_decode(op->arena, value.p ? value : STR(""), true, &value))
-            return aws_fail(op, S3_InvalidArgument, "The header 'x-amz-tagging' shall be encoded as UTF-8 then URLEncoded URL query parameters "
-                                                    "without tag name duplicates.");
-        struct str_pair *p = list_push(op->arena, ret);
-        p->key = key;
-        p->value = value;
+        if (uri_decode(op->arena, key, true, &key) || uri_decode(op->arena, value.p ? value : STR(""), true, &value) || str_map_get(ret, key).p ||
+            str_contains(pair, STR(",")))
+            return S3_FAIL(op, InvalidArgument, (.ArgumentName = STR("x-amz-tagging"), .ArgumentValue = header),
+                           "The header 'x-amz-tagging' shall be encoded as UTF-8 then URLEncoded URL query parameters without tag name duplicates.");
+        *list_push(op->arena, ret) = (struct str_pair){ key, value };
     }
-    return s3_tags_check(op, ret, 10);
+    return tags_check(op, ret, false);
 }
 
 unsigned s3_digest_of(struct str checksum_name)
@@ -178,9 +234,10 @@ int s3_checksums_check(struct op *op, const struct s3_checksums *c, const struct
     if (c->content_md5.p) {
         struct str md5;
         if (base64_decode(op->arena, c->content_md5, &md5) || md5.n != 16)
-            return aws_fail(op, S3_InvalidDigest, "The Content-MD5 you specified was invalid.");
+            return S3_FAIL(op, InvalidDigest, (.ContentMD5 = c->content_md5), "The Content-MD5 you specified was invalid.");
         if (memcmp(md5.p, body->md5, 16) != 0)
-            return aws_fail(op, S3_BadDigest, "The Content-MD5 you specified did not match what we received.");
+            return S3_FAIL(op, BadDigest, (.ExpectedDigest = c->content_md5, .CalculatedDigest = base64_encode(op->arena, body->md5, 16)),
+                           "The Content-MD5 you specified did not match what we received.");
     }
     const struct {
         const char *name;

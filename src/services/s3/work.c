@@ -1,0 +1,111 @@
+#include "services/s3/work.h"
+
+#include <assert.h>
+#include <string.h>
+
+#include "cloud/background.h"
+#include "cloud/call.h"
+#include "cloud/cloud.h"
+
+enum { COPY_BYTES = 256 * 1024, WAIT_MS = 24 * 3600 * 1000 }; /* the write always answers: the wait is never cut short */
+
+static int make(struct op *op, void *ctx)
+{
+    struct s3_work *w = ctx;
+    struct op own = *op;
+    own.arena = w->arena;
+    int rc = w->make(&own, w);
+    if (rc == E_AWS)
+        w->failure = own.fail;
+    return rc;
+}
+
+/* The members of an error, which are strings, in an arena that stays. */
+static const void *kept(struct arena *a, const struct shape *shape, const void *detail)
+{
+    if (!detail)
+        return NULL;
+    char *d = arena_dup(a, detail, shape->size);
+    for (uint32_t i = 0; i < shape->n_members; i++) {
+        struct str *s = (void *)(d + shape->members[i].offset);
+        assert(shape->members[i].shape->kind == SHAPE_STRING);
+        *s = s->p ? str_dup(a, *s) : STR_NONE;
+    }
+    return d;
+}
+
+static int commit(struct op *op, void *ctx)
+{
+    struct s3_work *w = ctx;
+    if (w->blob_id.p)
+        op_blob_made(op, w->blob_id);
+    int rc = w->commit(op, w);
+    if (rc == E_AWS) { /* its words outlive op */
+        w->failure = op->fail;
+        w->failure.message = str_dup(w->arena, op->fail.message);
+        w->failure.detail = kept(w->arena, op->fail.error->shape, op->fail.detail);
+    }
+    return rc;
+}
+
+/* The request answers now; in the writer, or before it came so far. */
+static void ended(struct cloud *cloud, void *ctx, int rc)
+{
+    struct s3_work *w = ctx;
+    w->rc = rc;
+    char key[64]; /* once done is set, w may be gone */
+    struct str wake = { key, w->wake_key.n < sizeof key ? w->wake_key.n : sizeof key };
+    memcpy(key, w->wake_key.p, wake.n);
+    w->done = true;
+    cloud_wake(cloud, wake);
+}
+
+static void in_background(struct cloud *cloud, void *ctx, const atomic_bool *stop)
+{
+    struct s3_work *w = ctx;
+    w->stop = stop;
+    int rc = cloud_read(cloud, w->account, w->region, make, w);
+    if (!rc)
+        rc = cloud_run(cloud, w->account, w->region, commit, ended, w);
+    if (!rc)
+        return;
+    if (w->blob_id.p)
+        blob_remove(cloud->blobs, w->blob_id);
+    ended(cloud, w, rc);
+}
+
+int s3_work_begin(struct op *op, struct s3_work *w)
+{
+    w->arena = op->arena;
+    w->account = op->account;
+    w->region = op->region;
+    w->wake_key = str_printf(op->arena, "s3/work/%.*s", STR_ARG(op->request_id));
+    int rc = background_run(op->cloud->background, in_background, w); /* from here on the arena is its, until it wakes us */
+    return rc ? rc : op_park(op, w->wake_key, WAIT_MS);
+}
+
+int s3_work_end(struct op *op, struct s3_work *w)
+{
+    if (!w->done)
+        return op_park(op, w->wake_key, WAIT_MS);
+    if (w->rc == E_AWS)
+        op->fail = w->failure;
+    return w->rc;
+}
+
+int s3_work_copy(struct op *op, struct s3_work *w, struct blob_writer *to, const struct blob *body)
+{
+    if (!body->id.p)
+        return blob_write(to, body->data.p + body->offset, (size_t)body->bytes);
+    struct blob_reader *r;
+    int rc = blob_reader_open(op_blobs(op), body, &r);
+    if (rc < 0)
+        return rc;
+    if (!w->chunk)
+        w->chunk = arena_alloc(w->arena, COPY_BYTES);
+    int64_t n = 0;
+    while (rc == 0 && (n = blob_reader_read(r, w->chunk, COPY_BYTES)) > 0)
+        rc = atomic_load(w->stop) ? E_CLOSED : blob_write(to, w->chunk, (size_t)n);
+    blob_reader_close(r);
+    return rc < 0 ? rc : (int)n;
+}
