@@ -15,7 +15,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 import functions
-from functions import wait_for, zipped
+from functions import CALL, SAY, queue, wait_for, with_calls, zipped
 from refusals import refusal
 
 ECHO = 'def handler(event, context): return event'
@@ -56,12 +56,6 @@ def make(strata, role, client):
 @pytest.fixture
 def sqs(strata):
     return strata.client('sqs')
-
-
-def queue(sqs, **attributes):
-    """URL and ARN of a new queue."""
-    url = sqs.create_queue(QueueName='q-' + uuid.uuid4().hex[:12], Attributes=attributes)['QueueUrl']
-    return url, sqs.get_queue_attributes(QueueUrl=url, AttributeNames=['QueueArn'])['Attributes']['QueueArn']
 
 
 def receive(sqs, url, seconds=60):
@@ -324,47 +318,6 @@ def test_removed_while_it_runs(strata, client, make, sqs):
 
 
 # ---- calls to the cloud, signed by hand: the runtime has no SDK ----
-
-CALL = '''
-import datetime, hashlib, hmac, json, os, urllib.error, urllib.request
-
-def call(service, body, target=None, key=None, secret=None, token=None, path='/'):
-    key, secret = key or os.environ['AWS_ACCESS_KEY_ID'], secret or os.environ['AWS_SECRET_ACCESS_KEY']
-    token = token if token is not None else os.environ['AWS_SESSION_TOKEN']
-    stamp = datetime.datetime.now(datetime.timezone.utc).strftime('%Y%m%dT%H%M%SZ')
-    headers = {'host': '127.0.0.1:4566', 'x-amz-date': stamp}
-    headers['content-type'] = 'application/x-amz-json-1.0' if target else 'application/x-www-form-urlencoded'
-    if target:
-        headers['x-amz-target'] = target
-    if token:
-        headers['x-amz-security-token'] = token
-    names = ';'.join(sorted(headers))
-    lines = ''.join(f'{n}:{headers[n]}\\n' for n in sorted(headers))
-    request = '\\n'.join(['POST', path, '', lines, names, hashlib.sha256(body.encode()).hexdigest()])
-    scope = f'{stamp[:8]}/us-east-1/{service}/aws4_request'
-    mac = ('AWS4' + secret).encode()
-    for part in [*scope.split('/'), f'AWS4-HMAC-SHA256\\n{stamp}\\n{scope}\\n' + hashlib.sha256(request.encode()).hexdigest()]:
-        mac = hmac.digest(mac, part.encode(), 'sha256')
-    headers['authorization'] = f'AWS4-HMAC-SHA256 Credential={key}/{scope}, SignedHeaders={names}, Signature={mac.hex()}'
-    try:
-        with urllib.request.urlopen(urllib.request.Request('http://127.0.0.1:4566' + path, body.encode(), headers)) as r:
-            return [r.status, r.read().decode()]
-    except urllib.error.HTTPError as e:
-        return [e.code, e.read().decode()]
-
-IDENTITY = 'Action=GetCallerIdentity&Version=2011-06-15'
-'''
-
-SAY = CALL + '''
-def say(text):
-    assert call('sqs', json.dumps({'QueueUrl': os.environ['QUEUE'], 'MessageBody': text}), 'AmazonSQS.SendMessage')[0] == 200
-'''
-
-
-def with_calls(prelude, source):
-    import textwrap
-    return prelude + textwrap.dedent(source)
-
 
 def test_the_role_is_who_it_is(strata, client, make, sqs):
     url, arn = queue(sqs)

@@ -1,5 +1,5 @@
 /* What the files of the events room share. rule.c and target.c keep records; put.c takes events and finds the rules they match; deliver.c brings
- * them to targets; pattern.h is the matching. Only the default bus stands. */
+ * them to targets; aws/pattern.h is the matching. Only the default bus stands. */
 #ifndef STRATA_SERVICES_EVENTS_H
 #define STRATA_SERVICES_EVENTS_H
 

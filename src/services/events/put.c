@@ -6,7 +6,7 @@
 #include "base/buf.h"
 #include "base/code.h"
 #include "cloud/cloud.h"
-#include "pattern.h"
+#include "aws/pattern.h"
 
 enum { ENTRIES_BYTES_MAX = 1024 * 1024 };
 

@@ -6,7 +6,7 @@
 #include "aws/page.h"
 #include "aws/schedule.h"
 #include "aws/tags.h"
-#include "pattern.h"
+#include "aws/pattern.h"
 
 enum { RULES_PAGE = 100 };
 

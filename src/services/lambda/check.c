@@ -1,7 +1,7 @@
 /* strata check: code is what its digest says, mappings are known to the poller, events are on their way. */
 #include "aws/check.h"
 #include "base/code.h"
-#include "services/lambda/lambda.h"
+#include "services/lambda/mapping.h"
 
 static void check_code(struct op *op, struct check *c, struct str blob_id, struct str data, int64_t bytes, struct str sha256)
 {
@@ -71,6 +71,23 @@ void lambda_check_mapping(struct op *op, struct check *c)
     key_str(&k, op->region);
     key_str(&k, m->UUID);
     check_twin(op, c, &k, "the poller's copy of it");
+    checkpoint_key(op, &k, m->UUID);
+    if (mapping_of_stream(m))
+        check_there(op, c, &k, "its checkpoint");
+}
+
+void lambda_check_checkpoint(struct op *op, struct check *c)
+{
+    struct key_reader r = c->at;
+    struct str uuid;
+    struct key k;
+    op_key(op, &k, &lambda_kind_mapping);
+    if (key_read_str(&r, op->arena, &uuid)) {
+        check_fault(op, c, "its key is malformed");
+        return;
+    }
+    key_str(&k, uuid);
+    check_there(op, c, &k, "its mapping");
 }
 
 void lambda_check_mappings(struct op *op, struct check *c)

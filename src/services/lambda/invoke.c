@@ -280,9 +280,6 @@ int lambda_job_event(struct op *op, struct str payload)
     return op_timer_set(op, "lambda.event", l->id, op_now_ms(op) + l->target.function.Timeout.v * 1000 + RERUN_SLACK_MS, l->id);
 }
 
-/* Sends what became of an event to a queue or a function. */
-static int send_on(struct op *op, struct str destination, struct str body, const struct lambda_rec_Function *f);
-
 static struct str destination_record(struct op *op, const struct running *run, const struct lambda_rec_Event *e, const struct lambda_target *t)
 {
     struct buf b;
@@ -315,9 +312,9 @@ static int give_up_or_retry(struct op *op, struct running *run, struct lambda_re
     }
     int rc = 0;
     if (c.on_failure->n)
-        rc = send_on(op, *c.on_failure, destination_record(op, run, e, t), f);
+        rc = destination_send(op, *c.on_failure, destination_record(op, run, e, t), f);
     else if (f->DeadLetter.n)
-        rc = send_on(op, f->DeadLetter, e->Payload, f);
+        rc = destination_send(op, f->DeadLetter, e->Payload, f);
     return rc ? rc : op_rec_delete(op, &k);
 }
 
@@ -342,11 +339,11 @@ static int settle(struct op *op, void *ctx)
         return give_up_or_retry(op, run, &e, &t);
     struct lambda_event_config c = lambda_event_config(&t);
     if (c.on_success->n)
-        rc = send_on(op, *c.on_success, destination_record(op, run, &e, &t), &t.function);
+        rc = destination_send(op, *c.on_success, destination_record(op, run, &e, &t), &t.function);
     return rc ? rc : op_rec_delete(op, &k);
 }
 
-static int send_on(struct op *op, struct str destination, struct str body, const struct lambda_rec_Function *f)
+int destination_send(struct op *op, struct str destination, struct str body, const struct lambda_rec_Function *f)
 {
     struct arn arn;
     if (arn_parse(destination, &arn))

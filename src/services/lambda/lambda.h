@@ -2,7 +2,7 @@
  *
  * reference.c finds what a request means. function.c, version.c, alias.c, event_config.c, code.c, layer.c, permission.c, mapping.c, settings.c keep records. invoke.c takes invocations. host.c has the environments: pools of
  * sandboxes by function revision, and the queue before each. environment.c starts one; runtime_api.c is what it talks to; output.c its log.
- * poller.c feeds functions from SQS. */
+ * poller.c feeds functions from SQS, stream_poller.c from streams. */
 #ifndef STRATA_SERVICES_LAMBDA_H
 #define STRATA_SERVICES_LAMBDA_H
 
@@ -83,6 +83,9 @@ int lambda_code_drop(struct op *op, struct str blob_id);
 int lambda_code_unpack(struct cloud *cloud, struct arena *a, const struct lambda_code *codes, uint32_t n, struct str *ret_dir);
 
 int lambda_layer_find(struct op *op, struct str version_arn, struct lambda_rec_Layer *ret); /* E_NOT_FOUND */
+
+/* invoke.c: sends what became of an event to a queue or a function, as the function's role. What the destination refuses is lost, as on AWS, and logged. */
+int destination_send(struct op *op, struct str destination, struct str body, const struct lambda_rec_Function *f);
 
 /* Tells the host that a function, or a version of it, changed or went: its idle environments end. After the commit. */
 void lambda_changed(struct op *op, struct str version_arn);

@@ -5,8 +5,6 @@
 #include "aws/id.h"
 #include "aws/page.h"
 
-enum { BATCH_DEFAULT = 10, BATCH_MAX_WITHOUT_WINDOW = 10, BATCH_MAX = 10000 };
-
 struct str lambda_arn_mapping(struct op *op, struct str UUID)
 {
     return arn_make(op, "lambda", "event-source-mapping:%.*s", STR_ARG(UUID));
@@ -48,6 +46,26 @@ int lambda_mapping_put(struct op *op, struct lambda_rec_Mapping *m)
     return rc ? rc : op_rec_put(op, &k, &lambda_rec_Mapping_shape, m);
 }
 
+void checkpoint_key(struct op *op, struct key *k, struct str uuid)
+{
+    op_key(op, k, &lambda_kind_checkpoint);
+    key_str(k, uuid);
+}
+
+int checkpoint_get(struct op *op, struct str uuid, struct lambda_rec_Checkpoint *ret)
+{
+    struct key k;
+    checkpoint_key(op, &k, uuid);
+    return op_rec_get(op, &k, &lambda_rec_Checkpoint_shape, ret);
+}
+
+int checkpoint_put(struct op *op, struct str uuid, const struct lambda_rec_Checkpoint *c)
+{
+    struct key k;
+    checkpoint_key(op, &k, uuid);
+    return op_rec_put(op, &k, &lambda_rec_Checkpoint_shape, c);
+}
+
 /* lambda:FunctionArn of a mapping. */
 int lambda_late_function(struct authz *a, struct authz_item *item, const void *arg)
 {
@@ -66,7 +84,25 @@ int lambda_authorize_CreateEventSourceMapping(struct op *op, const struct lambda
     return 0;
 }
 
-static void describe(struct op *op, const struct lambda_rec_Mapping *m, struct lambda_EventSourceMappingConfiguration *out)
+static int describe_stream(struct op *op, const struct lambda_rec_Mapping *m, struct lambda_EventSourceMappingConfiguration *out)
+{
+    struct lambda_rec_Checkpoint c = { 0 };
+    int rc = checkpoint_get(op, m->UUID, &c);
+    out->StartingPosition = m->StartingPosition;
+    out->ParallelizationFactor = m->Factor;
+    out->BisectBatchOnFunctionError = m->Bisect;
+    out->MaximumRetryAttempts = m->RetryAttempts;
+    out->MaximumRecordAgeInSeconds = m->RecordAgeSeconds;
+    out->TumblingWindowInSeconds = SOME_I64(0);
+    out->LastProcessingResult = c.LastResult;
+    out->StateTransitionReason = STR("User action");
+    out->DestinationConfig = arena_one(op->arena, struct lambda_DestinationConfig);
+    out->DestinationConfig->OnFailure = arena_one(op->arena, struct lambda_OnFailure);
+    out->DestinationConfig->OnFailure->Destination = m->OnFailure;
+    return rc;
+}
+
+static int describe(struct op *op, const struct lambda_rec_Mapping *m, struct lambda_EventSourceMappingConfiguration *out)
 {
     out->UUID = m->UUID;
     out->EventSourceMappingArn = lambda_arn_mapping(op, m->UUID);
@@ -89,77 +125,84 @@ static void describe(struct op *op, const struct lambda_rec_Mapping *m, struct l
         for (uint32_t i = 0; i < m->Filters.n; i++)
             list_push(op->arena, &out->FilterCriteria->Filters)->Pattern = m->Filters.v[i];
     }
+    return mapping_of_stream(m) ? describe_stream(op, m, out) : 0;
 }
 
-/* The settings that create and update share. */
-struct wanted {
-    struct opt_bool Enabled;
-    struct opt_i64 BatchSize, Window;
-    const struct lambda_FilterCriteria *FilterCriteria;
-    const struct lambda_ScalingConfig *ScalingConfig;
-    struct str_list ResponseTypes;
-};
+#define WANTED(in)                                                                                                                                   \
+    { .Enabled = (in)->Enabled, .Bisect = (in)->BisectBatchOnFunctionError, .BatchSize = (in)->BatchSize,                                            \
+      .Window = (in)->MaximumBatchingWindowInSeconds, .Factor = (in)->ParallelizationFactor, .RetryAttempts = (in)->MaximumRetryAttempts,            \
+      .RecordAge = (in)->MaximumRecordAgeInSeconds, .Tumbling = (in)->TumblingWindowInSeconds, .FilterCriteria = (in)->FilterCriteria,                \
+      .ScalingConfig = (in)->ScalingConfig, .Destination = (in)->DestinationConfig, .ResponseTypes = (in)->FunctionResponseTypes }
 
-static int apply(struct op *op, const struct wanted *w, struct lambda_rec_Mapping *m)
+/* Refuses what neither source has here. */
+#define UNSUPPORTED(op, in)                                                                                                                          \
+    ((in)->KMSKeyArn.n ? aws_unsupported(op, "KMSKeyArn") : (in)->MetricsConfig ? aws_unsupported(op, "MetricsConfig") :                              \
+     (in)->LoggingConfig ? aws_unsupported(op, "LoggingConfig") : (in)->ProvisionedPollerConfig ? aws_unsupported(op, "ProvisionedPollerConfig") :    \
+     (in)->SourceAccessConfigurations.n ? aws_unsupported(op, "SourceAccessConfigurations") : 0)
+
+static int check_source(struct op *op, const struct lambda_CreateEventSourceMapping_in *in)
 {
-    m->Enabled = SOME_BOOL(opt_bool(w->Enabled, opt_bool(m->Enabled, true)));
-    m->BatchSize = SOME_I64(opt_i64(w->BatchSize, opt_i64(m->BatchSize, BATCH_DEFAULT)));
-    m->WindowSeconds = SOME_I64(opt_i64(w->Window, opt_i64(m->WindowSeconds, 0)));
-    if (m->BatchSize.v < 1 || m->BatchSize.v > BATCH_MAX)
-        return aws_fail(op, LAMBDA_InvalidParameterValueException, "Batch size must be between 1 and %d.", BATCH_MAX);
-    if (m->BatchSize.v > BATCH_MAX_WITHOUT_WINDOW && m->WindowSeconds.v == 0)
-        return aws_fail(op, LAMBDA_InvalidParameterValueException,
-                        "Maximum batch window in seconds must be greater than 0 if maximum batch size is greater than 10");
-    if (w->ScalingConfig)
-        m->MaximumConcurrency = w->ScalingConfig->MaximumConcurrency;
-    if (m->MaximumConcurrency.set && (m->MaximumConcurrency.v < 2 || m->MaximumConcurrency.v > 1000))
-        return aws_fail(op, LAMBDA_InvalidParameterValueException, "MaximumConcurrency must be between 2 and 1000");
-    if (w->ResponseTypes.set)
-        m->ReportFailures = SOME_BOOL(str_list_has(&w->ResponseTypes, STR("ReportBatchItemFailures")));
-    if (w->FilterCriteria && w->FilterCriteria->Filters.n)
-        return aws_unsupported(op, "FilterCriteria");
+    struct arn source;
+    if (!in->EventSourceArn.p || arn_parse(in->EventSourceArn, &source))
+        return aws_fail(op, LAMBDA_InvalidParameterValueException, "Unrecognized event source, must be kinesis, dynamodb stream or sqs.");
+    bool stream = str_is(source.service, "dynamodb");
+    if (!stream && !str_is(source.service, "sqs"))
+        return aws_unsupported(op, "EventSourceArn other than SQS and DynamoDB streams");
+    if (in->StartingPosition.p && !stream)
+        return aws_fail(op, LAMBDA_InvalidParameterValueException, "Unsupported starting position for SQS event source.");
+    if (in->StartingPositionTimestamp.set)
+        return aws_fail(op, LAMBDA_InvalidParameterValueException, "StartingPositionTimestamp is only supported for starting position AT_TIMESTAMP.");
     return 0;
+}
+
+static int check_twin(struct op *op, struct str source_arn, struct str function_arn, struct str function_name, bool stream)
+{
+    struct key from, to;
+    struct str key, value, twin = STR_NONE;
+    op_key(op, &from, &lambda_kind_mapping);
+    key_after_prefix(&from, &to);
+    struct scan *s = txn_scan(op->txn, key_view(&from), key_view(&to), false);
+    while (scan_next(s, &key, &value)) {
+        struct lambda_rec_Mapping other = { 0 };
+        if (op_rec_decode(op, value, &lambda_rec_Mapping_shape, &other) == 0 && str_eq(other.EventSourceArn, source_arn) &&
+            str_eq(other.FunctionArn, function_arn))
+            twin = other.UUID;
+    }
+    int rc = scan_end(s);
+    if (rc || !twin.p)
+        return rc;
+    return aws_fail(op, LAMBDA_ResourceConflictException,
+                    stream ? "The event source arn (\" %.*s \") and function (\" %.*s \") provided mapping already exists. Please update or delete the existing "
+                             "mapping with UUID %.*s"
+                           : "An event source mapping with SQS arn (\" %.*s \") and function (\" %.*s \") already exists. Please update or delete the existing "
+                             "mapping with UUID %.*s", STR_ARG(source_arn), STR_ARG(function_name), STR_ARG(twin));
 }
 
 int lambda_CreateEventSourceMapping(struct op *op, const struct lambda_CreateEventSourceMapping_in *in,
                                     struct lambda_CreateEventSourceMapping_out *out)
 {
     struct lambda_target t;
-    struct arn source;
-    struct wanted w = { in->Enabled, in->BatchSize, in->MaximumBatchingWindowInSeconds, in->FilterCriteria, in->ScalingConfig,
-                        in->FunctionResponseTypes };
+    struct mapping_wanted w = WANTED(in);
     int rc = lambda_target_get(op, in->FunctionName, STR_NONE, &t);
+    if (!rc)
+        rc = check_source(op, in);
+    if (!rc)
+        rc = UNSUPPORTED(op, in);
     if (rc)
         return rc;
-    if (!in->EventSourceArn.p || arn_parse(in->EventSourceArn, &source))
-        return aws_fail(op, LAMBDA_InvalidParameterValueException, "Unrecognized event source, must be kinesis, dynamodb stream or sqs.");
-    if (!str_is(source.service, "sqs"))
-        return aws_unsupported(op, "EventSourceArn other than SQS");
-    if (in->StartingPosition.p || in->ParallelizationFactor.set || in->BisectBatchOnFunctionError.set || in->TumblingWindowInSeconds.set)
-        return aws_fail(op, LAMBDA_InvalidParameterValueException, "Unsupported starting position for SQS event source.");
-    struct key from, to;
-    op_key(op, &from, &lambda_kind_mapping);
-    key_after_prefix(&from, &to);
-    struct scan *s = txn_scan(op->txn, key_view(&from), key_view(&to), false);
-    struct str key, value, function_arn = t.arn, twin = STR_NONE;
-    while (scan_next(s, &key, &value)) {
-        struct lambda_rec_Mapping other = { 0 };
-        if (op_rec_decode(op, value, &lambda_rec_Mapping_shape, &other) == 0 && str_eq(other.EventSourceArn, in->EventSourceArn) &&
-            str_eq(other.FunctionArn, function_arn))
-            twin = other.UUID;
-    }
-    rc = scan_end(s);
-    if (!rc && twin.p)
-        rc = aws_fail(op, LAMBDA_ResourceConflictException,
-                      "An event source mapping with SQS arn (\" %.*s \") and function (\" %.*s \") already exists. Please update or delete the existing "
-                      "mapping with UUID %.*s", STR_ARG(in->EventSourceArn), STR_ARG(t.function.Name), STR_ARG(twin));
-    struct lambda_rec_Mapping m = { .UUID = id_uuid(op), .FunctionArn = function_arn, .EventSourceArn = in->EventSourceArn, .Tags = in->Tags };
+    struct lambda_rec_Mapping m = { .UUID = id_uuid(op), .FunctionArn = t.arn, .EventSourceArn = in->EventSourceArn,
+                                    .Tags = in->Tags, .StartingPosition = in->StartingPosition };
+    bool stream = mapping_of_stream(&m);
+    rc = check_twin(op, m.EventSourceArn, m.FunctionArn, t.function.Name, stream);
     if (!rc)
-        rc = apply(op, &w, &m);
+        rc = mapping_apply(op, &w, &m);
+    if (!rc && stream)
+        rc = mapping_begin(op, &m, &t.function, in->StartingPosition);
     if (!rc)
         rc = lambda_mapping_put(op, &m);
     if (!rc)
-        describe(op, &m, out);
+        rc = describe(op, &m, out);
+    out->State = STR("Creating");
     return rc;
 }
 
@@ -167,30 +210,27 @@ int lambda_UpdateEventSourceMapping(struct op *op, const struct lambda_UpdateEve
                                     struct lambda_UpdateEventSourceMapping_out *out)
 {
     struct lambda_rec_Mapping m = { 0 };
-    struct wanted w = { in->Enabled, in->BatchSize, in->MaximumBatchingWindowInSeconds, in->FilterCriteria, in->ScalingConfig,
-                        in->FunctionResponseTypes };
+    struct mapping_wanted w = WANTED(in);
     int rc = lambda_mapping_get(op, in->UUID, &m);
+    if (!rc)
+        rc = UNSUPPORTED(op, in);
     if (!rc && in->FunctionName.p) {
         struct lambda_target t;
         rc = lambda_target_get(op, in->FunctionName, STR_NONE, &t);
         m.FunctionArn = t.arn;
     }
     if (!rc)
-        rc = apply(op, &w, &m);
+        rc = mapping_apply(op, &w, &m);
     if (!rc)
         rc = lambda_mapping_put(op, &m);
-    if (!rc)
-        describe(op, &m, out);
-    return rc;
+    return rc ? rc : describe(op, &m, out);
 }
 
 int lambda_GetEventSourceMapping(struct op *op, const struct lambda_GetEventSourceMapping_in *in, struct lambda_GetEventSourceMapping_out *out)
 {
     struct lambda_rec_Mapping m = { 0 };
     int rc = lambda_mapping_get(op, in->UUID, &m);
-    if (!rc)
-        describe(op, &m, out);
-    return rc;
+    return rc ? rc : describe(op, &m, out);
 }
 
 int lambda_DeleteEventSourceMapping(struct op *op, const struct lambda_DeleteEventSourceMapping_in *in,
@@ -199,15 +239,19 @@ int lambda_DeleteEventSourceMapping(struct op *op, const struct lambda_DeleteEve
     struct lambda_rec_Mapping m = { 0 };
     struct key k, index;
     int rc = lambda_mapping_get(op, in->UUID, &m);
+    if (!rc)
+        rc = describe(op, &m, out);
     if (rc)
         return rc;
-    describe(op, &m, out);
     out->State = STR("Deleting");
     mapping_key(op, &k, m.UUID);
     index_key(op, &index, m.UUID);
     lambda_mappings_changed(op);
     rc = op_rec_delete(op, &index);
-    return rc ? rc : op_rec_delete(op, &k);
+    if (!rc)
+        rc = op_rec_delete(op, &k);
+    checkpoint_key(op, &k, m.UUID);
+    return rc ? rc : op_rec_delete(op, &k); /* a queue has none */
 }
 
 int lambda_ListEventSourceMappings(struct op *op, const struct lambda_ListEventSourceMappings_in *in,
@@ -237,7 +281,7 @@ int lambda_ListEventSourceMappings(struct op *op, const struct lambda_ListEventS
             out->NextMarker = page_token(op, key);
             break;
         }
-        describe(op, &m, list_push(op->arena, &out->EventSourceMappings));
+        rc = describe(op, &m, list_push(op->arena, &out->EventSourceMappings));
     }
     int failed = scan_end(s);
     return rc ? rc : failed;

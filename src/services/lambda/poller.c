@@ -1,4 +1,4 @@
-/* Event source mappings at work: messages of a queue become invocations of a function.
+/* Event source mappings at work: messages of a queue become invocations of a function. Streams: stream_poller.c.
  *
  * A *feed* is one enabled mapping. It keeps one receive going, as an operation in the writer that is parked under the queue's wake key: a message
  * that is sent wakes it, nothing polls. What it received is invisible to others until the queue's visibility timeout; when the function has
@@ -7,37 +7,24 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <cjson/cJSON.h>
-
 #include "aws/arn.h"
+#include "aws/pattern.h"
 #include "base/buf.h"
 #include "base/code.h"
 #include "base/log.h"
 #include "cloud/call.h"
 #include "gen/sqs.h"
-#include "services/lambda/host.h"
-#include "services/lambda/mapping.h"
+#include "services/lambda/poller.h"
 #include "wire/wire.h"
 
-enum { IN_FLIGHT_DEFAULT = 10, RECEIVE_MAX = 10, IDLE_MS = 2 * 1000, /* a message whose visibility ended wakes nobody */ RETRY_MS = 1000, EVENT_BYTES_MAX = LAMBDA_PAYLOAD_BYTES_MAX };
-
-struct feed {
-    struct feed *next;
-    struct arena *arena;
-    struct lambda_host *h;
-    struct lambda_rec_Mapping mapping;
-    struct str account, region;
-    uint32_t in_flight, in_flight_max; /* invocations */
-    bool receiving;  /* a receive runs or is parked */
-    _Atomic bool retired; /* freed when nothing of it runs any more */
-    int64_t pause_until_ms; /* after an error; clock_mono_ms */
-};
+enum { IN_FLIGHT_DEFAULT = 10, RECEIVE_MAX = 10, EVENT_BYTES_MAX = LAMBDA_PAYLOAD_BYTES_MAX };
 
 /* One batch, from the first message received to the deletion of what succeeded. In its own arena. */
 struct batch {
     struct arena *arena;
     struct feed *feed;
     struct sqs_MessageList messages;
+    struct sqs_MessageList dropped; /* no filter lets them pass: they are deleted */
     int64_t window_until_ms; /* clock_mono_ms */
     struct lambda_rec_Function function;
     struct str queue_url, payload;
@@ -51,9 +38,52 @@ struct poller {
     pthread_mutex_t lock;
     pthread_cond_t changed;
     bool reload, stopping;
+    bool again; /* something changed while the thread had given the lock away */
 };
 
 static void start_receive(struct feed *f);
+
+/* ---- what queues and streams have alike ---- */
+
+void feed_lock(struct feed *f) { pthread_mutex_lock(&f->h->poller->lock); }
+
+void feed_unlock(struct feed *f)
+{
+    f->h->poller->again = true;
+    pthread_cond_signal(&f->h->poller->changed);
+    pthread_mutex_unlock(&f->h->poller->lock);
+}
+
+int feed_keep_function(struct arena *a, struct lambda_rec_Function *f)
+{
+    struct str bytes;
+    int rc = wire_record_encode(a, &lambda_rec_Function_shape, f, &bytes);
+    memset(f, 0, sizeof *f);
+    return rc ? rc : wire_record_decode(a, &lambda_rec_Function_shape, bytes, f);
+}
+
+bool feed_passes(struct arena *a, const struct feed *f, const cJSON *event)
+{
+    bool passes = f->mapping.Filters.n == 0;
+    for (uint32_t i = 0; i < f->mapping.Filters.n && !passes; i++) {
+        cJSON *pattern = cJSON_ParseWithLength(f->mapping.Filters.v[i].p, f->mapping.Filters.v[i].n);
+        passes = pattern && event && pattern_matches(a, pattern, event);
+        cJSON_Delete(pattern);
+    }
+    return passes;
+}
+
+void feed_failures(struct arena *a, struct str payload, struct str_list *ret)
+{
+    cJSON *tree = payload.n ? cJSON_ParseWithLength(payload.p, payload.n) : NULL;
+    const cJSON *list = cJSON_GetObjectItemCaseSensitive(tree, "batchItemFailures"), *item;
+    cJSON_ArrayForEach(item, list)
+    {
+        const cJSON *id = cJSON_GetObjectItemCaseSensitive(item, "itemIdentifier");
+        str_list_add(a, ret, cJSON_IsString(id) ? str_dup(a, str_c(id->valuestring)) : STR(""));
+    }
+    cJSON_Delete(tree);
+}
 
 /* ---- receiving: in the writer ---- */
 
@@ -112,13 +142,10 @@ static int receive(struct op *op, void *ctx)
     if (b->messages.n == 0 && op->timed_out)
         return 0; /* committed: an empty receive may have moved messages to the dead-letter queue */
     if (b->messages.n == 0)
-        return op_park(op, key, IDLE_MS);
+        return op_park(op, key, POLL_IDLE_MS); /* a message whose visibility ended wakes nobody */
     if (!full && window) /* rolled back, and tried again with more, until the window is over */
         return op_park(op, key, f->mapping.WindowSeconds.v * 1000);
-    struct str bytes; /* the function's record, out of this operation's memory */
-    rc = wire_record_encode(b->arena, &lambda_rec_Function_shape, &b->function, &bytes);
-    memset(&b->function, 0, sizeof b->function);
-    return rc ? rc : wire_record_decode(b->arena, &lambda_rec_Function_shape, bytes, &b->function);
+    return feed_keep_function(b->arena, &b->function);
 }
 
 /* ---- the event ---- */
@@ -158,30 +185,65 @@ static void put_attributes(struct buf *e, const struct sqs_Message *m)
 }
 
 /* https://docs.aws.amazon.com/lambda/latest/dg/with-sqs.html#example-standard-queue-message-event */
+static void put_message(struct buf *e, const struct feed *f, const struct sqs_Message *m)
+{
+    buf_c(e, "{\"messageId\":");
+    buf_json_string(e, m->MessageId);
+    buf_c(e, ",\"receiptHandle\":");
+    buf_json_string(e, m->ReceiptHandle);
+    buf_c(e, ",\"body\":");
+    buf_json_string(e, m->Body);
+    put_attributes(e, m);
+    buf_c(e, ",\"md5OfBody\":");
+    buf_json_string(e, m->MD5OfBody);
+    buf_c(e, ",\"eventSource\":\"aws:sqs\",\"eventSourceARN\":");
+    buf_json_string(e, f->mapping.EventSourceArn);
+    buf_c(e, ",\"awsRegion\":");
+    buf_json_string(e, f->region);
+    buf_byte(e, '}');
+}
+
 static struct str event_of(struct batch *b)
 {
     struct buf e;
     buf_init(&e, b->arena, EVENT_BYTES_MAX);
     buf_c(&e, "{\"Records\":[");
     for (uint32_t i = 0; i < b->messages.n; i++) {
-        const struct sqs_Message *m = &b->messages.v[i];
-        buf_printf(&e, "%s{\"messageId\":", i ? "," : "");
-        buf_json_string(&e, m->MessageId);
-        buf_c(&e, ",\"receiptHandle\":");
-        buf_json_string(&e, m->ReceiptHandle);
-        buf_c(&e, ",\"body\":");
-        buf_json_string(&e, m->Body);
-        put_attributes(&e, m);
-        buf_c(&e, ",\"md5OfBody\":");
-        buf_json_string(&e, m->MD5OfBody);
-        buf_c(&e, ",\"eventSource\":\"aws:sqs\",\"eventSourceARN\":");
-        buf_json_string(&e, b->feed->mapping.EventSourceArn);
-        buf_c(&e, ",\"awsRegion\":");
-        buf_json_string(&e, b->feed->region);
-        buf_byte(&e, '}');
+        if (i)
+            buf_byte(&e, ',');
+        put_message(&e, b->feed, &b->messages.v[i]);
     }
     buf_c(&e, "]}");
     return buf_done(&e);
+}
+
+/* Filters look into a body that is JSON: https://docs.aws.amazon.com/lambda/latest/dg/with-sqs-filtering.html */
+static bool passes(struct batch *b, const struct sqs_Message *m)
+{
+    struct buf e;
+    buf_init(&e, b->arena, EVENT_BYTES_MAX);
+    put_message(&e, b->feed, m);
+    struct str text = buf_done(&e);
+    cJSON *event = text.p ? cJSON_ParseWithLength(text.p, text.n) : NULL, *body = m->Body.p ? cJSON_ParseWithLength(m->Body.p, m->Body.n) : NULL;
+    if (event && cJSON_IsObject(body))
+        cJSON_ReplaceItemInObjectCaseSensitive(event, "body", body);
+    else
+        cJSON_Delete(body);
+    bool right = feed_passes(b->arena, b->feed, event);
+    cJSON_Delete(event);
+    return right;
+}
+
+static void filter(struct batch *b)
+{
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < b->messages.n && b->feed->mapping.Filters.n; i++) {
+        if (passes(b, &b->messages.v[i]))
+            b->messages.v[n++] = b->messages.v[i];
+        else
+            *list_push(b->arena, &b->dropped) = b->messages.v[i];
+    }
+    b->messages.n -= b->dropped.n;
 }
 
 /* ---- after the invocation ---- */
@@ -189,49 +251,46 @@ static struct str event_of(struct batch *b)
 /* {"batchItemFailures": [{"itemIdentifier": id}, ...]}; a malformed one, or an unknown id, fails the whole batch, as on AWS. */
 static void read_failures(struct batch *b, struct str payload)
 {
-    cJSON *tree = payload.n ? cJSON_ParseWithLength(payload.p, payload.n) : NULL;
-    const cJSON *list = cJSON_GetObjectItemCaseSensitive(tree, "batchItemFailures"), *item;
-    cJSON_ArrayForEach(item, list)
-    {
-        const cJSON *id = cJSON_GetObjectItemCaseSensitive(item, "itemIdentifier");
-        struct str text = cJSON_IsString(id) ? str_c(id->valuestring) : STR("");
+    feed_failures(b->arena, payload, &b->failed);
+    for (uint32_t i = 0; i < b->failed.n; i++) {
         bool known = false;
-        for (uint32_t i = 0; i < b->messages.n; i++)
-            known = known || str_eq(b->messages.v[i].MessageId, text);
+        for (uint32_t k = 0; k < b->messages.n; k++)
+            known = known || str_eq(b->messages.v[k].MessageId, b->failed.v[i]);
         b->all_failed = b->all_failed || !known;
-        str_list_add(b->arena, &b->failed, str_dup(b->arena, text));
     }
-    cJSON_Delete(tree);
+}
+
+static int delete_message(struct op *op, struct batch *b, const struct principal *who, const struct sqs_Message *m)
+{
+    struct op_failure why = { 0 };
+    struct sqs_DeleteMessage_in in = { .QueueUrl = b->queue_url, .ReceiptHandle = m->ReceiptHandle };
+    struct sqs_DeleteMessage_out out = { 0 };
+    int rc = cloud_call(op, "sqs", "DeleteMessage", who, &in, &out, &why);
+    if (rc == E_AWS)
+        log_warn("event source mapping %.*s cannot delete: %.*s", STR_ARG(b->feed->mapping.UUID), STR_ARG(why.message));
+    return rc == E_AWS ? 0 : rc;
 }
 
 static int delete_done(struct op *op, void *ctx)
 {
     struct batch *b = ctx;
     struct principal who = function_principal(op->arena, b->feed->account, b->function.Role, b->function.Name);
-    struct op_failure why = { 0 };
-    for (uint32_t i = 0; i < b->messages.n; i++) {
-        if (str_list_has(&b->failed, b->messages.v[i].MessageId))
-            continue;
-        struct sqs_DeleteMessage_in in = { .QueueUrl = b->queue_url, .ReceiptHandle = b->messages.v[i].ReceiptHandle };
-        struct sqs_DeleteMessage_out out = { 0 };
-        int rc = cloud_call(op, "sqs", "DeleteMessage", &who, &in, &out, &why);
-        if (rc == E_AWS)
-            log_warn("event source mapping %.*s cannot delete: %.*s", STR_ARG(b->feed->mapping.UUID), STR_ARG(why.message));
-        else if (rc)
-            return rc;
-    }
-    return 0;
+    int rc = 0;
+    for (uint32_t i = 0; i < b->dropped.n && rc == 0; i++)
+        rc = delete_message(op, b, &who, &b->dropped.v[i]);
+    for (uint32_t i = 0; i < b->messages.n && rc == 0 && !b->all_failed; i++)
+        if (!str_list_has(&b->failed, b->messages.v[i].MessageId))
+            rc = delete_message(op, b, &who, &b->messages.v[i]);
+    return rc;
 }
 
 static void release(struct batch *b)
 {
     struct feed *f = b->feed;
-    struct poller *p = f->h->poller;
     arena_free(b->arena);
-    pthread_mutex_lock(&p->lock);
+    feed_lock(f);
     f->in_flight--;
-    pthread_cond_signal(&p->changed);
-    pthread_mutex_unlock(&p->lock);
+    feed_unlock(f);
 }
 
 static void deleted(struct cloud *cloud, void *ctx, int rc)
@@ -245,7 +304,7 @@ static void invoked(struct cloud *cloud, void *ctx, const struct lambda_result *
     b->all_failed = r->rc != 0 || r->error.p;
     if (!b->all_failed && opt_bool(b->feed->mapping.ReportFailures, false))
         read_failures(b, r->payload);
-    if (b->all_failed || cloud_run(cloud, b->feed->account, b->feed->region, delete_done, deleted, b))
+    if ((b->all_failed && b->dropped.n == 0) || cloud_run(cloud, b->feed->account, b->feed->region, delete_done, deleted, b))
         release(b);
 }
 
@@ -253,17 +312,21 @@ static void received(struct cloud *cloud, void *ctx, int rc)
 {
     struct batch *b = ctx;
     struct feed *f = b->feed;
-    struct poller *p = f->h->poller;
     if (rc == 0 && b->messages.n == 0)
         rc = E_NOT_FOUND;
-    pthread_mutex_lock(&p->lock);
+    feed_lock(f);
     f->receiving = false;
     if (rc && rc != E_NOT_FOUND)
-        f->pause_until_ms = clock_mono_ms() + RETRY_MS;
-    pthread_cond_signal(&p->changed);
-    pthread_mutex_unlock(&p->lock);
+        f->pause_until_ms = clock_mono_ms() + POLL_RETRY_MS;
+    feed_unlock(f);
     if (rc) {
         release(b);
+        return;
+    }
+    filter(b);
+    if (b->messages.n == 0) { /* nothing to run: what was dropped goes */
+        struct lambda_result r = { 0 };
+        invoked(cloud, b, &r);
         return;
     }
     b->payload = event_of(b);
@@ -287,12 +350,23 @@ static void start_receive(struct feed *f)
     if (cloud_run(f->h->cloud, f->account, f->region, receive, received, b)) {
         f->receiving = false;
         f->in_flight--;
-        f->pause_until_ms = clock_mono_ms() + RETRY_MS;
+        f->pause_until_ms = clock_mono_ms() + POLL_RETRY_MS;
         arena_free(a);
     }
 }
 
 /* ---- which feeds there are ---- */
+
+/* One that is there with the same record stays as it is: a change of one mapping does not interrupt the others. */
+static bool keep_feed(struct lambda_host *h, struct str value, struct str account, struct str region)
+{
+    for (struct feed *f = h->poller->feeds; f; f = f->next)
+        if (f->listed && str_eq(f->value, value) && str_eq(f->account, account) && str_eq(f->region, region)) {
+            f->retired = false;
+            return true;
+        }
+    return false;
+}
 
 static void add_feed(struct lambda_host *h, struct str value, struct str account, struct str region)
 {
@@ -302,26 +376,31 @@ static void add_feed(struct lambda_host *h, struct str value, struct str account
     f->h = h;
     f->account = str_dup(a, account);
     f->region = str_dup(a, region);
+    f->value = str_dup(a, value);
     f->in_flight_max = IN_FLIGHT_DEFAULT;
-    if (wire_record_decode(a, &lambda_rec_Mapping_shape, str_dup(a, value), &f->mapping) || !opt_bool(f->mapping.Enabled, true)) {
+    if (wire_record_decode(a, &lambda_rec_Mapping_shape, f->value, &f->mapping) || !opt_bool(f->mapping.Enabled, true)) {
         arena_free(a);
         return;
     }
     if (f->mapping.MaximumConcurrency.set)
         f->in_flight_max = (uint32_t)f->mapping.MaximumConcurrency.v;
+    if (mapping_of_stream(&f->mapping))
+        lanes_init(f);
     f->next = h->poller->feeds;
     h->poller->feeds = f;
 }
 
-/* Reads every mapping of every account and region; the feeds of before end when their batches have. */
+/* Reads every mapping of every account and region; the feeds of those that went or changed end when their batches have. */
 static int reload(struct op *op, void *ctx)
 {
     struct lambda_host *h = ctx;
     struct key from, to;
     op_key(op, &from, &lambda_kind_mappings);
     key_after_prefix(&from, &to);
-    for (struct feed *f = h->poller->feeds; f; f = f->next)
+    for (struct feed *f = h->poller->feeds; f; f = f->next) {
+        f->listed = !f->retired;
         f->retired = true;
+    }
     struct scan *s = txn_scan(op->txn, key_view(&from), key_view(&to), false);
     struct str key, value, part[8];
     while (scan_next(s, &key, &value)) {
@@ -330,7 +409,7 @@ static int reload(struct op *op, void *ctx)
         key_read_init(&r, key);
         for (int i = 0; i < 8 && whole; i++) /* op, partition, "", "", service, kind, account, region */
             whole = key_read_str(&r, op->arena, &part[i]) == 0;
-        if (whole)
+        if (whole && !keep_feed(h, value, part[6], part[7]))
             add_feed(h, value, part[6], part[7]);
     }
     return scan_end(s);
@@ -349,6 +428,44 @@ static void drop_retired(struct poller *p)
     }
 }
 
+/* Whether a batch of an older version of the mapping goes on: it would be read once more. */
+static bool predecessor_runs(const struct poller *p, const struct feed *f)
+{
+    for (const struct feed *o = p->feeds; o; o = o->next)
+        if (o != f && o->in_flight && str_eq(o->mapping.UUID, f->mapping.UUID))
+            return true;
+    return false;
+}
+
+/* Unlocks meanwhile: only this thread takes feeds off the list. */
+static void start_lanes(struct poller *p, struct feed *f, int64_t now, int64_t *soonest)
+{
+    struct lane *l;
+    if (predecessor_runs(p, f))
+        return; /* its end wakes the thread */
+    while (!p->stopping && (l = lanes_next(f, now, soonest))) {
+        pthread_mutex_unlock(&p->lock);
+        lane_start(l);
+        pthread_mutex_lock(&p->lock);
+    }
+}
+
+static void start_due(struct poller *p, int64_t now, int64_t *soonest)
+{
+    for (struct feed *f = p->feeds; f; f = f->next) {
+        if (f->retired)
+            continue;
+        if (f->lanes)
+            start_lanes(p, f, now, soonest);
+        else if (f->receiving || f->in_flight >= f->in_flight_max)
+            continue;
+        else if (f->pause_until_ms > now)
+            *soonest = f->pause_until_ms < *soonest ? f->pause_until_ms : *soonest;
+        else
+            start_receive(f);
+    }
+}
+
 static void *poller_loop(void *arg)
 {
     struct lambda_host *h = arg;
@@ -360,17 +477,12 @@ static void *poller_loop(void *arg)
             cloud_read(h->cloud, STR(""), STR(""), reload, h);
         }
         drop_retired(p);
-        int64_t now = clock_mono_ms(), soonest = now + IDLE_MS;
-        for (struct feed *f = p->feeds; f; f = f->next) {
-            if (f->retired || f->receiving || f->in_flight >= f->in_flight_max)
-                continue;
-            if (f->pause_until_ms > now)
-                soonest = f->pause_until_ms < soonest ? f->pause_until_ms : soonest;
-            else
-                start_receive(f);
-        }
+        int64_t now = clock_mono_ms(), soonest = now + POLL_IDLE_MS;
+        p->again = false;
+        start_due(p, now, &soonest);
         struct timespec until = { .tv_sec = soonest / 1000, .tv_nsec = soonest % 1000 * 1000000 };
-        pthread_cond_timedwait(&p->changed, &p->lock, &until);
+        if (!p->again && !p->reload && !p->stopping)
+            pthread_cond_timedwait(&p->changed, &p->lock, &until);
     }
     pthread_mutex_unlock(&p->lock);
     return NULL;

@@ -1,7 +1,7 @@
 /* Event patterns. First line: the pattern; then the event. A pattern that is refused is refused in words; matching ends; a pattern with a field that
  * no event has, added, matches nothing; one in $or with what matches, matches. */
 #include "base/fuzz.h"
-#include "services/events/pattern.h"
+#include "aws/pattern.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 {

@@ -3,7 +3,7 @@
 #include <stdio.h>
 
 #include "base/arena.h"
-#include "services/events/pattern.h"
+#include "aws/pattern.h"
 
 static cJSON *parse(const char *text)
 {

@@ -1,4 +1,4 @@
-#include "pattern.h"
+#include "aws/pattern.h"
 
 #include <arpa/inet.h>
 #include <stdlib.h>

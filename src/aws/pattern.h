@@ -1,9 +1,9 @@
-/* Event patterns: https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-create-pattern-operators.html
+/* Event patterns, of EventBridge's rules and of the filters of Lambda's event source mappings: https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-create-pattern-operators.html
  *
  * A pattern is an object whose leaves are arrays of matchers. An array in the event matches when one of its elements does; matchers on several
  * fields below one array of objects must all hold for the same element. */
-#ifndef STRATA_SERVICES_EVENTS_PATTERN_H
-#define STRATA_SERVICES_EVENTS_PATTERN_H
+#ifndef STRATA_AWS_PATTERN_H
+#define STRATA_AWS_PATTERN_H
 
 #include <cjson/cJSON.h>
 
