@@ -8,6 +8,7 @@
 #include "cloud/admin.h"
 #include "cloud/background.h"
 #include "cloud/envelope.h"
+#include "cloud/issuer.h"
 #include "cloud/metrics.h"
 #include "cloud/pipeline.h"
 #include "cloud/root_key.h"
@@ -80,6 +81,7 @@ int cloud_start(const struct cloud_config *config, struct store *store, struct b
     cloud->auth->pardons = config->iam_soft;
     cloud->metrics = metrics_new();
     cloud->envelopes = envelopes_new();
+    cloud->issuers = issuers_new(cloud);
     cloud->parking = parking_start(cloud);
     cloud->background = background_new(cloud);
     door_register(cloud, &admin_door);
@@ -117,6 +119,7 @@ void cloud_stop(struct cloud *cloud)
         return;
     background_free(cloud->background);
     jobs_stop(cloud->jobs);
+    issuers_stop(cloud->issuers);
     for (size_t i = cloud->services_started; i-- > 0;)
         if (wire_services[i]->stop)
             wire_services[i]->stop(cloud);
@@ -131,6 +134,7 @@ void cloud_stop(struct cloud *cloud)
     auth_state_free(cloud->auth);
     metrics_free(cloud->metrics);
     envelopes_free(cloud->envelopes);
+    issuers_free(cloud->issuers);
     seal_erase(cloud->root_key, sizeof cloud->root_key);
     seal_erase(cloud->owned_key, sizeof cloud->owned_key);
     free(cloud->doors);

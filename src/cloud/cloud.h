@@ -14,7 +14,7 @@ struct jobs;
 struct envelopes;   /* data keys in memory; cloud/envelope.h */
 struct key_maker;   /* makes RSA pairs; services/kms */
 struct pattern_cache; /* parsed event patterns; services/events */
-struct issuer_keys; /* of identity providers; services/sts */
+struct issuers;     /* keys of identity providers; cloud/issuer.h */
 struct audit;       /* what waits in memory to be recorded; services/cloudtrail */
 struct usage;       /* who used what; services/iam */
 struct lambda_host; /* the environments of functions; services/lambda */
@@ -48,7 +48,7 @@ struct cloud {
     struct audit *audit;
     struct usage *usage;
     struct pattern_cache *patterns;
-    struct issuer_keys *issuer_keys;
+    struct issuers *issuers;
     struct key_maker *key_maker;
     struct envelopes *envelopes;
     uint8_t seal_key[32];      /* of this data directory: seals page tokens */

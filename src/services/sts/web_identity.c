@@ -6,13 +6,11 @@
 #include <cjson/cJSON.h>
 
 #include "auth/jwt.h"
-#include "auth/local_issuer.h"
 #include "aws/error.h"
-#include "cloud/cloud.h"
+#include "cloud/issuer.h"
 #include "services/sts/federated.h"
-#include "services/sts/issuer_keys.h"
 
-enum { KEYS_MS = 60 * 60 * 1000, NEWER_KEYS_MS = 10 * 1000, DURATION_S = 3600, SKEW_S = 300 };
+enum { DURATION_S = 3600, SKEW_S = 300 };
 
 static const char github[] = "token.actions.githubusercontent.com";
 static const char tags_claim[] = "https://aws.amazon.com/tags", source_claim[] = "https://aws.amazon.com/source_identity";
@@ -82,18 +80,7 @@ static int check_times(struct op *op, const struct web_identity *w)
 
 static int check_signature(struct op *op, const struct web_identity *w)
 {
-    const char *data_dir = op->cloud->config.data_dir;
-    struct str jwks;
-    if (data_dir && local_issuer_jwks(op->arena, data_dir, &jwks) == 0 && jwt_verify(op->arena, &w->token, jwks) == 0)
-        return 0;
-    int rc = issuer_keys(op, &w->provider, KEYS_MS, &jwks);
-    if (rc == 0)
-        rc = jwt_verify(op->arena, &w->token, jwks);
-    if (rc == E_NOT_FOUND) { /* a key that the issuer has begun to use since */
-        rc = issuer_keys(op, &w->provider, NEWER_KEYS_MS, &jwks);
-        if (rc == 0)
-            rc = jwt_verify(op->arena, &w->token, jwks);
-    }
+    int rc = issuer_verify(op, &w->token, w->provider.Url, &w->provider.Thumbprints);
     switch (rc) {
     case 0:
     case E_PARKED: return rc;

@@ -1,16 +1,17 @@
-#include "services/sts/issuer_keys.h"
+#include "cloud/issuer.h"
 
 #include <pthread.h>
 #include <stdlib.h>
 
 #include <cjson/cJSON.h>
 
+#include "auth/local_issuer.h"
 #include "base/log.h"
 #include "cloud/cloud.h"
 #include "http/fetch.h"
 
 /* FAILED_MS: an issuer that does not answer is not asked by every request. WAIT_MS: two documents, and those before them in the queue. */
-enum { ISSUERS_MAX = 64, FAILED_MS = 2000, WAIT_MS = 20 * 1000 };
+enum { ISSUERS_MAX = 64, FAILED_MS = 2000, WAIT_MS = 20 * 1000, KEYS_MS = 60 * 60 * 1000, NEWER_KEYS_MS = 10 * 1000 };
 
 struct issuer {
     struct arena *arena; /* its own; anew with each fetch */
@@ -20,49 +21,49 @@ struct issuer {
     int64_t at_ms; /* of the last change; clock_mono_ms */
 };
 
-struct issuer_keys {
+struct issuers {
     struct cloud *cloud;
     struct fetcher *fetcher;
     pthread_mutex_t lock;
     struct issuer issuers[ISSUERS_MAX];
 };
 
-int sts_start(struct cloud *cloud)
+struct issuers *issuers_new(struct cloud *cloud)
 {
-    struct issuer_keys *k = xalloc(sizeof *k);
+    struct issuers *k = xalloc(sizeof *k);
     k->cloud = cloud;
     k->fetcher = fetcher_new();
     pthread_mutex_init(&k->lock, NULL);
-    cloud->issuer_keys = k;
-    return 0;
+    return k;
 }
 
-void sts_stop(struct cloud *cloud)
+void issuers_stop(struct issuers *k)
 {
-    fetcher_free(cloud->issuer_keys->fetcher);
-    cloud->issuer_keys->fetcher = NULL;
+    if (!k)
+        return;
+    fetcher_free(k->fetcher);
+    k->fetcher = NULL;
 }
 
-void sts_free(struct cloud *cloud)
+void issuers_free(struct issuers *k)
 {
-    struct issuer_keys *k = cloud->issuer_keys;
-    for (int i = 0; i < ISSUERS_MAX; i++)
+    for (int i = 0; k && i < ISSUERS_MAX; i++)
         arena_free(k->issuers[i].arena);
-    pthread_mutex_destroy(&k->lock);
+    if (k)
+        pthread_mutex_destroy(&k->lock);
     free(k);
-    cloud->issuer_keys = NULL;
 }
 
 /* ---- fetching ---- */
 
 struct fetching {
-    struct issuer_keys *keys;
+    struct issuers *keys;
     struct issuer *issuer;
 };
 
 static void conclude(struct fetching *g, int rc, struct str jwks)
 {
-    struct issuer_keys *k = g->keys;
+    struct issuers *k = g->keys;
     struct issuer *i = g->issuer;
     cJSON *set = rc == 0 ? cJSON_ParseWithLength(jwks.p, jwks.n) : NULL;
     if (rc == 0 && !cJSON_IsArray(cJSON_GetObjectItemCaseSensitive(set, "keys")))
@@ -97,18 +98,18 @@ static void got_configuration(void *ctx, int rc, struct str document)
 }
 
 /* With the lock held. */
-static int ask(struct issuer_keys *k, struct issuer *i, const struct iam_rec_Provider *provider)
+static int ask(struct issuers *k, struct issuer *i, struct str url, const struct str_list *thumbprints)
 {
     struct fetching *g = xalloc(sizeof *g);
     *g = (struct fetching){ k, i };
     arena_free(i->arena);
     *i = (struct issuer){ .arena = arena_new(), .state = ASKED, .at_ms = clock_mono_ms() };
-    i->url = str_dup(i->arena, provider->Url);
-    i->wake_key = str_cat(i->arena, STR("sts/keys/"), provider->Url);
-    for list_each(t, &provider->Thumbprints)
+    i->url = str_dup(i->arena, url);
+    i->wake_key = str_cat(i->arena, STR("issuer/"), url);
+    for list_each(t, thumbprints)
         str_list_add(i->arena, &i->thumbprints, str_dup(i->arena, *t));
-    struct str url = str_cat(i->arena, STR("https://"), provider->Url, STR("/.well-known/openid-configuration"));
-    int rc = fetch(k->fetcher, url, &i->thumbprints, got_configuration, g);
+    struct str document = str_cat(i->arena, STR("https://"), url, STR("/.well-known/openid-configuration"));
+    int rc = fetch(k->fetcher, document, &i->thumbprints, got_configuration, g);
     if (rc) {
         i->state = FAILED;
         free(g);
@@ -127,13 +128,13 @@ static bool same_list(const struct str_list *a, const struct str_list *b)
 }
 
 /* The issuer's place: its own, a free one, or the one that was idle longest; NULL when all are being asked. What was fetched with other thumbprints
- * (another account's, or changed since) is not this provider's. */
-static struct issuer *place(struct issuer_keys *k, const struct iam_rec_Provider *provider)
+ * (another account's, or changed since) does not count. */
+static struct issuer *place(struct issuers *k, struct str url, const struct str_list *thumbprints)
 {
     struct issuer *best = NULL;
     for (int n = 0; n < ISSUERS_MAX; n++) {
         struct issuer *i = &k->issuers[n];
-        if (i->state != NONE && str_eq(i->url, provider->Url) && same_list(&i->thumbprints, &provider->Thumbprints))
+        if (i->state != NONE && str_eq(i->url, url) && same_list(&i->thumbprints, thumbprints))
             return i;
         if (i->state != ASKED && (!best || i->at_ms < best->at_ms))
             best = i;
@@ -143,19 +144,20 @@ static struct issuer *place(struct issuer_keys *k, const struct iam_rec_Provider
     return best;
 }
 
-int issuer_keys(struct op *op, const struct iam_rec_Provider *provider, int64_t max_age_ms, struct str *ret_jwks)
+/* The issuer's JWK set, in op's arena, fetched at most max_age_ms ago. E_PARKED; E_IO: it could not be reached, or what it published is no key set. */
+static int keys_of(struct op *op, struct str url, const struct str_list *thumbprints, int64_t max_age_ms, struct str *ret_jwks)
 {
-    struct issuer_keys *k = op->cloud->issuer_keys;
+    struct issuers *k = op->cloud->issuers;
     if (!op->cloud->http) /* no network: tests */
         return E_IO;
     int rc = 0;
     pthread_mutex_lock(&k->lock);
-    struct issuer *i = place(k, provider);
+    struct issuer *i = place(k, url, thumbprints);
     int64_t age_ms = i ? clock_mono_ms() - i->at_ms : 0;
     if (!i || !k->fetcher)
         rc = E_IO;
     else if (i->state == NONE || (i->state == HERE && age_ms > max_age_ms) || (i->state == FAILED && age_ms > FAILED_MS))
-        rc = ask(k, i, provider);
+        rc = ask(k, i, url, thumbprints);
     if (rc == 0 && i->state == HERE)
         *ret_jwks = str_dup(op->arena, i->jwks);
     else if (rc == 0 && i->state == ASKED && !op->timed_out)
@@ -163,5 +165,24 @@ int issuer_keys(struct op *op, const struct iam_rec_Provider *provider, int64_t 
     else
         rc = E_IO;
     pthread_mutex_unlock(&k->lock);
+    return rc;
+}
+
+int issuer_verify(struct op *op, const struct jwt *token, struct str url, const struct str_list *thumbprints)
+{
+    static const struct str_list none;
+    const char *data_dir = op->cloud->config.data_dir;
+    struct str jwks;
+    thumbprints = thumbprints ? thumbprints : &none;
+    if (data_dir && local_issuer_jwks(op->arena, data_dir, &jwks) == 0 && jwt_verify(op->arena, token, jwks) == 0)
+        return 0;
+    int rc = keys_of(op, url, thumbprints, KEYS_MS, &jwks);
+    if (rc == 0)
+        rc = jwt_verify(op->arena, token, jwks);
+    if (rc == E_NOT_FOUND) { /* a key that the issuer has begun to use since */
+        rc = keys_of(op, url, thumbprints, NEWER_KEYS_MS, &jwks);
+        if (rc == 0)
+            rc = jwt_verify(op->arena, token, jwks);
+    }
     return rc;
 }
