@@ -1,6 +1,6 @@
 /* A small issuer of tokens for a laptop and CI: `strata oidc issue` signs what a workflow would bring from GitHub or any other provider.
  *
- * Its key lies in the data directory (oidc.key, EC P-256, mode 0600), so whoever can read that directory can have a token for any provider that
+ * Its key lies in the data directory (oidc.key, RSA as providers have, mode 0600), so whoever can read that directory can have a token for any provider that
  * is registered in this strata, and nobody else can. It stands for the provider's own keys in this strata alone. */
 #ifndef STRATA_AUTH_LOCAL_ISSUER_H
 #define STRATA_AUTH_LOCAL_ISSUER_H

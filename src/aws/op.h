@@ -79,6 +79,7 @@ struct op {
     int64_t wait_ms;
     bool polls;                 /* it parked by op_poll */
     bool timed_out;             /* its deadline has passed: answer now */
+    bool waits_anew;            /* set by a handler whose first wait is over: the next one has a deadline of its own */
     unsigned tries;             /* how often it ran before this run */
     void *state;                /* the handler's own, kept between the runs of a parked operation */
 

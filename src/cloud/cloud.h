@@ -15,6 +15,7 @@ struct envelopes;   /* data keys in memory; cloud/envelope.h */
 struct key_maker;   /* makes RSA pairs; services/kms */
 struct pattern_cache; /* parsed event patterns; services/events */
 struct issuers;     /* keys of identity providers; cloud/issuer.h */
+struct shared;      /* base/shared.h */
 struct audit;       /* what waits in memory to be recorded; services/cloudtrail */
 struct usage;       /* who used what; services/iam */
 struct lambda_host; /* the environments of functions; services/lambda */
@@ -48,6 +49,7 @@ struct cloud {
     struct audit *audit;
     struct usage *usage;
     struct pattern_cache *patterns;
+    struct shared *authorizer_results; /* of HTTP APIs; services/apigatewayv2 */
     struct issuers *issuers;
     struct key_maker *key_maker;
     struct envelopes *envelopes;

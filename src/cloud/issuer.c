@@ -174,9 +174,12 @@ int issuer_verify(struct op *op, const struct jwt *token, struct str url, const 
     const char *data_dir = op->cloud->config.data_dir;
     struct str jwks;
     thumbprints = thumbprints ? thumbprints : &none;
-    if (data_dir && local_issuer_jwks(op->arena, data_dir, &jwks) == 0 && jwt_verify(op->arena, token, jwks) == 0)
-        return 0;
-    int rc = keys_of(op, url, thumbprints, KEYS_MS, &jwks);
+    int rc = data_dir ? local_issuer_jwks(op->arena, data_dir, &jwks) : E_NOT_FOUND;
+    if (rc == 0)
+        rc = jwt_verify(op->arena, token, jwks);
+    if (rc == 0 || (rc == E_DENIED && token->kid.p)) /* it names the local issuer's key, whose thumbprint nobody else's has */
+        return rc;
+    rc = keys_of(op, url, thumbprints, KEYS_MS, &jwks);
     if (rc == 0)
         rc = jwt_verify(op->arena, token, jwks);
     if (rc == E_NOT_FOUND) { /* a key that the issuer has begun to use since */

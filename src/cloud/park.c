@@ -111,8 +111,9 @@ static bool ends_at_stop(const struct task *t)
 int park_add(struct parking *p, struct task *t)
 {
     int64_t now = clock_mono_ms();
-    if (t->deadline_ms == 0) /* a task that parks again keeps its first deadline */
+    if (t->deadline_ms == 0 || t->op.waits_anew) /* a task that parks again for the same keeps its first deadline */
         t->deadline_ms = now + t->op.wait_ms;
+    t->op.waits_anew = false;
     t->park_hash = str_hash(t->op.wait_key);
     size_t slot = t->park_hash % SLOTS;
     pthread_mutex_lock(&p->lock);

@@ -1,8 +1,8 @@
 /* What the files of the apigatewayv2 room share.
  *
- * APIs, integrations, routes, stages and deployments are kept in the model's own shapes (Api, Integration, Route, Stage, Deployment), under
- * (api id) or (api id, id). control.c and its neighbours keep them; door.c answers requests to an API's host: route.c finds the route, event.c
- * makes the function's event, reply.c reads what it answered. */
+ * APIs, integrations, routes, authorizers, stages and deployments are kept in the model's own shapes (Api, Integration, Route, ...), under
+ * (api id) or (api id, id). control.c and its neighbours keep them; door.c answers requests to an API's host: route.c finds the route, admit.h
+ * says who may pass, event.c makes the function's event, reply.c reads what it answered. */
 #ifndef STRATA_SERVICES_APIGATEWAYV2_API_H
 #define STRATA_SERVICES_APIGATEWAYV2_API_H
 
@@ -13,7 +13,7 @@ enum { APIGW_TIMEOUT_MS = 30000, APIGW_BODY_BYTES_MAX = 10 * 1024 * 1024, APIGW_
 
 void api_key(struct op *op, struct key *k, const struct record_kind *kind, struct str api_id); /* the kind api, or the prefix of a part's kind */
 int api_get(struct op *op, struct str api_id, struct apigatewayv2_Api *ret);      /* E_AWS NotFoundException */
-/* A part of an API: of the kind integration, route, stage or deployment. */
+/* A part of an API: of the kind integration, route, authorizer, stage or deployment. */
 int part_get(struct op *op, const struct record_kind *kind, struct str api_id, struct str id, void *ret);
 int part_put(struct op *op, const struct record_kind *kind, struct str api_id, struct str id, const void *part);
 int part_delete(struct op *op, const struct record_kind *kind, struct str api_id, struct str id);
@@ -35,12 +35,29 @@ struct api_request {
     struct apigatewayv2_Route route;
     struct apigatewayv2_Integration integration;
     struct str_map path_parameters;
+    struct {                       /* by what it was let through; nothing: by nothing */
+        const struct principal *caller;      /* AWS_IAM */
+        struct str claims, scopes;           /* JWT: JSON, an object of strings; an array or "null" */
+        struct str principal_id, context;    /* Lambda: JSON, an object or "null" */
+    } admission;
 };
 
 /* The route for method and path: the most specific one. E_NOT_FOUND. */
 int route_find(struct op *op, struct api_request *r);
-struct str event_v2(struct op *op, const struct api_request *r);
-struct str event_v1(struct op *op, const struct api_request *r);
+/* The function's event in the integration's payload format. Absent: it would be too large. */
+struct str event_for_integration(struct op *op, const struct api_request *r);
+struct authorizer_question {
+    struct str version;             /* payload format */
+    const struct str_list *identity;
+    struct str arn;                 /* of what the request asks for */
+};
+struct str event_for_authorizer(struct op *op, const struct api_request *r, const struct authorizer_question *q);
+/* arn:aws:execute-api:region:account:api/stage/METHOD/path: what the request asks for, as policies name it. */
+struct str request_arn(struct op *op, const struct api_request *r);
+/* The function of an integration or authorizer URI: the ARN itself, or the one in arn:aws:apigateway:...:lambda:path/2015-03-31/functions/ARN/invocations. */
+struct str function_of(struct op *op, struct str uri);
+/* Who calls the function: apigateway.amazonaws.com for source_arn, so that the function's policy decides; with a role, that role. Errors as auth_role_principal. */
+int gateway_principal(struct op *op, struct str role_arn, struct str source_arn, struct principal *ret);
 /* The function's answer as HTTP. version: payload format "1.0" or "2.0". A malformed one is 500, as on AWS. */
 void reply_from(struct op *op, struct exchange *x, struct str version, struct str payload, struct answer *ret);
 void reply_message(struct exchange *x, int status, const char *message, struct answer *ret); /* {"message":"..."} */

@@ -51,6 +51,8 @@ void apigatewayv2_check_route(struct op *op, struct check *c)
     struct str id = api_of(op, c);
     if (id.p && str_starts(r->Target, STR("integrations/")))
         check_sibling(op, c, &apigatewayv2_kind_integration, id, str_sub(r->Target, 13, r->Target.n), "its integration");
+    if (id.p && r->AuthorizerId.n)
+        check_sibling(op, c, &apigatewayv2_kind_authorizer, id, r->AuthorizerId, "its authorizer");
 }
 
 void apigatewayv2_check_part(struct op *op, struct check *c)

@@ -31,6 +31,8 @@ struct str apigatewayv2_arn_integrations(struct op *op, struct str ApiId) { retu
 struct str apigatewayv2_arn_integration(struct op *op, struct str ApiId, struct str Id) { return path_arn(op, "integrations", ApiId, Id); }
 struct str apigatewayv2_arn_routes(struct op *op, struct str ApiId) { return path_arn(op, "routes", ApiId, STR_NONE); }
 struct str apigatewayv2_arn_route(struct op *op, struct str ApiId, struct str Id) { return path_arn(op, "routes", ApiId, Id); }
+struct str apigatewayv2_arn_authorizers(struct op *op, struct str ApiId) { return path_arn(op, "authorizers", ApiId, STR_NONE); }
+struct str apigatewayv2_arn_authorizer(struct op *op, struct str ApiId, struct str Id) { return path_arn(op, "authorizers", ApiId, Id); }
 struct str apigatewayv2_arn_stages(struct op *op, struct str ApiId) { return path_arn(op, "stages", ApiId, STR_NONE); }
 struct str apigatewayv2_arn_stage(struct op *op, struct str ApiId, struct str Id) { return path_arn(op, "stages", ApiId, Id); }
 struct str apigatewayv2_arn_deployments(struct op *op, struct str ApiId) { return path_arn(op, "deployments", ApiId, STR_NONE); }
@@ -79,7 +81,8 @@ int part_get(struct op *op, const struct record_kind *kind, struct str api_id, s
     rc = op_rec_get(op, &k, kind->shape, ret);
     return rc == E_NOT_FOUND ? aws_fail(op, APIGATEWAYV2_NotFoundException, "Invalid %s identifier specified %.*s",
                                         kind == &apigatewayv2_kind_integration ? "Integration" : kind == &apigatewayv2_kind_route ? "Route"
-                                        : kind == &apigatewayv2_kind_stage ? "stage" : "Deployment", STR_ARG(id)) : rc;
+                                        : kind == &apigatewayv2_kind_authorizer ? "Authorizer" : kind == &apigatewayv2_kind_stage ? "stage" : "Deployment",
+                                        STR_ARG(id)) : rc;
 }
 
 int part_put(struct op *op, const struct record_kind *kind, struct str api_id, struct str id, const void *part)
@@ -238,7 +241,8 @@ static int delete_below(struct op *op, const struct record_kind *kind, struct st
 int apigatewayv2_DeleteApi(struct op *op, const struct apigatewayv2_DeleteApi_in *in, struct apigatewayv2_DeleteApi_out *out)
 {
     static const struct record_kind *const kinds[] = {
-        &apigatewayv2_kind_api, &apigatewayv2_kind_integration, &apigatewayv2_kind_route, &apigatewayv2_kind_stage, &apigatewayv2_kind_deployment,
+        &apigatewayv2_kind_api, &apigatewayv2_kind_integration, &apigatewayv2_kind_route, &apigatewayv2_kind_authorizer, &apigatewayv2_kind_stage,
+        &apigatewayv2_kind_deployment,
     };
     struct apigatewayv2_Api api = { 0 };
     struct key k;
@@ -256,7 +260,7 @@ int apigatewayv2_DeleteApi(struct op *op, const struct apigatewayv2_DeleteApi_in
 static int quick_create(struct op *op, const struct apigatewayv2_CreateApi_in *in, struct str api_id)
 {
     struct apigatewayv2_Integration integration = {
-        .ApiGatewayManaged = SOME_BOOL(true), .IntegrationId = id_alnum(op, 7), .IntegrationUri = in->Target, .CredentialsArn = in->CredentialsArn,
+        .ApiGatewayManaged = SOME_BOOL(true), .IntegrationId = id_alnum(op, 7), .IntegrationUri = in->Target,
         .ConnectionType = STR("INTERNET"), .PayloadFormatVersion = STR("2.0"), .TimeoutInMillis = SOME_I64(APIGW_TIMEOUT_MS),
         .IntegrationType = str_starts(in->Target, STR("arn:")) ? STR("AWS_PROXY") : STR("HTTP_PROXY"), .IntegrationMethod = STR("POST"),
     };
@@ -269,8 +273,8 @@ static int quick_create(struct op *op, const struct apigatewayv2_CreateApi_in *i
         .ApiGatewayManaged = SOME_BOOL(true), .StageName = STR("$default"), .AutoDeploy = SOME_BOOL(true),
         .CreatedDate = SOME_I64(op_now_ms(op) / 1000 * 1000), .LastUpdatedDate = SOME_I64(op_now_ms(op) / 1000 * 1000),
     };
-    if (!str_is(integration.IntegrationType, "AWS_PROXY"))
-        return aws_unsupported(op, "a target other than a Lambda function");
+    if (!str_is(integration.IntegrationType, "AWS_PROXY") || in->CredentialsArn.p)
+        return aws_unsupported(op, "a target other than a Lambda function, or with credentialsArn");
     int rc = part_put(op, &apigatewayv2_kind_integration, api_id, integration.IntegrationId, &integration);
     if (!rc)
         rc = part_put(op, &apigatewayv2_kind_route, api_id, route.RouteId, &route);

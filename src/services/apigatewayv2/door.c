@@ -2,7 +2,7 @@
  * reserved. The function is invoked as apigateway.amazonaws.com, so its policy decides. */
 #include <string.h>
 
-#include "api.h"
+#include "admit.h"
 #include "base/code.h"
 #include "base/limits.h"
 #include "cloud/call.h"
@@ -48,7 +48,7 @@ static enum body_mode begin(void *ctx, struct exchange *x, size_t *max_bytes, st
 struct visit {
     struct api_request r;
     struct answer answer;
-    bool prepared;
+    enum { FINDING, ADMITTING, CALLING } step;
     struct lambda_Invoke_in invoke;
     struct principal gateway;
 };
@@ -109,19 +109,6 @@ static int find_integration(struct op *op, struct api_request *r)
     return op_rec_get(op, &k, &apigatewayv2_Integration_shape, &r->integration);
 }
 
-/* The function of an integration URI: its ARN itself, or arn:aws:apigateway:...:lambda:path/2015-03-31/functions/ARN/invocations. */
-static struct str function_of(struct op *op, struct str uri)
-{
-    const char *mark = "/functions/";
-    const char *at = memmem(uri.p, uri.n, mark, strlen(mark));
-    if (!at)
-        return uri;
-    struct str arn = str_sub(uri, (size_t)(at - uri.p) + strlen(mark), uri.n);
-    if (str_ends(arn, STR("/invocations")))
-        arn.n -= strlen("/invocations");
-    return str_dup(op->arena, arn);
-}
-
 /* arn:aws:execute-api:region:account:api/stage/METHOD/path-of-the-route, against which the function's policy is written. */
 static struct str source_arn(struct op *op, const struct api_request *r)
 {
@@ -135,8 +122,8 @@ static struct str source_arn(struct op *op, const struct api_request *r)
                       STR_ARG(r->stage.StageName), STR_ARG(method), STR_ARG(path));
 }
 
-/* Everything up to the invocation. E_NOT_FOUND: no such route. E_EXISTS: *answer stands already (CORS preflight). */
-static int prepare(struct op *op, struct visit *v)
+/* Stage, route and integration. E_NOT_FOUND: none. E_EXISTS: *answer stands already (CORS preflight). */
+static int find(struct op *op, struct visit *v)
 {
     struct api_request *r = &v->r;
     struct str id, path;
@@ -154,16 +141,47 @@ static int prepare(struct op *op, struct visit *v)
         rc = route_find(op, r);
     if (!rc)
         rc = find_integration(op, r);
-    if (rc)
-        return rc;
     struct str host, port;
     str_cut(r->x->host, ':', &host, &port);
     r->domain = host;
-    bool v1 = str_is(r->integration.PayloadFormatVersion, "1.0");
+    return rc;
+}
+
+static int call(struct op *op, struct visit *v)
+{
+    struct api_request *r = &v->r;
     v->invoke.FunctionName = function_of(op, r->integration.IntegrationUri);
-    v->invoke.Payload = v1 ? event_v1(op, r) : event_v2(op, r);
-    v->gateway = principal_service(op, "apigateway.amazonaws.com", source_arn(op, r));
-    return v->invoke.Payload.p ? 0 : E_LIMIT;
+    v->invoke.Payload = event_for_integration(op, r);
+    return v->invoke.Payload.p ? gateway_principal(op, r->integration.CredentialsArn, source_arn(op, r), &v->gateway) : E_LIMIT;
+}
+
+/* From one step to the next, as far as it goes without waiting: each is done once, however often handle runs. */
+static int advance(struct op *op, struct visit *v)
+{
+    int rc = 0;
+    if (v->step == FINDING) {
+        rc = find(op, v);
+        v->step = rc ? FINDING : ADMITTING;
+    }
+    if (!rc && v->step == ADMITTING) {
+        rc = admit(op, &v->r, &v->answer);
+        if (!rc)
+            rc = call(op, v);
+        if (!rc) {
+            v->step = CALLING;
+            op->state = NULL;
+            op->waits_anew = true;
+        }
+    }
+    return rc;
+}
+
+/* What every answer of an API has. */
+static void finish(struct op *op, struct visit *v)
+{
+    struct api_request *r = &v->r;
+    cors_apply(&r->api, r->x, &v->answer);
+    answer_header(r->x->arena, &v->answer, "Apigw-Requestid", str_dup(r->x->arena, op->request_id));
 }
 
 static void answer_with(struct op *op, struct visit *v, const struct lambda_Invoke_out *out)
@@ -173,20 +191,20 @@ static void answer_with(struct op *op, struct visit *v, const struct lambda_Invo
         reply_message(r->x, 500, "Internal Server Error", &v->answer);
     else
         reply_from(op, r->x, r->integration.PayloadFormatVersion, out->Payload, &v->answer);
-    cors_apply(&r->api, r->x, &v->answer);
-    answer_header(r->x->arena, &v->answer, "Apigw-Requestid", str_dup(r->x->arena, op->request_id));
+    finish(op, v);
 }
 
 static int handle(struct op *op, void *ctx)
 {
     struct visit *v = ctx;
     struct lambda_Invoke_out out = { 0 };
-    int rc = v->prepared ? 0 : prepare(op, v);
-    v->prepared = true;
+    int rc = advance(op, v);
     if (rc == E_EXISTS)
         return 0;
-    if (rc == E_NOT_FOUND) {
+    if (rc == E_NOT_FOUND)
         reply_message(v->r.x, 404, "Not Found", &v->answer);
+    if (rc == E_NOT_FOUND || rc == E_DENIED) {
+        finish(op, v);
         return 0;
     }
     if (!rc && op->timed_out) {

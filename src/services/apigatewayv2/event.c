@@ -1,5 +1,6 @@
-/* The events of the Lambda proxy integration:
- * https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html */
+/* The events of the Lambda proxy integration and of Lambda authorizers:
+ * https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html
+ * https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-lambda-authorizer.html */
 #include <stdio.h>
 
 #include "api.h"
@@ -144,7 +145,79 @@ static struct str request_time(struct op *op)
     return str_printf(op->arena, "%.2s/%.3s/%.4s:%.8s +0000", http.p + 5, http.p + 8, http.p + 12, http.p + 17);
 }
 
-struct str event_v2(struct op *op, const struct api_request *r)
+/* ---- payload format 2.0 ---- */
+
+/* requestContext.authorizer */
+static void put_authorizer_v2(struct buf *b, const struct api_request *r)
+{
+    const struct principal *caller = r->admission.caller;
+    if (r->admission.claims.p) {
+        buf_c(b, "\"authorizer\":{\"jwt\":{\"claims\":");
+        buf_str(b, r->admission.claims);
+        buf_c(b, ",\"scopes\":");
+        buf_str(b, r->admission.scopes);
+        buf_c(b, "}},");
+    } else if (r->admission.context.p) {
+        buf_c(b, "\"authorizer\":{\"lambda\":");
+        buf_str(b, r->admission.context);
+        buf_c(b, "},");
+    } else if (caller) {
+        buf_c(b, "\"authorizer\":{\"iam\":{");
+        put(b, "accessKey", caller->access_key_id);
+        buf_byte(b, ',');
+        put(b, "accountId", caller->account);
+        buf_byte(b, ',');
+        put(b, "callerId", caller->user_id);
+        buf_c(b, ",\"cognitoIdentity\":null,\"principalOrgId\":null,");
+        put(b, "userArn", caller->arn);
+        buf_byte(b, ',');
+        put(b, "userId", caller->user_id);
+        buf_c(b, "}},");
+    }
+}
+
+static void put_context_v2(struct op *op, struct buf *b, const struct api_request *r)
+{
+    buf_c(b, ",\"requestContext\":{");
+    put(b, "accountId", op->account);
+    buf_byte(b, ',');
+    put(b, "apiId", r->api_id);
+    buf_byte(b, ',');
+    put_authorizer_v2(b, r);
+    put(b, "domainName", r->domain);
+    buf_byte(b, ',');
+    put(b, "domainPrefix", r->api_id);
+    buf_c(b, ",\"http\":{");
+    put(b, "method", r->x->method);
+    buf_byte(b, ',');
+    put(b, "path", r->raw_path);
+    buf_c(b, ",\"protocol\":\"HTTP/1.1\",");
+    put(b, "sourceIp", r->x->peer);
+    buf_byte(b, ',');
+    put(b, "userAgent", opt_str(exchange_header(r->x, "user-agent"), STR("")));
+    buf_c(b, "},");
+    put(b, "requestId", op->request_id);
+    buf_byte(b, ',');
+    put(b, "routeKey", r->route.RouteKey);
+    buf_byte(b, ',');
+    put(b, "stage", r->stage.StageName);
+    buf_byte(b, ',');
+    put(b, "time", request_time(op));
+    buf_printf(b, ",\"timeEpoch\":%lld}", (long long)op_now_ms(op));
+}
+
+static void put_cookies(struct op *op, struct buf *b, struct str cookies)
+{
+    struct str_list each = { 0 };
+    for (struct str rest = cookies, one; rest.n;) {
+        str_cut(rest, ';', &one, &rest);
+        str_list_add(op->arena, &each, str_trim(one));
+    }
+    buf_c(b, ",\"cookies\":");
+    put_list(b, &each);
+}
+
+static struct str event_v2(struct op *op, const struct api_request *r, const struct authorizer_question *q)
 {
     struct buf b;
     struct multi_list headers = { 0 }, query = { 0 };
@@ -153,51 +226,27 @@ struct str event_v2(struct op *op, const struct api_request *r)
     read_headers(op, r, false, &headers);
     read_query(op, r->x->query, &query);
     buf_c(&b, "{\"version\":\"2.0\",");
+    if (q) {
+        buf_c(&b, "\"type\":\"REQUEST\",");
+        put(&b, "routeArn", q->arn);
+        buf_c(&b, ",\"identitySource\":");
+        q->identity->n ? put_list(&b, q->identity) : buf_c(&b, "null");
+        buf_byte(&b, ',');
+    }
     put(&b, "routeKey", r->route.RouteKey);
     buf_byte(&b, ',');
     put(&b, "rawPath", r->raw_path);
     buf_byte(&b, ',');
     put(&b, "rawQueryString", r->x->query.p ? r->x->query : STR(""));
-    if (cookies.n) {
-        struct str_list each = { 0 };
-        for (struct str rest = cookies, one; rest.n;) {
-            str_cut(rest, ';', &one, &rest);
-            str_list_add(op->arena, &each, str_trim(one));
-        }
-        buf_c(&b, ",\"cookies\":");
-        put_list(&b, &each);
-    }
+    if (cookies.n)
+        put_cookies(op, &b, cookies);
     buf_c(&b, ",\"headers\":");
     put_object(&b, &headers, put_joined);
     if (query.n) {
         buf_c(&b, ",\"queryStringParameters\":");
         put_object(&b, &query, put_joined);
     }
-    buf_c(&b, ",\"requestContext\":{");
-    put(&b, "accountId", op->account);
-    buf_byte(&b, ',');
-    put(&b, "apiId", r->api_id);
-    buf_byte(&b, ',');
-    put(&b, "domainName", r->domain);
-    buf_byte(&b, ',');
-    put(&b, "domainPrefix", r->api_id);
-    buf_c(&b, ",\"http\":{");
-    put(&b, "method", r->x->method);
-    buf_byte(&b, ',');
-    put(&b, "path", r->raw_path);
-    buf_c(&b, ",\"protocol\":\"HTTP/1.1\",");
-    put(&b, "sourceIp", r->x->peer);
-    buf_byte(&b, ',');
-    put(&b, "userAgent", opt_str(exchange_header(r->x, "user-agent"), STR("")));
-    buf_c(&b, "},");
-    put(&b, "requestId", op->request_id);
-    buf_byte(&b, ',');
-    put(&b, "routeKey", r->route.RouteKey);
-    buf_byte(&b, ',');
-    put(&b, "stage", r->stage.StageName);
-    buf_byte(&b, ',');
-    put(&b, "time", request_time(op));
-    buf_printf(&b, ",\"timeEpoch\":%lld}", (long long)op_now_ms(op));
+    put_context_v2(op, &b, r);
     if (r->path_parameters.n) {
         buf_c(&b, ",\"pathParameters\":");
         put_map(&b, &r->path_parameters);
@@ -206,11 +255,92 @@ struct str event_v2(struct op *op, const struct api_request *r)
         buf_c(&b, ",\"stageVariables\":");
         put_map(&b, &r->stage.StageVariables);
     }
-    put_body(op, &b, r, false);
+    q ? buf_byte(&b, '}') : put_body(op, &b, r, false);
     return buf_done(&b);
 }
 
-struct str event_v1(struct op *op, const struct api_request *r)
+/* ---- payload format 1.0 ---- */
+
+static void put_authorizer_v1(struct buf *b, const struct api_request *r)
+{
+    if (r->admission.claims.p) {
+        buf_c(b, "\"authorizer\":{\"claims\":");
+        buf_str(b, r->admission.claims);
+        buf_c(b, ",\"scopes\":");
+        buf_str(b, r->admission.scopes);
+        buf_c(b, "},");
+    } else if (r->admission.context.p) { /* what the function said stands beside whom it named */
+        struct str members = str_is(r->admission.context, "null") ? STR("{}") : r->admission.context;
+        bool named = r->admission.principal_id.p, empty = members.n == 2;
+        buf_c(b, "\"authorizer\":{");
+        if (named) {
+            put(b, "principalId", r->admission.principal_id);
+            buf_c(b, empty ? "" : ",");
+        }
+        buf_str(b, str_sub(members, 1, members.n - 1));
+        buf_byte(b, ',');
+    }
+}
+
+static void put_context_v1(struct op *op, struct buf *b, const struct api_request *r, struct str resource)
+{
+    const struct principal *caller = r->admission.caller;
+    buf_c(b, "\"requestContext\":{");
+    put(b, "accountId", op->account);
+    buf_byte(b, ',');
+    put(b, "apiId", r->api_id);
+    buf_byte(b, ',');
+    put_authorizer_v1(b, r);
+    put(b, "domainName", r->domain);
+    buf_byte(b, ',');
+    put(b, "domainPrefix", r->api_id);
+    buf_byte(b, ',');
+    put(b, "extendedRequestId", op->request_id);
+    buf_byte(b, ',');
+    put(b, "httpMethod", r->x->method);
+    buf_c(b, ",\"identity\":{");
+    put(b, "accessKey", caller ? caller->access_key_id : STR_NONE);
+    buf_byte(b, ',');
+    put(b, "accountId", caller ? caller->account : STR_NONE);
+    buf_byte(b, ',');
+    put(b, "caller", caller ? caller->user_id : STR_NONE);
+    buf_c(b, ",\"cognitoAmr\":null,\"cognitoAuthenticationProvider\":null,\"cognitoAuthenticationType\":null,\"cognitoIdentityId\":null,"
+             "\"cognitoIdentityPoolId\":null,\"principalOrgId\":null,");
+    put(b, "sourceIp", r->x->peer);
+    buf_byte(b, ',');
+    put(b, "user", caller ? caller->user_id : STR_NONE);
+    buf_byte(b, ',');
+    put(b, "userAgent", opt_str(exchange_header(r->x, "user-agent"), STR("")));
+    buf_byte(b, ',');
+    put(b, "userArn", caller ? caller->arn : STR_NONE);
+    buf_c(b, "},");
+    put(b, "path", r->raw_path);
+    buf_c(b, ",\"protocol\":\"HTTP/1.1\",");
+    put(b, "requestId", op->request_id);
+    buf_byte(b, ',');
+    put(b, "requestTime", request_time(op));
+    buf_printf(b, ",\"requestTimeEpoch\":%lld,\"resourceId\":null,", (long long)op_now_ms(op));
+    put(b, "resourcePath", resource);
+    buf_byte(b, ',');
+    put(b, "stage", r->stage.StageName);
+    buf_byte(b, '}');
+}
+
+static void put_question_v1(struct op *op, struct buf *b, const struct authorizer_question *q)
+{
+    struct str values = STR_NONE;
+    for list_each(v, q->identity)
+        values = values.p ? str_cat(op->arena, values, STR(","), *v) : *v;
+    buf_c(b, "\"type\":\"REQUEST\",");
+    put(b, "methodArn", q->arn);
+    buf_byte(b, ',');
+    put(b, "identitySource", values);
+    buf_byte(b, ',');
+    put(b, "authorizationToken", values);
+    buf_byte(b, ',');
+}
+
+static struct str event_v1(struct op *op, const struct api_request *r, const struct authorizer_question *q)
 {
     struct buf b;
     struct multi_list headers = { 0 }, query = { 0 };
@@ -221,6 +351,8 @@ struct str event_v1(struct op *op, const struct api_request *r)
     read_headers(op, r, true, &headers);
     read_query(op, r->x->query, &query);
     buf_c(&b, "{\"version\":\"1.0\",");
+    if (q)
+        put_question_v1(op, &b, q);
     put(&b, "resource", resource);
     buf_byte(&b, ',');
     put(&b, "path", r->raw_path);
@@ -234,37 +366,22 @@ struct str event_v1(struct op *op, const struct api_request *r)
     query.n ? put_object(&b, &query, put_last) : buf_c(&b, "null");
     buf_c(&b, ",\"multiValueQueryStringParameters\":");
     query.n ? put_object(&b, &query, put_list) : buf_c(&b, "null");
-    buf_c(&b, ",\"requestContext\":{");
-    put(&b, "accountId", op->account);
     buf_byte(&b, ',');
-    put(&b, "apiId", r->api_id);
-    buf_byte(&b, ',');
-    put(&b, "domainName", r->domain);
-    buf_byte(&b, ',');
-    put(&b, "domainPrefix", r->api_id);
-    buf_byte(&b, ',');
-    put(&b, "extendedRequestId", op->request_id);
-    buf_byte(&b, ',');
-    put(&b, "httpMethod", r->x->method);
-    buf_c(&b, ",\"identity\":{\"accessKey\":null,\"accountId\":null,\"caller\":null,\"cognitoAmr\":null,\"cognitoAuthenticationProvider\":null,"
-              "\"cognitoAuthenticationType\":null,\"cognitoIdentityId\":null,\"cognitoIdentityPoolId\":null,\"principalOrgId\":null,");
-    put(&b, "sourceIp", r->x->peer);
-    buf_c(&b, ",\"user\":null,");
-    put(&b, "userAgent", opt_str(exchange_header(r->x, "user-agent"), STR("")));
-    buf_c(&b, ",\"userArn\":null},");
-    put(&b, "path", r->raw_path);
-    buf_c(&b, ",\"protocol\":\"HTTP/1.1\",");
-    put(&b, "requestId", op->request_id);
-    buf_byte(&b, ',');
-    put(&b, "requestTime", request_time(op));
-    buf_printf(&b, ",\"requestTimeEpoch\":%lld,\"resourceId\":null,", (long long)op_now_ms(op));
-    put(&b, "resourcePath", resource);
-    buf_byte(&b, ',');
-    put(&b, "stage", r->stage.StageName);
-    buf_c(&b, "},\"pathParameters\":");
+    put_context_v1(op, &b, r, resource);
+    buf_c(&b, ",\"pathParameters\":");
     r->path_parameters.n ? put_map(&b, &r->path_parameters) : buf_c(&b, "null");
     buf_c(&b, ",\"stageVariables\":");
     r->stage.StageVariables.n ? put_map(&b, &r->stage.StageVariables) : buf_c(&b, "null");
-    put_body(op, &b, r, true);
+    q ? buf_byte(&b, '}') : put_body(op, &b, r, true);
     return buf_done(&b);
+}
+
+struct str event_for_integration(struct op *op, const struct api_request *r)
+{
+    return str_is(r->integration.PayloadFormatVersion, "1.0") ? event_v1(op, r, NULL) : event_v2(op, r, NULL);
+}
+
+struct str event_for_authorizer(struct op *op, const struct api_request *r, const struct authorizer_question *q)
+{
+    return str_is(q->version, "1.0") ? event_v1(op, r, q) : event_v2(op, r, q);
 }

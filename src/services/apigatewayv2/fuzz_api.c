@@ -3,7 +3,7 @@
  * is, becomes an answer that HTTP can carry. */
 #include <string.h>
 
-#include "api.h"
+#include "admit.h"
 #include "base/fuzz.h"
 #include "wire/wire.h"
 
@@ -51,8 +51,14 @@ static void request(struct op *op, struct exchange *x, bool named_stage)
     assert(str_is(r.route.RouteKey, "$default") || str_is(method, "ANY") || str_eq(method, x->method));
     for list_each(p, &r.path_parameters)
         assert(p->value.n && str_contains(x->target, p->value));
-    is_json(op, event_v1(op, &r));
-    is_json(op, event_v2(op, &r));
+    struct str_list identity = { 0 };
+    str_list_add(op->arena, &identity, opt_str(identity_value(op, &r, STR("$request.querystring.a")), x->host));
+    for (int v = 0; v < 2; v++) {
+        struct authorizer_question q = { .version = v ? STR("1.0") : STR("2.0"), .identity = &identity, .arn = request_arn(op, &r) };
+        r.integration.PayloadFormatVersion = q.version;
+        is_json(op, event_for_integration(op, &r));
+        is_json(op, event_for_authorizer(op, &r, &q));
+    }
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)

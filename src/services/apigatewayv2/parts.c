@@ -1,15 +1,17 @@
-/* Integrations, routes, stages and deployments: created, read, changed, removed alike. */
+/* Integrations, routes, stages and deployments (and the lists of authorizers): created, read, changed, removed alike. */
 #include "api.h"
 
 #include "aws/id.h"
 #include "aws/overlay.h"
 #include "aws/arn.h"
 
-static int check_lambda_uri(struct op *op, struct str type, struct str uri)
+static int check_lambda_uri(struct op *op, struct str type, struct str uri, struct str credentials)
 {
     struct arn arn;
     if (!str_is(type, "AWS_PROXY"))
         return aws_unsupported(op, "IntegrationType other than AWS_PROXY");
+    if (str_is(credentials, "arn:aws:iam::*:user/*"))
+        return aws_unsupported(op, "CredentialsArn arn:aws:iam::*:user/* (the caller's own)");
     if (arn_parse(uri, &arn) || (!str_is(arn.service, "lambda") && !str_is(arn.service, "apigateway")))
         return aws_fail(op, APIGATEWAYV2_BadRequestException, "Invalid lambda function: %.*s", STR_ARG(uri));
     return 0;
@@ -29,7 +31,7 @@ int apigatewayv2_CreateIntegration(struct op *op, const struct apigatewayv2_Crea
     if (!rc && (in->RequestParameters.n || in->ResponseParameters.n || in->TlsConfig))
         rc = aws_unsupported(op, "RequestParameters, ResponseParameters or TlsConfig");
     if (!rc)
-        rc = check_lambda_uri(op, in->IntegrationType, in->IntegrationUri);
+        rc = check_lambda_uri(op, in->IntegrationType, in->IntegrationUri, in->CredentialsArn);
     if (!rc && !in->PayloadFormatVersion.p)
         rc = aws_fail(op, APIGATEWAYV2_BadRequestException, "PayloadFormatVersion is a required parameter for integration");
     if (rc)
@@ -60,7 +62,7 @@ int apigatewayv2_UpdateIntegration(struct op *op, const struct apigatewayv2_Upda
     if (rc)
         return rc;
     overlay(op->row->in, in, &apigatewayv2_Integration_shape, &i);
-    rc = check_lambda_uri(op, i.IntegrationType, i.IntegrationUri);
+    rc = check_lambda_uri(op, i.IntegrationType, i.IntegrationUri, i.CredentialsArn);
     overlay(&apigatewayv2_Integration_shape, &i, op->row->out, out);
     return rc ? rc : part_put(op, &apigatewayv2_kind_integration, in->ApiId, in->IntegrationId, &i);
 }
@@ -124,12 +126,34 @@ static int find_twin(struct op *op, void *ctx, struct str value)
     return rc;
 }
 
-static int put_route(struct op *op, struct str api_id, const struct apigatewayv2_Route *r)
+/* JWT and CUSTOM go with an authorizer of that kind. With NONE and AWS_IAM there is none: one that stood there before goes. */
+static int check_authorization(struct op *op, struct str api_id, struct apigatewayv2_Route *r)
+{
+    struct apigatewayv2_Authorizer a = { 0 };
+    struct key k;
+    bool jwt = str_is(r->AuthorizationType, "JWT");
+    if (!jwt && !str_is(r->AuthorizationType, "CUSTOM")) {
+        r->AuthorizerId = STR_NONE;
+        r->AuthorizationScopes = (struct str_list){ 0 };
+        return 0;
+    }
+    api_key(op, &k, &apigatewayv2_kind_authorizer, api_id);
+    key_str(&k, opt_str(r->AuthorizerId, STR("")));
+    int rc = op_rec_get(op, &k, &apigatewayv2_Authorizer_shape, &a);
+    if (rc == E_NOT_FOUND || (!rc && jwt != str_is(a.AuthorizerType, "JWT")))
+        return aws_fail(op, APIGATEWAYV2_BadRequestException, "Invalid authorizer ID specified. Setting the authorization type to %.*s requires a valid authorizer.",
+                        STR_ARG(r->AuthorizationType));
+    if (!rc && !jwt && r->AuthorizationScopes.n)
+        rc = aws_fail(op, APIGATEWAYV2_BadRequestException, "AuthorizationScopes are supported for JWT authorizers only");
+    return rc;
+}
+
+static int put_route(struct op *op, struct str api_id, struct apigatewayv2_Route *r)
 {
     struct twin t = { .route_key = r->RouteKey, .id = r->RouteId };
     int rc = check_route_key(op, r->RouteKey);
-    if (!rc && !str_is(r->AuthorizationType, "NONE"))
-        rc = aws_unsupported(op, "AuthorizationType other than NONE");
+    if (!rc)
+        rc = check_authorization(op, api_id, r);
     if (!rc)
         rc = part_each(op, &apigatewayv2_kind_route, api_id, find_twin, &t);
     if (!rc && t.found.p)
@@ -150,8 +174,9 @@ int apigatewayv2_CreateRoute(struct op *op, const struct apigatewayv2_CreateRout
     r.RouteId = id_alnum(op, 7);
     r.AuthorizationType = opt_str(in->AuthorizationType, STR("NONE"));
     r.ApiKeyRequired = SOME_BOOL(false);
+    rc = put_route(op, in->ApiId, &r);
     overlay(&apigatewayv2_Route_shape, &r, op->row->out, out);
-    return put_route(op, in->ApiId, &r);
+    return rc;
 }
 
 int apigatewayv2_GetRoute(struct op *op, const struct apigatewayv2_GetRoute_in *in, struct apigatewayv2_GetRoute_out *out)
@@ -171,8 +196,9 @@ int apigatewayv2_UpdateRoute(struct op *op, const struct apigatewayv2_UpdateRout
     if (rc)
         return rc;
     overlay(op->row->in, in, &apigatewayv2_Route_shape, &r);
+    rc = put_route(op, in->ApiId, &r);
     overlay(&apigatewayv2_Route_shape, &r, op->row->out, out);
-    return put_route(op, in->ApiId, &r);
+    return rc;
 }
 
 int apigatewayv2_DeleteRoute(struct op *op, const struct apigatewayv2_DeleteRoute_in *in, struct apigatewayv2_DeleteRoute_out *out)
@@ -321,5 +347,6 @@ int apigatewayv2_DeleteStage(struct op *op, const struct apigatewayv2_DeleteStag
 
 LISTS(GetIntegrations, integration, Integration)
 LISTS(GetRoutes, route, Route)
+LISTS(GetAuthorizers, authorizer, Authorizer)
 LISTS(GetStages, stage, Stage)
 LISTS(GetDeployments, deployment, Deployment)
