@@ -264,6 +264,34 @@ def test_new_code_runs_at_once(client, make):
     assert invoke(client, name)[1]['errorType'] == 'Runtime.HandlerNotFound'
 
 
+def test_unpacked_code_goes_behind_the_last_that_needs_it(own_strata):
+    functions.need_runtime(own_strata)
+    client, role = own_strata.client('lambda', read_timeout=120), functions.role(own_strata)
+    trees = lambda: sorted(p.name for p in (own_strata.data / 'lambda').glob('*') if len(p.name) == 32)
+    one, two = zipped('def handler(e, c): return 1'), zipped('def handler(e, c): return 2')
+    layer = client.publish_layer_version(LayerName='l', Content={'ZipFile': zipped({'data.txt': 'd'})})['LayerVersionArn']
+    name = functions.create(own_strata, one, role, Layers=[layer])
+    assert ok(client, name) == 1
+    first = trees()
+    assert len(first) == 2  # its code, and its layer
+    twin = functions.create(own_strata, one, role)
+    assert ok(client, twin) == 1 and trees() == first
+    client.update_function_code(FunctionName=name, ZipFile=two)
+    assert ok(client, name) == 2 and len(trees()) == 3  # the twin needs the first one's
+    client.publish_version(FunctionName=twin)
+    client.update_function_code(FunctionName=twin, ZipFile=two)
+    assert ok(client, twin) == 2 and len(trees()) == 3  # and its version
+    client.delete_function(FunctionName=twin)
+    assert wait_for(lambda: len(trees()) == 2)
+    own_strata.stop()
+    (own_strata.data / 'lambda' / ('0' * 32)).mkdir()  # as if it had been killed before it came to that
+    own_strata.start()
+    assert wait_for(lambda: len(trees()) == 2)
+    assert ok(client, name) == 2
+    client.delete_function(FunctionName=name)
+    assert wait_for(lambda: not trees())
+
+
 def test_layers(client, make):
     layer = 'l-' + uuid.uuid4().hex[:12]
     made = client.publish_layer_version(LayerName=layer, Content={'ZipFile': zipped({'python/of_layer.py': 'x = 42', 'data.txt': 'd'})})

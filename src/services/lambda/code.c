@@ -1,10 +1,5 @@
-/* Code and layers: zips that are checked when they come, kept as bodies, and unpacked once, by content, before they first run. */
-#include <fcntl.h>
-#include <stdio.h>
-#include <unistd.h>
-
+/* Code and layers: zips that are checked when they come, and kept as bodies. tree.c unpacks them. */
 #include "base/code.h"
-#include "base/file.h"
 #include "cloud/call.h"
 #include "cloud/cloud.h"
 #include "gen/s3.h"
@@ -71,46 +66,4 @@ int lambda_code_take(struct op *op, struct str zip, struct str bucket, struct st
 int lambda_code_drop(struct op *op, struct str blob_id)
 {
     return blob_id.p ? op_blob_drop(op, blob_id) : 0;
-}
-
-/* ---- unpacking ---- */
-
-/* A tree that has its name has all its files, also after a power cut: one call is faster than a sync of each. */
-static int sync_all(const char *dir)
-{
-    int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    int rc = fd < 0 || syncfs(fd) < 0 ? file_error() : 0;
-    if (fd >= 0)
-        close(fd);
-    return rc;
-}
-
-int lambda_code_unpack(struct cloud *cloud, struct arena *a, const struct lambda_code *codes, uint32_t n, struct str *ret_dir)
-{
-    /* The tree's name is its content's, so an unpacked tree never changes and is shared. */
-    struct str names = STR("");
-    for (uint32_t i = 0; i < n; i++)
-        names = str_printf(a, "%.*s%.*s", STR_ARG(names), STR_ARG(codes[i].key));
-    uint8_t digest[32];
-    digest_sha256(names.p, names.n, digest);
-    struct str parent = str_printf(a, "%s/lambda", cloud->config.data_dir);
-    struct str dir = str_printf(a, "%.*s/%.*s", STR_ARG(parent), STR_ARG(hex_encode(a, digest, 16)));
-    *ret_dir = dir;
-    if (access(dir.p, F_OK) == 0)
-        return 0;
-    struct str fresh = str_printf(a, "%.*s/new", STR_ARG(parent)); /* what a crash left of one is in the way of the next */
-    int rc = folder_remove(fresh.p);
-    if (rc == 0)
-        rc = folder_make(fresh.p, 0755);
-    int64_t left = LAMBDA_UNZIPPED_BYTES_MAX;
-    for (uint32_t i = 0; rc == 0 && i < n; i++) {
-        struct str zip;
-        struct blob b = { .bytes = codes[i].bytes, .data = codes[i].data, .id = codes[i].blob_id };
-        rc = blob_read(cloud->blobs, a, &b, LAMBDA_UNZIPPED_BYTES_MAX, &zip);
-        if (rc == 0)
-            rc = zip_unpack(zip, fresh, a, &left);
-    }
-    if (rc == 0)
-        rc = sync_all(parent.p);
-    return rc == 0 && rename(fresh.p, dir.p) < 0 ? file_error() : rc;
 }

@@ -132,23 +132,29 @@ static int find_layers(struct op *op, void *ctx)
     return 0;
 }
 
+static int mount_tree(struct lambda_host *h, struct environment *env, const struct lambda_code *codes, uint32_t n_codes, struct str target,
+                      struct sandbox_mount *ret)
+{
+    struct arena *scratch = arena_new(); /* whole zips pass through it */
+    struct str dir, name = tree_name(env->arena, codes, n_codes);
+    pthread_mutex_lock(&h->lock);
+    str_list_add(env->arena, &env->trees, name);
+    pthread_mutex_unlock(&h->lock);
+    int rc = tree_unpack(h->cloud, scratch, name, codes, n_codes, &dir);
+    *ret = (struct sandbox_mount){ str_dup(env->arena, dir), target };
+    arena_free(scratch);
+    return rc;
+}
+
 static int trees(struct lambda_host *h, struct environment *env, struct sandbox_mount *mounts, uint32_t *n)
 {
     const struct lambda_rec_Function *f = &env->pool->function;
     struct lambda_code code = { .bytes = f->CodeSize.v, .key = f->CodeKey, .blob_id = f->CodeBlobId, .data = f->CodeData };
-    struct arena *scratch = arena_new(); /* whole zips pass through it */
-    struct str dir;
-    int rc = lambda_code_unpack(h->cloud, scratch, &code, 1, &dir);
-    if (rc == 0)
-        mounts[(*n)++] = (struct sandbox_mount){ str_dup(env->arena, dir), STR("/var/task") };
-    if (rc == 0 && f->Layers.n) {
+    int rc = mount_tree(h, env, &code, 1, STR("/var/task"), &mounts[(*n)++]);
+    if (rc == 0 && f->Layers.n)
         rc = cloud_read(h->cloud, env->pool->account, env->pool->region, find_layers, env);
-        if (rc == 0)
-            rc = lambda_code_unpack(h->cloud, scratch, env->layer_codes, f->Layers.n, &dir);
-        if (rc == 0)
-            mounts[(*n)++] = (struct sandbox_mount){ str_dup(env->arena, dir), STR("/opt") };
-    }
-    arena_free(scratch);
+    if (rc == 0 && f->Layers.n)
+        rc = mount_tree(h, env, env->layer_codes, f->Layers.n, STR("/opt"), &mounts[(*n)++]);
     return rc;
 }
 

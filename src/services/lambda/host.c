@@ -446,6 +446,24 @@ static void drop_retired_pools(struct lambda_host *h)
     }
 }
 
+static void join_sweeper(struct lambda_host *h)
+{
+    if (h->has_swept)
+        pthread_join(h->sweeper, NULL);
+    h->has_swept = false;
+}
+
+/* Behind the last environment of what a function was before it changed. */
+static void sweep(struct lambda_host *h)
+{
+    for (const struct pool *p = h->pools; p; p = p->next)
+        if (p->retired)
+            return;
+    join_sweeper(h); /* it is done */
+    h->sweeps = h->has_swept = pthread_create(&h->sweeper, NULL, trees_sweep, h) == 0;
+    h->sweep_wanted = false;
+}
+
 static void tick(struct lambda_host *h)
 {
     int64_t now = clock_mono_ms();
@@ -462,6 +480,8 @@ static void tick(struct lambda_host *h)
         if (wants_more(p))
             pthread_cond_signal(&h->start_wanted);
     drop_retired_pools(h);
+    if (h->sweep_wanted && !h->sweeps && !h->stopping)
+        sweep(h);
 }
 
 static void *host_loop(void *arg)
@@ -507,6 +527,7 @@ static void retire(struct cloud *cloud, void *arg)
     for (struct pool *p = h->pools; p; p = p->next)
         if (str_eq(p->arn, arn))
             p->retired = true;
+    h->sweep_wanted = cloud->sandboxes != NULL;
     pthread_cond_signal(&h->changed);
     pthread_mutex_unlock(&h->lock);
 }
@@ -523,6 +544,7 @@ int lambda_start(struct cloud *cloud)
     struct lambda_host *h = xalloc(sizeof *h);
     pthread_condattr_t attr;
     h->cloud = cloud;
+    h->sweep_wanted = cloud->sandboxes != NULL; /* what was left when strata stopped */
     cloud->lambda = h;
     pthread_mutex_init(&h->lock, NULL);
     pthread_condattr_init(&attr);
@@ -595,6 +617,7 @@ void lambda_stop(struct cloud *cloud)
     pthread_join(h->thread, NULL);
     pthread_join(h->starter, NULL);
     pthread_join(h->output, NULL);
+    join_sweeper(h);
     pthread_mutex_lock(&h->lock);
     abandon(h);
     bury_all(h);

@@ -81,6 +81,7 @@ struct environment {
     struct str refusal_message;
     struct str_map variables;   /* opened */
     struct lambda_code *layer_codes;
+    struct str_list trees;      /* names of those it sees (tree.c) */
     struct arena *arena;        /* its own */
     struct arena *log_arena;    /* of the lines gathered so far */
     struct log_lines lines;
@@ -107,13 +108,14 @@ struct lambda_host {
     struct cloud *cloud;
     pthread_mutex_t lock;
     pthread_cond_t changed, start_wanted;
-    pthread_t thread, starter, output;
+    pthread_t thread, starter, output, sweeper;
     struct pool *pools;
     uint32_t environments, starts_max;
     int output_epoll, output_wake; /* wake: an eventfd in it, for lambda_stop */
     struct dns_server *dns;
     struct runtime_server *runtime_server;
     bool stopping;
+    bool sweep_wanted, sweeps, has_swept; /* of unpacked code: a function changed or went; one is under way; the sweeper is to be joined */
     struct poller *poller;
 };
 
@@ -129,6 +131,11 @@ int host_invoke(struct cloud *cloud, struct str account, struct str region, cons
 
 /* environment.c: makes the sandbox of env. Blocks; in the starter thread, without the lock. On failure env->init_error says why. */
 int environment_start(struct lambda_host *h, struct environment *env);
+
+/* tree.c: code (or layers, in order, one over the other), unpacked once; the path in ret_dir. Blocks: in the starter thread, without the lock. */
+struct str tree_name(struct arena *a, const struct lambda_code *codes, uint32_t n);
+int tree_unpack(struct cloud *cloud, struct arena *a, struct str name, const struct lambda_code *codes, uint32_t n, struct str *ret_dir);
+void *trees_sweep(void *host); /* a thread that removes what neither a function nor an environment needs; host->sweeps is set until it is done */
 
 /* With the lock held (all below). */
 void environment_ready(struct lambda_host *h, struct environment *env, struct runtime_call *next); /* it asks for work */

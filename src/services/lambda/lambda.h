@@ -1,7 +1,7 @@
 /* What the files of the lambda room share: function records, code, and the way from an invocation to a running environment.
  *
  * reference.c finds what a request means. function.c, version.c, alias.c, event_config.c, code.c, layer.c, permission.c, mapping.c, settings.c keep records. invoke.c takes invocations. host.c has the environments: pools of
- * sandboxes by function revision, and the queue before each. environment.c starts one; runtime_api.c is what it talks to; output.c its log.
+ * sandboxes by function revision, and the queue before each. environment.c starts one, of what tree.c unpacks; runtime_api.c is what it talks to; output.c its log.
  * poller.c feeds functions from SQS, stream_poller.c from streams. */
 #ifndef STRATA_SERVICES_LAMBDA_H
 #define STRATA_SERVICES_LAMBDA_H
@@ -78,9 +78,6 @@ struct lambda_code {
 };
 int lambda_code_take(struct op *op, struct str zip, struct str bucket, struct str object_key, struct str version, struct lambda_code *ret);
 int lambda_code_drop(struct op *op, struct str blob_id);
-/* Unpacks code (or layers, in order, one over the other) into <data>/lambda/<key>, once; the path in ret_dir. Blocks: not in the writer, and
- * one at a time. */
-int lambda_code_unpack(struct cloud *cloud, struct arena *a, const struct lambda_code *codes, uint32_t n, struct str *ret_dir);
 
 int lambda_layer_find(struct op *op, struct str version_arn, struct lambda_rec_Layer *ret); /* E_NOT_FOUND */
 
