@@ -148,7 +148,27 @@ def test_code_from_s3(strata, client, role):
         'Error occurred while GetObject. S3 Error Code: NoSuchKey. S3 Error Message:')
     client.create_function(Code={'S3Bucket': name, 'S3Key': 'code.zip'}, **arguments)
     assert ok(client, name, [1]) == [1]
+    s3.put_object(Bucket=name, Key='great.zip', Body=zipped({'app.py': 'def handler(e, c): return 2', 'weight': os.urandom(1 << 20)}))
+    client.update_function_code(FunctionName=name, S3Bucket=name, S3Key='great.zip')
+    assert ok(client, name) == 2
     client.delete_function(FunctionName=name)
+
+
+def test_of_four_who_bring_a_great_zip_for_one_name_one_creates_it(own_strata):
+    role = functions.role(own_strata)
+    code = zipped({'app.py': ECHO, 'weight': os.urandom(1 << 20)})
+
+    def create(_):
+        try:
+            made = own_strata.client('lambda').create_function(FunctionName='f', Role=role, Runtime='python3.13', Handler='app.handler', Code={'ZipFile': code})
+            return made['CodeSize']
+        except ClientError as e:
+            return e.response['Error']['Code']
+
+    with concurrent.futures.ThreadPoolExecutor(4) as pool:
+        assert sorted(pool.map(create, range(4)), key=str) == [len(code)] + 3 * ['ResourceConflictException']
+    assert wait_for(lambda: len([p for p in (own_strata.data / 'blobs').glob('??/*')]) == 1)  # the others' bodies went with them
+    own_strata.check()
 
 
 def test_tags(client, make):

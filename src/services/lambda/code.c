@@ -1,12 +1,36 @@
-/* Code and layers: zips that are checked when they come, and kept as bodies. tree.c unpacks them. */
+/* Code and layers: zips that are checked when they come, and kept as bodies. tree.c unpacks them.
+ *
+ * Reading, hashing and syncing a zip takes up to a second, so all but small ones are taken in by a background thread while the operation is parked:
+ *   first run: find the source, hand it over, park     later runs: park again, until it is done; then the record is written with what it came to. */
+#include <pthread.h>
+#include <string.h>
+
 #include "base/code.h"
+#include "cloud/background.h"
 #include "cloud/call.h"
 #include "cloud/cloud.h"
 #include "gen/s3.h"
 #include "services/lambda/lambda.h"
 #include "services/lambda/zip.h"
 
-static int from_s3(struct op *op, struct str bucket, struct str key, struct str version, struct str *ret_zip)
+enum { WAIT_MS = 60 * 1000, WAKE_KEY_CHARS_MAX = 63 };
+
+/* A zip that is taken in: the operation's, in whose arena it and the zip are. */
+struct taking {
+    struct arena *arena; /* of what the thread makes; the operation's is not shared */
+    struct str zip;      /* as sent, or absent: */
+    struct blob object;  /* of S3 */
+    char wake_key[WAKE_KEY_CHARS_MAX + 1];
+    pthread_mutex_t lock;
+    pthread_cond_t ended;
+    bool done;           /* what follows is there */
+    int rc;
+    struct lambda_code code;
+    bool used;           /* by a run of the operation, which answers for the file from then on */
+    struct cloud *cloud;
+};
+
+static int from_s3(struct op *op, struct str bucket, struct str key, struct str version, struct blob *ret)
 {
     struct s3_GetObject_in in = { .Bucket = bucket, .Key = key, .VersionId = version };
     struct s3_GetObject_out out = { 0 };
@@ -19,30 +43,22 @@ static int from_s3(struct op *op, struct str bucket, struct str key, struct str 
         return rc;
     if (out.Body->bytes > LAMBDA_UNZIPPED_BYTES_MAX)
         return aws_fail(op, LAMBDA_InvalidParameterValueException, "Unzipped size must be smaller than %d bytes", LAMBDA_UNZIPPED_BYTES_MAX);
-    return blob_read(op_blobs(op), op->arena, out.Body, LAMBDA_UNZIPPED_BYTES_MAX, ret_zip);
+    *ret = *out.Body;
+    ret->id = str_dup(op->arena, ret->id);
+    ret->data = str_dup(op->arena, ret->data);
+    return 0;
 }
 
-int lambda_code_take(struct op *op, struct str zip, struct str bucket, struct str object_key, struct str version, struct lambda_code *ret)
+/* E_INVALID, E_LIMIT: of the zip. */
+static int keep_zip(struct blobs *blobs, struct arena *a, struct str zip, struct lambda_code *ret)
 {
-    int rc = 0;
-    if (!zip.p && bucket.p && object_key.p)
-        rc = from_s3(op, bucket, object_key, version, &zip);
-    else if (!zip.p)
-        rc = aws_fail(op, LAMBDA_InvalidParameterValueException, "Please provide a source for function code.");
-    else if (zip.n > LAMBDA_ZIP_BYTES_MAX)
-        rc = aws_fail(op, LAMBDA_InvalidParameterValueException, "Request must be smaller than %d bytes for the CreateFunction operation",
-                      LAMBDA_ZIP_BYTES_MAX);
-    if (rc)
-        return rc;
-    *ret = (struct lambda_code){ .bytes = (int64_t)zip.n };
-    rc = zip_measure(zip, &ret->unzipped_bytes);
-    if (rc == E_LIMIT)
-        return aws_fail(op, LAMBDA_InvalidParameterValueException, "Unzipped size must be smaller than %d bytes", LAMBDA_UNZIPPED_BYTES_MAX);
-    if (rc)
-        return aws_fail(op, LAMBDA_InvalidParameterValueException, "Could not unzip uploaded file. Please check your file, then try to upload again.");
     struct blob_writer *w;
     struct blob b = { 0 };
-    rc = blob_begin(op_blobs(op), BLOB_SHA256, false, &w);
+    *ret = (struct lambda_code){ .bytes = (int64_t)zip.n };
+    int rc = zip_measure(zip, &ret->unzipped_bytes);
+    if (rc)
+        return rc == E_LIMIT ? E_LIMIT : E_INVALID;
+    rc = blob_begin(blobs, BLOB_SHA256, false, &w);
     if (rc)
         return rc;
     rc = blob_write(w, zip.p, zip.n);
@@ -50,17 +66,119 @@ int lambda_code_take(struct op *op, struct str zip, struct str bucket, struct st
         blob_abort(w);
         return rc;
     }
-    rc = blob_finish(w, op->arena, &b);
+    rc = blob_finish(w, a, &b);
     if (rc)
         return rc;
-    ret->sha256 = base64_encode(op->arena, b.sha256, 32);
-    ret->key = hex_encode(op->arena, b.sha256, 32);
+    ret->sha256 = base64_encode(a, b.sha256, 32);
+    ret->key = hex_encode(a, b.sha256, 32);
     ret->blob_id = b.id;
     ret->data = b.id.p ? STR_NONE : b.data;
-    if (!b.id.p)
-        return 0;
-    op_blob_made(op, b.id);
-    return op_blob_keep(op, b.id);
+    return 0;
+}
+
+/* ---- in the background ---- */
+
+static void take_in(struct cloud *cloud, void *ctx, const atomic_bool *stop)
+{
+    struct taking *t = ctx;
+    struct str zip = t->zip;
+    char wake_key[sizeof t->wake_key]; /* once done is set, t may be gone */
+    memcpy(wake_key, t->wake_key, sizeof wake_key);
+    int rc = zip.p ? 0 : blob_read(cloud->blobs, t->arena, &t->object, LAMBDA_UNZIPPED_BYTES_MAX, &zip);
+    if (rc == 0)
+        rc = keep_zip(cloud->blobs, t->arena, zip, &t->code);
+    pthread_mutex_lock(&t->lock);
+    t->rc = rc;
+    t->done = true;
+    pthread_cond_signal(&t->ended);
+    pthread_mutex_unlock(&t->lock);
+    cloud_wake(cloud, str_c(wake_key));
+}
+
+/* With the operation, which may have been refused meanwhile: by a policy that changed. */
+static void release(void *arg)
+{
+    struct taking *t = arg;
+    pthread_mutex_lock(&t->lock);
+    while (!t->done)
+        pthread_cond_wait(&t->ended, &t->lock);
+    pthread_mutex_unlock(&t->lock);
+    if (t->rc == 0 && !t->used && t->code.blob_id.p)
+        blob_remove(t->cloud->blobs, t->code.blob_id);
+    pthread_mutex_destroy(&t->lock);
+    pthread_cond_destroy(&t->ended);
+    arena_free(t->arena);
+}
+
+static int hand_over(struct op *op, struct str zip, const struct blob *object)
+{
+    struct taking *t = arena_one(op->arena, struct taking);
+    *t = (struct taking){ .arena = arena_new(), .zip = zip, .object = *object, .cloud = op->cloud };
+    struct str key = str_cat(op->arena, STR("lambda/code/"), str_sub(op->request_id, 0, WAKE_KEY_CHARS_MAX / 2));
+    memcpy(t->wake_key, key.p, key.n);
+    pthread_mutex_init(&t->lock, NULL);
+    pthread_cond_init(&t->ended, NULL);
+    int rc = background_run(op->cloud->background, take_in, t);
+    if (rc) { /* then nobody else has it */
+        t->done = true;
+        t->rc = rc;
+    }
+    arena_defer(op->arena, release, t);
+    if (rc)
+        return rc;
+    op->state = t;
+    return op_park(op, str_c(t->wake_key), WAIT_MS);
+}
+
+/* ---- in the operation ---- */
+
+/* Where the code is: a zip, or an object. */
+static int find_source(struct op *op, struct str *zip, struct str bucket, struct str object_key, struct str version, struct blob *ret_object)
+{
+    int rc = 0;
+    if (!zip->p && bucket.p && object_key.p)
+        rc = from_s3(op, bucket, object_key, version, ret_object);
+    else if (!zip->p)
+        rc = aws_fail(op, LAMBDA_InvalidParameterValueException, "Please provide a source for function code.");
+    else if (zip->n > LAMBDA_ZIP_BYTES_MAX)
+        rc = aws_fail(op, LAMBDA_InvalidParameterValueException, "Request must be smaller than %d bytes for the CreateFunction operation",
+                      LAMBDA_ZIP_BYTES_MAX);
+    if (rc == 0 && !zip->p && !ret_object->id.p)
+        *zip = str_sub(ret_object->data, (size_t)ret_object->offset, (size_t)ret_object->bytes);
+    return rc;
+}
+
+int lambda_code_take(struct op *op, struct str zip, struct str bucket, struct str object_key, struct str version, struct lambda_code *ret)
+{
+    struct taking *t = op->state;
+    struct blob object = { 0 };
+    int rc = 0;
+    if (t) {
+        pthread_mutex_lock(&t->lock);
+        bool done = t->done;
+        pthread_mutex_unlock(&t->lock);
+        if (!done)
+            return op_park(op, str_c(t->wake_key), WAIT_MS);
+    }
+    if (t && t->rc != E_NOT_FOUND) {
+        rc = t->rc;
+        *ret = t->code;
+        t->used = rc == 0;
+    } else { /* or once more: the object went before it was read */
+        rc = find_source(op, &zip, bucket, object_key, version, &object);
+        if (rc == 0 && (!zip.p || zip.n > BLOB_INLINE_BYTES))
+            return hand_over(op, zip, &object);
+        if (rc == 0)
+            rc = keep_zip(op_blobs(op), op->arena, zip, ret);
+    }
+    if (rc == E_LIMIT)
+        return aws_fail(op, LAMBDA_InvalidParameterValueException, "Unzipped size must be smaller than %d bytes", LAMBDA_UNZIPPED_BYTES_MAX);
+    if (rc == E_INVALID)
+        return aws_fail(op, LAMBDA_InvalidParameterValueException, "Could not unzip uploaded file. Please check your file, then try to upload again.");
+    if (rc || !ret->blob_id.p)
+        return rc;
+    op_blob_made(op, ret->blob_id);
+    return op_blob_keep(op, ret->blob_id);
 }
 
 int lambda_code_drop(struct op *op, struct str blob_id)

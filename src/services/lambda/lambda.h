@@ -71,7 +71,8 @@ void variables_describe(struct op *op, const struct lambda_rec_Function *f, stru
 /* For an environment that starts. E_AWS in the words of Invoke. */
 int variables_open(struct op *op, const struct lambda_rec_Function *f, const struct principal *role, struct str_map *ret);
 
-/* Takes a zip in: from the request or from S3, checks it (readable, sizes, no path outside), keeps it. E_AWS in AWS's words. */
+/* Takes a zip in: from the request or from S3, checks it (readable, sizes, no path outside), keeps it. E_AWS in AWS's words; E_PARKED: to be returned,
+ * and the handler runs again and calls again. At most one call a handler, which has no state of its own. */
 struct lambda_code {
     struct str sha256, blob_id, data, key;
     int64_t bytes, unzipped_bytes;
