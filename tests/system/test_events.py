@@ -6,7 +6,7 @@ import uuid
 import pytest
 from botocore.exceptions import ClientError
 
-from refusals import code_of
+from refusals import code_of, refusal
 
 ACCOUNT = '000000000000'
 MINUTE = 60
@@ -99,7 +99,102 @@ def test_refused_rules(events):
 
 def test_bus(events):
     assert events.describe_event_bus()['Arn'] == f'arn:aws:events:us-east-1:{ACCOUNT}:event-bus/default'
-    assert [b['Name'] for b in events.list_event_buses()['EventBuses']] == ['default']
+    assert events.list_event_buses()['EventBuses'][0]['Name'] == 'default'
+
+
+def other_account(strata, account, service, *allowed):
+    """A client of a user of another account."""
+    iam = strata.client('iam', key=account)
+    iam.create_user(UserName='u')
+    iam.put_user_policy(UserName='u', PolicyName='p', PolicyDocument=json.dumps(
+        {'Version': '2012-10-17', 'Statement': [{'Effect': 'Allow', 'Action': a, 'Resource': '*'} for a in allowed]}))
+    key = iam.create_access_key(UserName='u')['AccessKey']
+    return strata.client(service, key=key['AccessKeyId'], secret=key['SecretAccessKey'])
+
+
+def new_bus(events, **kw):
+    name = 'bus-' + uuid.uuid4().hex[:12]
+    return name, events.create_event_bus(Name=name, **kw)['EventBusArn']
+
+
+def test_buses(events):
+    name, arn = new_bus(events, Description='d', Tags=[{'Key': 'a', 'Value': 'b'}])
+    assert arn == f'arn:aws:events:us-east-1:{ACCOUNT}:event-bus/{name}'
+    shown = events.describe_event_bus(Name=arn)
+    assert (shown['Name'], shown['Arn'], shown['Description']) == (name, arn, 'd') and 'Policy' not in shown and shown['CreationTime']
+    assert refusal(events.create_event_bus, Name=name) == ('ResourceAlreadyExistsException', f'Event bus {name} already exists.')
+    assert events.update_event_bus(Name=name, Description='e')['Description'] == 'e'
+    assert events.list_tags_for_resource(ResourceARN=arn)['Tags'] == [{'Key': 'a', 'Value': 'b'}]
+    assert [b['Name'] for b in events.list_event_buses(NamePrefix=name)['EventBuses']] == [name]
+    first = events.list_event_buses(Limit=1)
+    assert first['EventBuses'][0]['Name'] == 'default' and events.list_event_buses(NextToken=first['NextToken'])['EventBuses']
+    assert refusal(events.put_rule, Name='r', EventBusName=name, ScheduleExpression='rate(1 hour)')[1] == (
+        'ScheduleExpression is supported only on the default event bus.')
+    rule = events.put_rule(Name='r', EventBusName=name, EventPattern='{"source": ["s"]}')['RuleArn']
+    assert rule == f'arn:aws:events:us-east-1:{ACCOUNT}:rule/{name}/r' and events.describe_rule(Name='r', EventBusName=arn)['EventBusName'] == name
+    events.tag_resource(ResourceARN=rule, Tags=[{'Key': 'of', 'Value': 'rule'}])
+    assert events.list_tags_for_resource(ResourceARN=rule)['Tags'] == [{'Key': 'of', 'Value': 'rule'}]
+    assert [r['Arn'] for r in events.list_rules(EventBusName=name)['Rules']] == [rule]
+    assert refusal(events.describe_rule, Name='r')[1] == 'Rule r does not exist on EventBus default.'
+    assert code_of(events.delete_event_bus, Name=name) == 'ValidationException'
+    events.delete_rule(Name='r', EventBusName=name)
+    events.delete_event_bus(Name=name)
+    events.delete_event_bus(Name=name)
+    assert refusal(events.describe_event_bus, Name=name) == ('ResourceNotFoundException', f'Event bus {name} does not exist.')
+    assert refusal(events.delete_event_bus, Name='default') == ('ValidationException', 'Cannot delete event bus default.')
+
+
+def test_an_event_stays_on_its_bus_unless_a_rule_sends_it_on(events, sqs, strata):
+    one, one_arn = new_bus(events)
+    two, two_arn = new_bus(events)
+    three, three_arn = new_bus(events)
+    urls = {}
+    for bus in (one, two, three):
+        rule = events.put_rule(Name='all', EventBusName=bus, EventPattern='{"source": [{"prefix": ""}]}')['RuleArn']
+        urls[bus], queue = new_queue(sqs, rule)
+        events.put_targets(Rule='all', EventBusName=bus, Targets=[{'Id': 'queue', 'Arn': queue}])
+    events.put_targets(Rule='all', EventBusName=one, Targets=[{'Id': 'on', 'Arn': two_arn}])
+    events.put_targets(Rule='all', EventBusName=two, Targets=[{'Id': 'on', 'Arn': three_arn}])
+    iam = strata.client('iam')
+    trust = {'Version': '2012-10-17', 'Statement': [{'Effect': 'Allow', 'Principal': {'Service': 'events.amazonaws.com'}, 'Action': 'sts:AssumeRole'}]}
+    role = iam.create_role(RoleName='onward', AssumeRolePolicyDocument=json.dumps(trust))['Role']['Arn']
+    iam.put_role_policy(RoleName='onward', PolicyName='p', PolicyDocument=json.dumps(
+        {'Version': '2012-10-17', 'Statement': [{'Effect': 'Allow', 'Action': 'events:PutEvents', 'Resource': [two_arn, three_arn]}]}))
+
+    event_id = put(events, 'mine', EventBusName=one)
+    assert json.loads(receive(sqs, urls[one])[0]['Body'])['id'] == event_id
+    assert not receive(sqs, urls[two], 1)  # nobody lets the rule put events there
+    events.put_targets(Rule='all', EventBusName=one, Targets=[{'Id': 'on', 'Arn': two_arn, 'RoleArn': role}])
+    events.put_targets(Rule='all', EventBusName=two, Targets=[{'Id': 'on', 'Arn': three_arn, 'RoleArn': role}])
+    event_id = put(events, 'mine', EventBusName=one_arn)
+    assert json.loads(receive(sqs, urls[two])[0]['Body'])['id'] == event_id
+    assert not receive(sqs, urls[three], 1)  # what was sent on once is not sent on again
+    put(events, 'mine', EventBusName='nobody')
+
+
+def test_a_bus_lets_others_in(events, sqs, strata):
+    name, arn = new_bus(events)
+    rule = events.put_rule(Name='all', EventBusName=name, EventPattern='{"account": ["555555555555"]}')['RuleArn']
+    url, queue = new_queue(sqs, rule)
+    events.put_targets(Rule='all', EventBusName=name, Targets=[{'Id': 'queue', 'Arn': queue}])
+    stranger = other_account(strata, '555555555555', 'events', 'events:PutEvents')
+    entry = {'Source': 'theirs', 'DetailType': 'd', 'Detail': '{}', 'EventBusName': arn}
+    assert code_of(stranger.put_events, Entries=[entry]) == 'AccessDeniedException'
+    events.put_permission(EventBusName=name, StatementId='s', Principal='555555555555', Action='events:PutEvents')
+    policy = json.loads(events.describe_event_bus(Name=name)['Policy'])
+    assert policy['Statement'] == [{'Sid': 's', 'Effect': 'Allow', 'Principal': {'AWS': 'arn:aws:iam::555555555555:root'}, 'Action': 'events:PutEvents', 'Resource': arn}]
+    event_id = stranger.put_events(Entries=[entry])['Entries'][0]['EventId']
+    event = json.loads(receive(sqs, url)[0]['Body'])
+    assert (event['id'], event['account']) == (event_id, '555555555555')
+    assert refusal(events.remove_permission, EventBusName=name, StatementId='t')[1] == 'Statement with the provided id does not exist.'
+    events.remove_permission(EventBusName=name, StatementId='s')
+    assert 'Policy' not in events.describe_event_bus(Name=name)
+    assert code_of(stranger.put_events, Entries=[entry]) == 'AccessDeniedException'
+    policy['Statement'][0]['Condition'] = {'StringEquals': {'events:source': 'theirs'}}
+    events.put_permission(EventBusName=name, Policy=json.dumps(policy))
+    stranger.put_events(Entries=[entry])
+    assert code_of(stranger.put_events, Entries=[entry, {**entry, 'Source': 'other'}]) == 'AccessDeniedException'
+    events.remove_permission(EventBusName=name, RemoveAllPermissions=True)
 
 
 def test_list_rules_pages(events):

@@ -5,6 +5,7 @@
 #include <cjson/cJSON.h>
 
 #include "auth/assume.h"
+#include "auth/auth.h"
 #include "aws/arn.h"
 #include "aws/retry.h"
 #include "base/buf.h"
@@ -18,10 +19,11 @@
 
 enum { INPUT_BYTES_MAX = 2 * 1024 * 1024 };
 
-int rule_deliver(struct op *op, const struct events_rec_Rule *r, struct str event)
+int rule_deliver(struct op *op, const struct events_rec_Rule *r, struct str event, bool forwarded)
 {
     for (uint32_t i = 0; i < r->Targets.n; i++) {
-        struct events_rec_Delivery d = { .RuleName = r->Name, .TargetId = r->Targets.v[i].Id, .Event = event, .AcceptedMs = SOME_I64(op_now_ms(op)) };
+        struct events_rec_Delivery d = { .RuleName = r->Name, .TargetId = r->Targets.v[i].Id, .Event = event, .AcceptedMs = SOME_I64(op_now_ms(op)),
+                                         .EventBusName = r->EventBusName, .Forwarded = SOME_BOOL(forwarded) };
         struct str bytes;
         int rc = wire_record_encode(op->arena, &events_rec_Delivery_shape, &d, &bytes);
         if (!rc)
@@ -154,6 +156,26 @@ static int caller(struct op *op, const struct events_Target *t, struct str rule,
     return t->RoleArn.n ? auth_role_principal(op, t->RoleArn, random_uuid(op->arena), "events.amazonaws.com", rule, ret) : 0;
 }
 
+/* To another bus: who must be allowed to put events there. The event stays as it is, and goes no further than that bus. */
+static int forward(struct op *op, struct str target, const struct principal *who, struct str event, struct op_failure *why)
+{
+    const struct principal *own = op->caller;
+    const struct str account = op->account;
+    struct authz a = { .op = op };
+    struct bus_ref bus = bus_ref(op, target);
+    authz_add(&a, "events:PutEvents", target);
+    op->caller = who;
+    op->account = bus.account;
+    int rc = auth_authorize(op, &a);
+    op->caller = own;
+    op->account = account;
+    if (rc == E_AWS) {
+        *why = op->fail;
+        op->fail = (struct op_failure){ 0 };
+    }
+    return rc ? rc : bus_match(op, &bus, event, true);
+}
+
 static int call_target(struct op *op, const struct events_Target *t, struct str input, struct str rule, struct op_failure *why)
 {
     struct arn arn;
@@ -168,6 +190,8 @@ static int call_target(struct op *op, const struct events_Target *t, struct str 
         struct lambda_Invoke_out out = { 0 };
         return cloud_call_in(op, arn.account, arn.region, "lambda", "Invoke", &who, &in, &out, why);
     }
+    if (str_is(arn.service, "events"))
+        return forward(op, t->Arn, &who, input, why);
     struct sqs_SendMessage_in in = { .QueueUrl = arn_queue_url(op->arena, &arn), .MessageBody = input };
     struct sqs_SendMessage_out out = { 0 };
     if (t->SqsParameters)
@@ -224,7 +248,7 @@ int events_job_deliver(struct op *op, struct str payload)
     const struct events_Target *t = NULL;
     if (wire_record_decode(op->arena, &events_rec_Delivery_shape, str_dup(op->arena, payload), &d))
         return E_CORRUPT;
-    int rc = rule_get(op, STR_NONE, d.RuleName, &r);
+    int rc = rule_get(op, d.EventBusName, d.RuleName, &r);
     for (uint32_t i = 0; rc == 0 && i < r.Targets.n; i++)
         if (str_eq(r.Targets.v[i].Id, d.TargetId))
             t = &r.Targets.v[i];
@@ -232,7 +256,9 @@ int events_job_deliver(struct op *op, struct str payload)
         return 0;
     if (rc)
         return rc;
-    struct str rule = rule_arn(op, r.Name);
+    if (opt_bool(d.Forwarded, false) && target_is_bus(t))
+        return 0;
+    struct str rule = rule_arn(op, r.EventBusName, r.Name);
     struct op_failure why = { 0 };
     rc = call_target(op, t, input_of(op, t, d.Event, rule), rule, &why);
     if (rc != E_AWS && rc != E_NOT_FOUND)

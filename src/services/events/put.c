@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "auth/auth.h"
 #include "base/buf.h"
 #include "base/code.h"
 #include "cloud/cloud.h"
@@ -66,10 +67,13 @@ static bool is_enabled(const struct events_rec_Rule *r, bool of_read)
     return (!of_read && str_is(r->State, "ENABLED")) || str_is(r->State, "ENABLED_WITH_ALL_CLOUDTRAIL_MANAGEMENT_EVENTS");
 }
 
-static int match_all(struct op *op, struct str event)
+int bus_match(struct op *op, const struct bus_ref *bus, struct str event, bool forwarded)
 {
     struct key from, to;
-    rule_prefix(op, &from, &to);
+    const struct str account = op->account, region = op->region;
+    op->account = bus->account;
+    op->region = bus->region;
+    rule_prefix(op, bus->name, &from, &to);
     cJSON *tree = cJSON_ParseWithLength(event.p, event.n);
     bool of_read = is_of_read(tree);
     struct scan *s = txn_scan(op->txn, key_view(&from), key_view(&to), false);
@@ -82,10 +86,12 @@ static int match_all(struct op *op, struct str event)
             continue;
         const cJSON *pattern = pattern_cache_get(op->cloud->patterns, r.EventPattern);
         if (pattern && pattern_matches(op->arena, pattern, tree))
-            rc = rule_deliver(op, &r, event);
+            rc = rule_deliver(op, &r, event, forwarded);
     }
     int failed = scan_end(s);
     cJSON_Delete(tree);
+    op->account = account;
+    op->region = region;
     return rc ? rc : failed;
 }
 
@@ -115,6 +121,17 @@ static const char *entry_error(const struct events_PutEventsRequestEntry *e, con
     return object ? NULL : "MalformedDetail";
 }
 
+int events_authorize_PutEvents(struct op *op, const struct events_PutEvents_in *in, struct authz *a)
+{
+    for (uint32_t i = 0; i < in->Entries.n; i++) {
+        const struct events_PutEventsRequestEntry *e = &in->Entries.v[i];
+        struct authz_item *item = authz_add(a, "events:PutEvents", events_arn_bus(op, e->EventBusName));
+        authz_context(a, item, "events:source", e->Source);
+        authz_context(a, item, "events:detail-type", e->DetailType);
+    }
+    return 0;
+}
+
 int events_PutEvents(struct op *op, const struct events_PutEvents_in *in, struct events_PutEvents_out *out)
 {
     size_t bytes = 0;
@@ -136,12 +153,9 @@ int events_PutEvents(struct op *op, const struct events_PutEvents_in *in, struct
             continue;
         }
         r->EventId = random_uuid(op->arena);
-        if (bus_check(op, e->EventBusName)) { /* an event for no bus vanishes, as on AWS */
-            op->fail = (struct op_failure){ 0 };
-            continue;
-        }
         struct str event = envelope(op, r->EventId, e->Source, e->DetailType, opt_i64(e->Time, op_now_ms(op)), &e->Resources, e->Detail);
-        int rc = event.p ? match_all(op, event) : E_LIMIT;
+        struct bus_ref bus = bus_ref(op, e->EventBusName); /* an event for no bus vanishes, as on AWS: it has no rules */
+        int rc = event.p ? bus_match(op, &bus, event, false) : E_LIMIT;
         if (rc)
             return rc;
     }
@@ -153,11 +167,12 @@ int events_PutEvents(struct op *op, const struct events_PutEvents_in *in, struct
 int events_job_put(struct op *op, struct str payload)
 {
     struct events_PutEvents_in in = { 0 };
+    struct bus_ref bus = bus_ref(op, STR_NONE);
     int rc = op_rec_decode(op, payload, &events_PutEventsRequest_shape, &in);
     for (uint32_t i = 0; rc == 0 && i < in.Entries.n; i++) {
         const struct events_PutEventsRequestEntry *e = &in.Entries.v[i];
         struct str event = envelope(op, random_uuid(op->arena), e->Source, e->DetailType, opt_i64(e->Time, op_now_ms(op)), &e->Resources, e->Detail);
-        rc = event.p ? match_all(op, event) : E_LIMIT;
+        rc = event.p ? bus_match(op, &bus, event, false) : E_LIMIT;
     }
     return rc;
 }
@@ -172,9 +187,9 @@ int events_job_schedule(struct op *op, struct str name)
     if (rc)
         return rc;
     int64_t due_ms = r.DueMs.v;
-    str_list_add(op->arena, &resources, rule_arn(op, r.Name));
+    str_list_add(op->arena, &resources, rule_arn(op, STR_NONE, r.Name));
     struct str event = envelope(op, random_uuid(op->arena), STR("aws.events"), STR("Scheduled Event"), due_ms, &resources, STR("{}"));
-    rc = rule_deliver(op, &r, event);
+    rc = rule_deliver(op, &r, event, false);
     /* As with the scheduler: a clock that jumped brings back a day at most. */
     int64_t day_ms = 24 * 3600 * 1000, after_ms = due_ms > op_now_ms(op) - day_ms ? due_ms : op_now_ms(op) - day_ms;
     return rc ? rc : rule_arm(op, &r, after_ms);

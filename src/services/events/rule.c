@@ -5,72 +5,58 @@
 #include "aws/overlay.h"
 #include "aws/page.h"
 #include "aws/schedule.h"
-#include "aws/tags.h"
 #include "aws/pattern.h"
 
 enum { RULES_PAGE = 100 };
 
-struct str events_arn_bus(struct op *op, struct str Name)
+struct str rule_arn(struct op *op, struct str bus, struct str name)
 {
-    return str_starts(Name, STR("arn:")) ? Name : arn_make(op, "events", "event-bus/%.*s", STR_ARG(opt_str(Name, STR("default"))));
-}
-
-struct str events_arn_bus_of(struct op *op, const struct events_PutEventsRequestEntryList *entries)
-{
-    return events_arn_bus(op, entries && entries->n ? entries->v[0].EventBusName : STR_NONE);
-}
-
-struct str rule_arn(struct op *op, struct str name)
-{
-    return arn_make(op, "events", "rule/%.*s", STR_ARG(name));
+    if (bus_is_default(bus))
+        return arn_make(op, "events", "rule/%.*s", STR_ARG(name));
+    return arn_make(op, "events", "rule/%.*s/%.*s", STR_ARG(bus), STR_ARG(name));
 }
 
 struct str events_arn_rule(struct op *op, struct str EventBusName, struct str Name)
 {
-    return rule_arn(op, Name.p ? Name : STR("*"));
+    struct bus_ref bus = bus_ref(op, EventBusName);
+    return rule_arn(op, bus.name, Name.p ? Name : STR("*"));
 }
 
-struct str events_arn_tagged(struct op *op, struct str ResourceARN)
+static void bus_key(struct op *op, struct key *k, struct str bus)
 {
-    return ResourceARN;
+    op_key(op, k, bus_is_default(bus) ? &events_kind_rule : &events_kind_bus_rule);
+    if (!bus_is_default(bus))
+        key_str(k, bus);
 }
 
-int bus_check(struct op *op, struct str name)
+static void rule_key(struct op *op, struct key *k, struct str bus, struct str name)
 {
-    struct arn arn;
-    if (arn_parse(name, &arn) == 0 && str_starts(arn.resource, STR("event-bus/")))
-        name = str_sub(arn.resource, 10, arn.resource.n);
-    if (!name.p || str_is(name, "default"))
-        return 0;
-    return aws_fail(op, EVENTS_ResourceNotFoundException, "Event bus %.*s does not exist.", STR_ARG(name));
-}
-
-static void rule_key(struct op *op, struct key *k, struct str name)
-{
-    op_key(op, k, &events_kind_rule);
+    bus_key(op, k, bus);
     key_str(k, name);
 }
 
-void rule_prefix(struct op *op, struct key *ret_from, struct key *ret_to)
+void rule_prefix(struct op *op, struct str bus, struct key *ret_from, struct key *ret_to)
 {
-    op_key(op, ret_from, &events_kind_rule);
+    bus_key(op, ret_from, bus);
     key_after_prefix(ret_from, ret_to);
 }
 
-int rule_get(struct op *op, struct str bus, struct str name, struct events_rec_Rule *ret)
+int rule_get(struct op *op, struct str bus_text, struct str name, struct events_rec_Rule *ret)
 {
+    struct events_rec_Bus bus = { 0 };
     struct key k;
-    int rc = bus_check(op, bus);
-    rule_key(op, &k, name);
+    int rc = bus_get(op, bus_text, &bus);
+    rule_key(op, &k, bus.Name, name);
     if (!rc)
         rc = op_rec_get(op, &k, &events_rec_Rule_shape, ret);
-    return rc == E_NOT_FOUND ? aws_fail(op, EVENTS_ResourceNotFoundException, "Rule %.*s does not exist on EventBus default.", STR_ARG(name)) : rc;
+    return rc == E_NOT_FOUND ? aws_fail(op, EVENTS_ResourceNotFoundException, "Rule %.*s does not exist on EventBus %.*s.", STR_ARG(name), STR_ARG(bus.Name))
+                             : rc;
 }
 
 int rule_put(struct op *op, const struct events_rec_Rule *r)
 {
     struct key k;
-    rule_key(op, &k, r->Name);
+    rule_key(op, &k, r->EventBusName, r->Name);
     return op_rec_put(op, &k, &events_rec_Rule_shape, r);
 }
 
@@ -91,7 +77,7 @@ int rule_arm(struct op *op, struct events_rec_Rule *r, int64_t after_ms)
 
 int events_authorize_PutRule(struct op *op, const struct events_PutRule_in *in, struct authz *a)
 {
-    authz_add(a, "events:PutRule", rule_arn(op, in->Name));
+    authz_add(a, "events:PutRule", events_arn_rule(op, in->EventBusName, in->Name));
     if (in->RoleArn.n) {
         struct authz_item *pass = authz_add(a, "iam:PassRole", in->RoleArn);
         authz_context(a, pass, "iam:PassedToService", STR("events.amazonaws.com"));
@@ -107,11 +93,13 @@ static int check_pattern(struct op *op, struct str text)
     return wrong ? aws_fail(op, EVENTS_InvalidEventPatternException, "Event pattern is not valid. Reason: %s", wrong) : 0;
 }
 
-static int check(struct op *op, const struct events_PutRule_in *in)
+static int check(struct op *op, const struct events_PutRule_in *in, struct str bus)
 {
     struct schedule s;
     if (!in->EventPattern.n && !in->ScheduleExpression.n)
         return aws_fail(op, EVENTS_ValidationException, "Parameter(s) EventPattern or ScheduleExpression must be specified.");
+    if (in->ScheduleExpression.n && !bus_is_default(bus))
+        return aws_fail(op, EVENTS_ValidationException, "ScheduleExpression is supported only on the default event bus.");
     if (in->ScheduleExpression.n && schedule_parse(in->ScheduleExpression, false, &s))
         return aws_fail(op, EVENTS_ValidationException, "Parameter ScheduleExpression is not valid.");
     return in->EventPattern.n ? check_pattern(op, in->EventPattern) : 0;
@@ -120,13 +108,14 @@ static int check(struct op *op, const struct events_PutRule_in *in)
 int events_PutRule(struct op *op, const struct events_PutRule_in *in, struct events_PutRule_out *out)
 {
     struct events_rec_Rule r = { 0 };
+    struct events_rec_Bus bus = { 0 };
     struct key k;
-    int rc = bus_check(op, in->EventBusName);
+    int rc = bus_get(op, in->EventBusName, &bus);
     if (!rc)
-        rc = check(op, in);
+        rc = check(op, in, bus.Name);
     if (rc)
         return rc;
-    rule_key(op, &k, in->Name);
+    rule_key(op, &k, bus.Name, in->Name);
     rc = op_rec_get(op, &k, &events_rec_Rule_shape, &r);
     if (rc && rc != E_NOT_FOUND)
         return rc;
@@ -134,13 +123,16 @@ int events_PutRule(struct op *op, const struct events_PutRule_in *in, struct eve
         r.CreatedMs = SOME_I64(op_now_ms(op));
         r.Tags = in->Tags;
     }
+    r.EventBusName = bus_is_default(bus.Name) ? STR_NONE : bus.Name;
     r.Name = in->Name; /* a rule that is put again is replaced, but for its targets and tags */
     r.EventPattern = in->EventPattern;
     r.ScheduleExpression = in->ScheduleExpression;
     r.State = opt_str(in->State, STR("ENABLED"));
     r.Description = in->Description;
     r.RoleArn = in->RoleArn;
-    out->RuleArn = rule_arn(op, in->Name);
+    out->RuleArn = rule_arn(op, bus.Name, in->Name);
+    if (!bus_is_default(bus.Name))
+        return rule_put(op, &r);
     rc = op_timer_cancel(op, "events.schedule", r.Name);
     return rc ? rc : rule_arm(op, &r, op_now_ms(op));
 }
@@ -152,17 +144,18 @@ int events_DescribeRule(struct op *op, const struct events_DescribeRule_in *in, 
     if (rc)
         return rc;
     overlay(&events_rec_Rule_shape, &r, op->row->out, out);
-    out->Arn = rule_arn(op, r.Name);
-    out->EventBusName = STR("default");
+    out->Arn = rule_arn(op, r.EventBusName, r.Name);
+    out->EventBusName = opt_str(r.EventBusName, STR("default"));
     out->CreatedBy = op->account;
     return 0;
 }
 
 int events_ListRules(struct op *op, const struct events_ListRules_in *in, struct events_ListRules_out *out)
 {
+    struct events_rec_Bus bus = { 0 };
     struct key from, to;
-    int rc = bus_check(op, in->EventBusName);
-    rule_prefix(op, &from, &to);
+    int rc = bus_get(op, in->EventBusName, &bus);
+    rule_prefix(op, bus.Name, &from, &to);
     struct str begin = key_view(&from), key, value;
     if (!rc && in->NextToken.p && page_key(op, in->NextToken, &begin))
         rc = aws_fail(op, EVENTS_ValidationException, "Token is not valid.");
@@ -181,8 +174,8 @@ int events_ListRules(struct op *op, const struct events_ListRules_in *in, struct
         }
         struct events_Rule *item = list_push(op->arena, &out->Rules);
         overlay(&events_rec_Rule_shape, &r, &events_Rule_shape, item);
-        item->Arn = rule_arn(op, r.Name);
-        item->EventBusName = STR("default");
+        item->Arn = rule_arn(op, r.EventBusName, r.Name);
+        item->EventBusName = opt_str(r.EventBusName, STR("default"));
     }
     int failed = scan_end(s);
     return rc ? rc : failed;
@@ -197,9 +190,9 @@ int events_DeleteRule(struct op *op, const struct events_DeleteRule_in *in, stru
         return 0;
     if (!rc && r.Targets.n)
         rc = aws_fail(op, EVENTS_ValidationException, "Rule can't be deleted since it has targets.");
-    if (!rc)
+    if (!rc && !r.EventBusName.p)
         rc = op_timer_cancel(op, "events.schedule", r.Name);
-    rule_key(op, &k, in->Name);
+    rule_key(op, &k, r.EventBusName, in->Name);
     return rc ? rc : op_rec_delete(op, &k);
 }
 
@@ -227,7 +220,7 @@ int events_TestEventPattern(struct op *op, const struct events_TestEventPattern_
     if (rc)
         return rc;
     cJSON *pattern = cJSON_ParseWithLength(in->EventPattern.p, in->EventPattern.n), *event = cJSON_ParseWithLength(in->Event.p, in->Event.n);
-    static const char *const members[] = { "id", "account", "source", "time", "region", "resources", "detail-type" };
+    static const char *const members[] = { "id", "account", "source", "time", "region", "detail-type" };
     for (size_t i = 0; event && i < sizeof members / sizeof *members; i++)
         if (!cJSON_GetObjectItemCaseSensitive(event, members[i]))
             rc = aws_fail(op, EVENTS_ValidationException, "Parameter Event is not valid.");
@@ -240,76 +233,3 @@ int events_TestEventPattern(struct op *op, const struct events_TestEventPattern_
     return rc;
 }
 
-int events_DescribeEventBus(struct op *op, const struct events_DescribeEventBus_in *in, struct events_DescribeEventBus_out *out)
-{
-    int rc = bus_check(op, in->Name);
-    out->Name = STR("default");
-    out->Arn = events_arn_bus(op, STR_NONE);
-    return rc;
-}
-
-int events_ListEventBuses(struct op *op, const struct events_ListEventBuses_in *in, struct events_ListEventBuses_out *out)
-{
-    out->EventBuses.set = true;
-    if (!str_starts(STR("default"), in->NamePrefix))
-        return 0;
-    struct events_EventBus *b = list_push(op->arena, &out->EventBuses);
-    b->Name = STR("default");
-    b->Arn = events_arn_bus(op, STR_NONE);
-    return 0;
-}
-
-/* ---- tags: of rules ---- */
-
-static int tagged_get(struct op *op, struct str arn_text, struct events_rec_Rule *ret, struct str_map *ret_tags)
-{
-    struct arn arn;
-    if (arn_parse(arn_text, &arn) || !str_starts(arn.resource, STR("rule/")))
-        return aws_fail(op, EVENTS_ResourceNotFoundException, "Resource %.*s does not exist.", STR_ARG(arn_text));
-    int rc = rule_get(op, STR_NONE, str_sub(arn.resource, 5, arn.resource.n), ret);
-    if (!rc)
-        tags_read(op, &events_TagList_shape, &ret->Tags, ret_tags);
-    return rc;
-}
-
-static int tagged_put(struct op *op, struct events_rec_Rule *r, const struct str_map *tags)
-{
-    const char *wrong = tags_check(tags, &tag_rules_usual);
-    if (wrong)
-        return aws_fail(op, EVENTS_ValidationException, "%s", wrong);
-    tags_write(op, &events_TagList_shape, tags, &r->Tags);
-    return rule_put(op, r);
-}
-
-int events_TagResource(struct op *op, const struct events_TagResource_in *in, struct events_TagResource_out *out)
-{
-    struct events_rec_Rule r = { 0 };
-    struct str_map tags, more;
-    int rc = tagged_get(op, in->ResourceARN, &r, &tags);
-    if (rc)
-        return rc;
-    tags_read(op, &events_TagList_shape, &in->Tags, &more);
-    tags_merge(op, &tags, &more);
-    return tagged_put(op, &r, &tags);
-}
-
-int events_UntagResource(struct op *op, const struct events_UntagResource_in *in, struct events_UntagResource_out *out)
-{
-    struct events_rec_Rule r = { 0 };
-    struct str_map tags;
-    int rc = tagged_get(op, in->ResourceARN, &r, &tags);
-    if (rc)
-        return rc;
-    tags_remove(&tags, &in->TagKeys);
-    return tagged_put(op, &r, &tags);
-}
-
-int events_ListTagsForResource(struct op *op, const struct events_ListTagsForResource_in *in, struct events_ListTagsForResource_out *out)
-{
-    struct events_rec_Rule r = { 0 };
-    struct str_map tags;
-    int rc = tagged_get(op, in->ResourceARN, &r, &tags);
-    if (!rc)
-        tags_write(op, &events_TagList_shape, &tags, &out->Tags);
-    return rc;
-}
