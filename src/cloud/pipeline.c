@@ -71,6 +71,8 @@ static int route(struct request *r)
                         STR_ARG(opt_str(str_map_get(&r->route.params, STR("Version")), STR("NO_VERSION_SPECIFIED"))));
     if (r->route.service)
         return aws_fail(op, AWS_UnknownOperation, "Could not find operation %.*s for %s", STR_ARG(r->route.operation), r->route.service->name);
+    if (r->sig.present)
+        return aws_fail(op, AWS_NotImplemented, "strata does not serve %.*s", STR_ARG(r->sig.service));
     return aws_fail(op, AWS_UnknownOperation, "No AWS service answers %.*s %.*s", STR_ARG(r->x->method), STR_ARG(r->x->target));
 }
 

@@ -132,6 +132,18 @@ static const struct service_row *by_scope(struct str scope, struct str target)
     return found;
 }
 
+/* How a client of a service that is not here speaks, so that it can read that it is not. */
+static enum protocol spoken(const struct exchange *x, struct str service)
+{
+    if (is_form(x))
+        return str_is(service, "ec2") ? PROTO_EC2 : PROTO_QUERY;
+    if (exchange_header(x, "smithy-protocol").p)
+        return PROTO_CBOR;
+    if (exchange_header(x, "X-Amz-Target").p)
+        return str_is(exchange_header(x, "Content-Type"), "application/x-amz-json-1.0") ? PROTO_JSON_1_0 : PROTO_JSON_1_1;
+    return str_is(service, "route53") || str_is(service, "cloudfront") ? PROTO_REST_XML : PROTO_REST_JSON;
+}
+
 int wire_route(const struct exchange *x, struct str scope_service, bool body_is_whole, struct wire_route *ret)
 {
     *ret = (struct wire_route){ 0 };
@@ -140,8 +152,10 @@ int wire_route(const struct exchange *x, struct str scope_service, bool body_is_
     bool rpc = str_starts(x->target, STR("/service/"));
     ret->region = h.region;
     ret->service = by_scope(scope_service, target);
-    if (scope_service.p && !ret->service)
+    if (scope_service.p && !ret->service) {
+        ret->protocol = spoken(x, scope_service);
         return E_NOT_FOUND;
+    }
     if (!ret->service)
         ret->service = h.service;
     if (!ret->service && target.p)

@@ -13,6 +13,7 @@ from botocore.auth import S3SigV4Auth, SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
+from refusals import refusal
 from running import PROGRAM, Strata
 
 SECRET = 'hunter2-is-secret'
@@ -133,7 +134,7 @@ def test_rest(wire, method, path, body, status, code):
     ('dynamodb', '/', b'{}', {**JSON_10, 'X-Amz-Target': 'Nope'}, 400, 'UnknownOperationException'),
     ('dynamodb', '/', b'{}', {**JSON_10, 'X-Amz-Target': 'DynamoDB_20120810.CreateGlobalTable'}, 501, 'strata does not implement dynamodb:CreateGlobalTable'),
     ('iam', '/', b'Action=Nope&Version=2010-05-08', FORM, 400, 'Could not find operation Nope for version 2010-05-08'),
-    ('monitoring', METRICS + 'Nope', b'\xa0', CBOR, 400, 'UnknownOperationException'), ('nosuch', '/', b'{}', JSON_10, 400, 'No AWS service'),
+    ('monitoring', METRICS + 'Nope', b'\xa0', CBOR, 400, 'UnknownOperationException'), ('nosuch', '/', b'{}', JSON_10, 501, 'strata does not serve nosuch'),
 ])
 def test_unknown_operations(wire, service, path, body, headers, status, code):
     wire.refuses(status, code, service, path=path, body=body, headers=headers)
@@ -334,3 +335,11 @@ def test_a_full_disk(small_disk):
         put_item(20)
     finally:
         strata.kill()
+
+
+@pytest.mark.parametrize('service, call', [('sns', 'list_topics'), ('ssm', 'describe_parameters'), ('route53', 'list_hosted_zones'), ('batch', 'describe_job_queues'),
+                                           ('ec2', 'describe_vpcs'), ('stepfunctions', 'list_state_machines')])
+def test_a_service_that_is_not_here_is_named_as_its_clients_read_it(strata, service, call):
+    client = strata.client(service)
+    signed_for = client.meta.service_model.signing_name
+    assert refusal(getattr(client, call)) == ('NotImplemented', f'strata does not serve {signed_for}')
