@@ -20,6 +20,13 @@ struct audit;       /* what waits in memory to be recorded; services/cloudtrail 
 struct usage;       /* who used what; services/iam */
 struct lambda_host; /* the environments of functions; services/lambda */
 
+/* Failures of a kind that come in crowds: told once a second (pipeline.c). */
+enum { UNTOLD_KINDS = 32 /* more than enum err has */, UNTOLD_MS = 1000 };
+struct untold {
+    _Atomic int64_t told_ms; /* when one was last told, clock_mono_ms; 0: never */
+    _Atomic uint64_t n;      /* since then */
+};
+
 struct cloud_config {
     const char *data_dir;      /* NULL: in memory (tests) */
     const char *region;        /* when a request names none: us-east-1 */
@@ -63,6 +70,7 @@ struct cloud {
     struct metrics *metrics;   /* cloud/metrics.h */
     struct call_listener *listeners; /* cloud/call.h */
     struct admin_page *pages;  /* cloud/admin.h */
+    struct untold untold[UNTOLD_KINDS]; /* by -enum err */
 };
 
 /* The frame: clock, writer, parking, the admin door. The caller may still set what it has (sandboxes); then cloud_open starts the services,

@@ -4,6 +4,7 @@
  * passes the first stages before its first byte is read, and goes to a file meanwhile; then the request is decoded again with its trailers. */
 #include "cloud/pipeline.h"
 
+#include <stdatomic.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -256,14 +257,31 @@ static void word_failure(struct op *op, int rc)
     }
 }
 
+/* One line a failure of our own; but of those that come in crowds, while there is too little of something, one line a second for each kind. */
+static void log_failure(const struct request *r, int rc)
+{
+    const struct op *op = &r->task.op;
+    struct untold *u = &op->cloud->untold[-rc % UNTOLD_KINDS];
+    uint64_t more = 0;
+    if (rc == E_BUSY || rc == E_LIMIT || rc == E_CLOSED || rc == E_NO_SPACE || cloud_read_only(op->cloud)) {
+        int64_t now_ms = clock_mono_ms(), told_ms = atomic_load(&u->told_ms);
+        if ((told_ms && now_ms - told_ms < UNTOLD_MS) || !atomic_compare_exchange_strong(&u->told_ms, &told_ms, now_ms)) {
+            atomic_fetch_add(&u->n, 1);
+            return;
+        }
+        more = atomic_exchange(&u->n, 0);
+    }
+    log_warn("%.*s %s %.*s: %s: %.*s%s", STR_ARG(op->request_id), op->row ? op->row->name : "?", STR_ARG(r->x->target), err_name(rc), STR_ARG(op->fail.message),
+             more ? str_printf(op->arena, " (and %llu more since the last line of its kind)", (unsigned long long)more).p : "");
+}
+
 static void reply_error(struct request *r, int rc)
 {
     struct op *op = &r->task.op;
     word_failure(op, rc);
     answer_drop(&r->answer); /* it came so far, and was not committed */
     if (rc != E_AWS && !r->x->gone)
-        log_warn("%.*s %s %.*s: %s: %.*s", STR_ARG(op->request_id), op->row ? op->row->name : "?", STR_ARG(r->x->target), err_name(rc),
-                 STR_ARG(op->fail.message));
+        log_failure(r, rc);
     struct wire_failure f = {
         .error = op->fail.error, .message = op->fail.message, .detail = op->fail.detail,
     };
