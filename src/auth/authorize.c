@@ -6,6 +6,7 @@
 #include "auth/failure.h"
 #include "auth/identity.h"
 #include "auth/message.h"
+#include "auth/organization.h"
 #include "auth/state.h"
 #include "aws/arn.h"
 #include "base/buf.h"
@@ -89,6 +90,20 @@ static const char *type_of(enum principal_kind kind)
     return "Anonymous";
 }
 
+/* Of an account's place in an organization: aws:PrincipalOrgID, aws:PrincipalOrgPaths. */
+static void add_organization(struct op *op, const char *whose, struct str account, struct str_map *m)
+{
+    struct organizations_rec_Member member;
+    struct str path;
+    if (!account.n || organization_member(op, account, &member))
+        return;
+    add(op, m, str_printf(op->arena, "aws:%sOrgID", whose).p, member.Organization);
+    if (organization_path(op, account, &path) == 0)
+        add(op, m, str_printf(op->arena, "aws:%sOrgPaths", whose).p, path);
+    if (str_is(str_c(whose), "Principal"))
+        add(op, m, "aws:PrincipalOrgMasterAccountId", member.Management);
+}
+
 static void add_principal(struct op *op, const struct principal *p, struct str_map *m)
 {
     bool service = p->kind == PRINCIPAL_SERVICE;
@@ -99,12 +114,14 @@ static void add_principal(struct op *op, const struct principal *p, struct str_m
         add(op, m, "aws:PrincipalServiceName", p->name);
         add(op, m, "aws:SourceArn", p->source_arn);
         add(op, m, "aws:SourceAccount", p->source_account);
+        add_organization(op, "Source", p->source_account, m);
         return;
     }
     if (p->kind == PRINCIPAL_ANONYMOUS || p->kind == PRINCIPAL_VOUCHED)
         return;
     add(op, m, "aws:PrincipalArn", p->role_arn.p ? p->role_arn : p->arn);
     add(op, m, "aws:PrincipalAccount", p->account);
+    add_organization(op, "Principal", p->account, m);
     add(op, m, "aws:userid", p->user_id);
     add(op, m, "aws:SourceIdentity", p->source_identity);
     if (p->kind == PRINCIPAL_USER)
@@ -153,7 +170,8 @@ static struct str account_of(struct op *op, const struct authz_item *item)
 
 static int denied(struct op *op, const struct authz_item *item, struct eval_result result)
 {
-    static const char *const kinds[] = { "", "identity-based policy", "resource-based policy", "permissions boundary", "session policy", "service control policy" };
+    static const char *const kinds[] = { "", "identity-based policy", "resource-based policy", "permissions boundary", "session policy", "service control policy",
+                                          "resource control policy" };
     const struct principal *p = op->caller;
     bool s3 = refusal_is_s3(op);
     if (p->kind == PRINCIPAL_ANONYMOUS && s3)
@@ -192,6 +210,7 @@ static void find_context(struct eval_late *l)
         *list_push(op->arena, &l->context) = c->item->context.v[i];
     add_global(op, c->who, &l->context);
     add(op, &l->context, "aws:ResourceAccount", c->owner);
+    add_organization(op, "Resource", c->owner, &l->context);
 }
 
 /* The caller's own policies, once for all items. */
@@ -224,12 +243,23 @@ bool auth_settle(struct op *op, struct authz_item *item, const struct principal 
     return item->verdict != VERDICT_REFUSED;
 }
 
+/* https://docs.aws.amazon.com/organizations/latest/userguide/orgs_manage_policies_rcps.html#rcp-supported-services */
+static bool is_resource_controlled(struct str action)
+{
+    static const char *const services[] = { "s3:", "sts:", "kms:", "sqs:", "secretsmanager:" };
+    for (size_t i = 0; i < sizeof services / sizeof *services; i++)
+        if (str_starts(action, str_c(services[i])))
+            return true;
+    return false;
+}
+
 static int authorize_item(struct authz *a, struct authz_item *item, const struct identity **who)
 {
     struct op *op = a->op;
     const struct principal *p = op->caller;
     struct context late = { .late.find = find_context, .a = a, .item = item, .owner = account_of(op, item) };
-    if (p->kind == PRINCIPAL_ROOT && !p->session_policy.p && str_eq(late.owner, p->account) && !item->resource_policy.p && !item->resource_policy_decides) {
+    if (p->kind == PRINCIPAL_ROOT && !p->session_policy.p && str_eq(late.owner, p->account) && !item->resource_policy.p && !item->resource_policy_decides &&
+        !organization_binds(op, p->account)) {
         auth_settle(op, item, p, true); /* nothing can hold the root back here */
         return 0;
     }
@@ -238,6 +268,10 @@ static int authorize_item(struct authz *a, struct authz_item *item, const struct
         return rc;
     late.who = *who;
     struct eval_policies policies = (*who)->policies;
+    if (is_resource_controlled(item->action))
+        rc = organization_bind(op, late.owner, ORGANIZATION_RESOURCE_CONTROL, &policies.resource_control);
+    if (rc)
+        return rc;
     policies.has_resource = item->resource_policy.p != NULL;
     if (policies.has_resource)
         policies.resource = policy_cache_get(op->auth ? op->auth->policies : NULL, op->arena, item->resource_policy);

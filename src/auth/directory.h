@@ -62,6 +62,7 @@ struct principal_policies {
     struct str_map tags;      /* aws:PrincipalTag: the identity's, overridden by the session's */
     struct str_map claims;    /* condition keys that the session has of an identity provider */
     bool has_session;
+    bool service_linked;      /* a role that no organization binds */
 };
 int directory_policies(struct op *op, const struct principal *p, struct principal_policies *ret);
 

@@ -149,20 +149,27 @@ static struct eval_result across_accounts(const struct eval_request *r, const st
     return (struct eval_result){ .allowed = true };
 }
 
-/* A deny anywhere, or a level that allows nothing, is the end; a service or a stranger is nobody of the organization. */
-static struct verdict organization(const struct eval_request *r, const struct eval_policies *p)
+/* A deny anywhere, or a level that allows nothing, is the end. */
+static struct verdict of_levels(const struct eval_request *r, const struct policy_levels *levels)
 {
     struct eval_request untraced = *r;
     struct verdict all = { .allow = NAMED_DIRECTLY };
-    enum principal_kind kind = r->principal->kind;
     untraced.trace = NULL;
-    for (uint32_t i = 0; i < p->organization.n; i++) {
+    for (uint32_t i = 0; i < levels->n; i++) {
         struct verdict level = { 0 };
-        for (uint32_t k = 0; k < p->organization.v[i].n; k++)
-            judge(&untraced, EVAL_ORGANIZATION, p->organization.v[i].v[k], &level);
+        for (uint32_t k = 0; k < levels->v[i].n; k++)
+            judge(&untraced, EVAL_ORGANIZATION, levels->v[i].v[k], &level);
         all.deny = all.deny || level.deny;
         all.allow = level.allow < all.allow ? level.allow : all.allow;
     }
+    return all;
+}
+
+/* A service or a stranger is nobody of the organization. */
+static struct verdict organization(const struct eval_request *r, const struct eval_policies *p)
+{
+    enum principal_kind kind = r->principal->kind;
+    struct verdict all = of_levels(r, &p->organization);
     if (kind == PRINCIPAL_SERVICE || kind == PRINCIPAL_ANONYMOUS || kind == PRINCIPAL_VOUCHED)
         all = (struct verdict){ .allow = NAMED_DIRECTLY };
     if (r->trace)
@@ -172,7 +179,7 @@ static struct verdict organization(const struct eval_request *r, const struct ev
 
 struct eval_result evaluate(const struct eval_request *r, const struct eval_policies *p)
 {
-    struct verdict v[EVAL_ORGANIZATION + 1] = { [EVAL_ORGANIZATION] = organization(r, p) };
+    struct verdict v[EVAL_SOURCES] = { [EVAL_ORGANIZATION] = organization(r, p), [EVAL_RESOURCE_CONTROL] = of_levels(r, &p->resource_control) };
     for (uint32_t i = 0; i < p->identity.n; i++)
         judge(r, EVAL_IDENTITY, p->identity.v[i], &v[EVAL_IDENTITY]);
     for (uint32_t i = 0; i < p->session.n; i++)
@@ -181,11 +188,12 @@ struct eval_result evaluate(const struct eval_request *r, const struct eval_poli
         judge(r, EVAL_BOUNDARY, p->boundary, &v[EVAL_BOUNDARY]);
     if (p->has_resource)
         judge(r, EVAL_RESOURCE, p->resource, &v[EVAL_RESOURCE]);
-    for (int i = EVAL_IDENTITY; i <= EVAL_ORGANIZATION; i++)
+    for (int i = EVAL_IDENTITY; i < EVAL_SOURCES; i++)
         if (v[i].deny)
             return refused(true, (enum eval_source)i);
-    if (!v[EVAL_ORGANIZATION].allow)
-        return refused(false, EVAL_ORGANIZATION);
+    for (int i = EVAL_ORGANIZATION; i < EVAL_SOURCES; i++)
+        if (!v[i].allow)
+            return refused(false, (enum eval_source)i);
     enum principal_kind kind = r->principal->kind;
     if (kind == PRINCIPAL_SERVICE || kind == PRINCIPAL_ANONYMOUS || kind == PRINCIPAL_VOUCHED)
         return v[EVAL_RESOURCE].allow ? (struct eval_result){ .allowed = true } : refused(false, EVAL_RESOURCE);

@@ -9,7 +9,7 @@
  * compared without case. */
 #define CONTEXT_SEPARATOR "\x1f"
 
-enum eval_source { EVAL_NONE, EVAL_IDENTITY, EVAL_RESOURCE, EVAL_BOUNDARY, EVAL_SESSION, EVAL_ORGANIZATION };
+enum eval_source { EVAL_NONE, EVAL_IDENTITY, EVAL_RESOURCE, EVAL_BOUNDARY, EVAL_SESSION, EVAL_ORGANIZATION, EVAL_RESOURCE_CONTROL, EVAL_SOURCES };
 
 /* What a simulation is told beside the decision. */
 struct eval_match {
@@ -51,15 +51,19 @@ struct policy_set {
     bool set;
 };
 
+/* Policies of an organization, from its root down to the account: each level must allow. */
+struct policy_levels {
+    struct policy_set *v;
+    uint32_t n, cap;
+    bool set;
+};
+
 struct eval_policies {
     struct policy_set identity;
     struct policy_set session;
     const struct policy *boundary, *resource;
-    struct {                  /* service control policies, from the organization's root down to the account: each level must allow */
-        struct policy_set *v;
-        uint32_t n, cap;
-        bool set;
-    } organization;
+    struct policy_levels organization;     /* service control policies, over the principal's account */
+    struct policy_levels resource_control; /* resource control policies, over the resource's: they bind everybody */
     bool has_boundary, has_session, has_resource; /* has_x and no policy: a document that does not parse, which denies */
 };
 

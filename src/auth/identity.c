@@ -1,6 +1,7 @@
 #include "auth/identity.h"
 
 #include "auth/auth.h"
+#include "auth/organization.h"
 #include "auth/state.h"
 #include "base/shared.h"
 
@@ -23,6 +24,8 @@ int identity_bind(struct op *op, const struct principal *p, struct identity *ret
     policies->has_boundary = own.boundary.p != NULL;
     if (policies->has_boundary)
         policies->boundary = policy_cache_get(op->auth ? op->auth->policies : NULL, op->arena, own.boundary);
+    if (p->account.n && !own.service_linked && (rc = organization_bind(op, p->account, ORGANIZATION_SERVICE_CONTROL, &policies->organization)))
+        return rc;
     ret->tags = own.tags;
     ret->claims = own.claims;
     return 0;

@@ -102,6 +102,7 @@ static int of_role(struct op *op, struct str account, struct str name, struct pr
     add_inline(op, &role.Inline, &ret->identity);
     rc = add_attached(op, &role.Attached, &ret->identity);
     ret->tags = role.Tags;
+    ret->service_linked = opt_bool(role.ServiceLinked, false);
     return rc ? rc : set_boundary(op, role.Boundary, ret);
 }
 

@@ -3,6 +3,7 @@
 #include "services/iam/simulate.h"
 
 #include "auth/arn_template.h"
+#include "auth/organization.h"
 #include "aws/arn.h"
 #include "base/buf.h"
 #include "base/limits.h"
@@ -362,6 +363,8 @@ int iam_SimulatePrincipalPolicy(struct op *op, const struct iam_SimulatePrincipa
     int rc = sim_load(op, in->PolicySourceArn, &in->PolicyExclusionList, &s.caller);
     if (rc == 0)
         rc = sim_caller(op, opt_str(in->CallerArn, in->PolicySourceArn), &s.caller);
+    if (rc == 0)
+        rc = organization_bind(op, s.caller.principal.account, ORGANIZATION_SERVICE_CONTROL, &s.policies.organization);
     return rc ? rc : simulate(&s, &q, true, out);
 }
 
