@@ -208,6 +208,21 @@ static bool or_matches(const cJSON *list, const cJSON *event, unsigned depth)
     return false;
 }
 
+/* A field by its name. A name with dots is a path as well: that is how AWS keeps patterns and events. */
+static const cJSON *field(const cJSON *event, const char *name)
+{
+    const cJSON *c, *found = cJSON_IsObject(event) ? cJSON_GetObjectItemCaseSensitive(event, name) : NULL;
+    if (found || !cJSON_IsObject(event) || !strchr(name, '.'))
+        return found;
+    cJSON_ArrayForEach(c, event)
+    {
+        size_t n = strlen(c->string);
+        if (strncmp(c->string, name, n) == 0 && name[n] == '.' && (found = field(c, name + n + 1)))
+            return found;
+    }
+    return NULL;
+}
+
 static bool object_matches(const cJSON *pattern, const cJSON *event, unsigned depth)
 {
     const cJSON *p;
@@ -215,7 +230,7 @@ static bool object_matches(const cJSON *pattern, const cJSON *event, unsigned de
         return false;
     cJSON_ArrayForEach(p, pattern)
     {
-        const cJSON *value = cJSON_IsObject(event) ? cJSON_GetObjectItemCaseSensitive(event, p->string) : NULL;
+        const cJSON *value = field(event, p->string);
         bool holds = strcmp(p->string, "$or") == 0 && cJSON_IsArray(p) ? or_matches(p, event, depth) : field_matches(p, value, depth);
         if (!holds)
             return false;
@@ -230,27 +245,117 @@ bool pattern_matches(struct arena *a, const cJSON *pattern, const cJSON *event)
 
 /* ---- is it a pattern? ---- */
 
-static const char *check_numeric(const cJSON *op)
+/* Pairs of an operator and a number: one, or a lower bound and then an upper one. */
+static const char *check_numeric(struct arena *a, const cJSON *op)
 {
     static const char *const operators[] = { "=", "<", "<=", ">", ">=" };
-    int n = cJSON_IsArray(op) ? cJSON_GetArraySize(op) : 0;
-    if (n != 2 && n != 4)
-        return "Value of numeric must be an array of operators and numbers";
-    for (const cJSON *c = op->child; c; c = c->next->next) {
-        bool known = false;
-        for (size_t i = 0; cJSON_IsString(c) && i < 5; i++)
-            known = known || strcmp(c->valuestring, operators[i]) == 0;
-        if (!known)
-            return "Unrecognized numeric range operator";
-        if (!cJSON_IsNumber(c->next))
-            return "Value of a numeric range must be a number";
+    if (!cJSON_IsArray(op))
+        return "Value of numeric must be an array.";
+    if (!op->child)
+        return "Invalid member in numeric match: ]";
+    const char *first = NULL;
+    for (const cJSON *c = op->child, *value; c; c = value->next) {
+        size_t kind = 0;
+        while (cJSON_IsString(c) && kind < 5 && strcmp(c->valuestring, operators[kind]) != 0)
+            kind++;
+        if (!cJSON_IsString(c))
+            return "Invalid member in numeric match: a comparison operator was expected";
+        if (kind == 5)
+            return str_printf(a, "Unrecognized numeric range operator: %s", c->valuestring).p;
+        if (first && (first[0] != '>' || c->valuestring[0] != '<'))
+            return str_printf(a, "Bad numeric range operator: %s", c->valuestring).p;
+        value = c->next;
+        if (!cJSON_IsNumber(value))
+            return str_printf(a, "Value of %s must be numeric", c->valuestring).p;
+        if (first && value->next)
+            return "Too many elements in numeric expression";
+        first = c->valuestring;
     }
     return NULL;
 }
 
+static const char *check_cidr(struct arena *a, const cJSON *op)
+{
+    struct str net, bits_text;
+    int64_t bits;
+    unsigned char address[16];
+    if (!cJSON_IsString(op))
+        return "prefix match pattern must be a string"; /* AWS's word for it */
+    if (!str_cut(str_c(op->valuestring), '/', &net, &bits_text) || str_contains(bits_text, STR("/")))
+        return "Malformed CIDR, one '/' required";
+    if (str_to_i64(bits_text, &bits))
+        return "Malformed CIDR, mask bits must be an integer";
+    const char *text = str_dup(a, net).p;
+    int family = strchr(text, ':') ? AF_INET6 : AF_INET;
+    if (inet_pton(family, text, address) != 1)
+        return str_printf(a, "Nonstandard IP address: %s", text).p;
+    if (bits < 0)
+        return "Malformed CIDR, mask bits must not be negative";
+    return bits > (family == AF_INET ? 32 : 128) ? (family == AF_INET ? "IPv4 mask bits must be < 32" : "IPv6 mask bits must be < 128") : NULL;
+}
+
+static const char *check_wildcard(struct arena *a, const cJSON *op)
+{
+    if (!cJSON_IsString(op))
+        return "wildcard match pattern must be a string";
+    for (const char *p = op->valuestring; *p; p++) {
+        if (*p == '\\' && p[1])
+            p++;
+        else if (p[0] == '*' && p[1] == '*')
+            return str_printf(a, "Consecutive wildcard characters at pos %d", (int)(p - op->valuestring) + 1).p;
+    }
+    return NULL;
+}
+
+/* One value of {"anything-but": {"prefix": ...}} and its like. */
+static const char *check_negated(struct arena *a, const char *kind, const cJSON *v)
+{
+    if (strcmp(kind, "wildcard") == 0)
+        return check_wildcard(a, v);
+    if (strcmp(kind, "equals-ignore-case") == 0)
+        return cJSON_IsString(v) ? NULL : "Inside anything-but/equals-ignore-case list, number|start|null|boolean is not supported.";
+    if (cJSON_IsObject(v))
+        return "Value of anything-but must be an array or single string/number value.";
+    if (!cJSON_IsString(v))
+        return "prefix/suffix match pattern must be a string";
+    return v->valuestring[0] ? NULL : "Null prefix/suffix not allowed";
+}
+
+static const char *check_anything_but(struct arena *a, const cJSON *op)
+{
+    const cJSON *one;
+    if (cJSON_IsString(op) || cJSON_IsNumber(op))
+        return NULL;
+    if (cJSON_IsArray(op)) {
+        cJSON_ArrayForEach(one, op)
+            if (!cJSON_IsString(one) && !cJSON_IsNumber(one))
+                return "Inside anything but list, start|null|boolean is not supported.";
+        return op->child ? NULL : "Empty arrays are not allowed";
+    }
+    static const char *const kinds[] = { "prefix", "suffix", "equals-ignore-case", "wildcard" };
+    const cJSON *inner = cJSON_IsObject(op) ? op->child : NULL;
+    if (!inner)
+        return "Value of anything-but must be an array or single string/number value.";
+    size_t kind = 0;
+    while (kind < 4 && strcmp(inner->string, kinds[kind]) != 0)
+        kind++;
+    if (kind == 4)
+        return str_printf(a, "Unsupported anything-but pattern: %s", inner->string).p;
+    if (inner->next)
+        return "Only one key allowed in match expression";
+    if (!cJSON_IsArray(inner))
+        return check_negated(a, inner->string, inner);
+    cJSON_ArrayForEach(one, inner)
+    {
+        const char *wrong = check_negated(a, inner->string, one);
+        if (wrong)
+            return wrong;
+    }
+    return inner->child ? NULL : "Empty arrays are not allowed";
+}
+
 static const char *check_matcher(struct arena *a, const cJSON *m)
 {
-    static const char *const kinds[] = { "exists", "prefix", "suffix", "equals-ignore-case", "wildcard", "cidr", "numeric", "anything-but" };
     if (cJSON_IsArray(m))
         return "Match value must be String, number, true, false, or null";
     if (!cJSON_IsObject(m))
@@ -258,20 +363,22 @@ static const char *check_matcher(struct arena *a, const cJSON *m)
     if (!m->child || m->child->next)
         return "Only one key allowed in match expression";
     const cJSON *op = m->child;
-    size_t kind = 0;
-    while (kind < 8 && strcmp(op->string, kinds[kind]) != 0)
-        kind++;
-    if (kind == 8)
-        return str_printf(a, "Unrecognized match type %s", op->string).p;
-    if (kind == 0)
+    const char *kind = op->string;
+    if (strcmp(kind, "exists") == 0)
         return cJSON_IsBool(op) ? NULL : "exists match pattern must be either true or false.";
-    if (kind == 6)
-        return check_numeric(op);
-    if (kind == 7)
-        return cJSON_IsString(op) || cJSON_IsNumber(op) || (cJSON_IsArray(op) && op->child) || (cJSON_IsObject(op) && op->child)
-                   ? NULL : "anything-but must have a value";
-    bool folded = kind <= 2 && cJSON_IsObject(op) && op->child && strcmp(op->child->string, "equals-ignore-case") == 0;
-    return cJSON_IsString(op) || folded ? NULL : str_printf(a, "%s match pattern must be a string", kinds[kind]).p;
+    if (strcmp(kind, "numeric") == 0)
+        return check_numeric(a, op);
+    if (strcmp(kind, "anything-but") == 0)
+        return check_anything_but(a, op);
+    if (strcmp(kind, "cidr") == 0)
+        return check_cidr(a, op);
+    if (strcmp(kind, "wildcard") == 0)
+        return check_wildcard(a, op);
+    bool affix = strcmp(kind, "prefix") == 0 || strcmp(kind, "suffix") == 0;
+    if (!affix && strcmp(kind, "equals-ignore-case") != 0)
+        return str_printf(a, "Unrecognized match type %s", kind).p;
+    bool folded = affix && cJSON_IsObject(op) && op->child && strcmp(op->child->string, "equals-ignore-case") == 0;
+    return cJSON_IsString(op) || folded ? NULL : str_printf(a, "%s match pattern must be a string", kind).p;
 }
 
 static const char *check(struct arena *a, const cJSON *pattern, unsigned depth)

@@ -106,6 +106,42 @@ TEST(malformed_patterns_are_named)
     arena_free(a);
 }
 
+TEST(what_is_malformed_is_said_in_awss_words)
+{
+    static const struct {
+        const char *matcher, *words;
+    } bad[] = {
+        { "{\"numeric\":10}", "Value of numeric must be an array." },
+        { "{\"numeric\":[\">\",0,\"<\"]}", "Value of < must be numeric" },
+        { "{\"numeric\":[\">\",0,\">\",0]}", "Bad numeric range operator: >" },
+        { "{\"cidr\":\"bad\"}", "Malformed CIDR, one '/' required" },
+        { "{\"cidr\":\"bad-/64filter\"}", "Malformed CIDR, mask bits must be an integer" },
+        { "{\"cidr\":\"xx.11.xx/8\"}", "Nonstandard IP address: xx.11.xx" },
+        { "{\"wildcard\":\"arn:**:x\"}", "Consecutive wildcard characters at pos 5" },
+        { "{\"anything-but\":null}", "Value of anything-but must be an array or single string/number value." },
+        { "{\"anything-but\":[\"a\",null]}", "Inside anything but list, start|null|boolean is not supported." },
+        { "{\"anything-but\":{\"prefix\":\"\"}}", "Null prefix/suffix not allowed" },
+        { "{\"anything-but\":{\"suffix\":[1,\"a\"]}}", "prefix/suffix match pattern must be a string" },
+        { "{\"anything-but\":{\"equals-ignore-case\":1}}", "Inside anything-but/equals-ignore-case list, number|start|null|boolean is not supported." },
+    };
+    struct arena *a = arena_new();
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        cJSON *p = parse(str_printf(a, "{\"a\":[%s]}", bad[i].matcher).p);
+        const char *why = pattern_check(a, p);
+        assert_non_null(why);
+        assert_string_equal(why, bad[i].words);
+        cJSON_Delete(p);
+    }
+    arena_free(a);
+}
+
+TEST(a_name_with_dots_is_a_path)
+{
+    assert_true(matches("{\"a\":{\"b.c\":{\"d\":[1]}}}", "{\"a\":{\"b\":{\"c\":{\"d\":1}}}}"));
+    assert_true(matches("{\"a.b\":[1]}", "{\"a.b\":1}"));
+    assert_false(matches("{\"a.b\":[1]}", "{\"a\":{\"c\":1}}"));
+}
+
 TEST(a_pattern_is_parsed_once_and_a_collision_replaces_it)
 {
     struct pattern_cache *c = pattern_cache_new();

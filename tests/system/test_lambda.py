@@ -327,6 +327,64 @@ def test_layers(client, make):
     assert client.list_layer_versions(LayerName=layer)['LayerVersions'] == []
 
 
+def test_a_layer_is_shared_by_its_policy(strata, client):
+    published = client.publish_layer_version(LayerName='shared', Content={'ZipFile': zipped({'python/a.py': ''})})
+    arn = published['LayerVersionArn']
+    iam = strata.client('iam', key='555555555556')
+    iam.create_user(UserName='u')
+    iam.put_user_policy(UserName='u', PolicyName='p', PolicyDocument=json.dumps(
+        {'Version': '2012-10-17', 'Statement': [{'Effect': 'Allow', 'Action': 'lambda:*', 'Resource': '*'}]}))
+    key = iam.create_access_key(UserName='u')['AccessKey']
+    stranger = strata.client('lambda', key=key['AccessKeyId'], secret=key['SecretAccessKey'])
+    assert refusal(stranger.get_layer_version_by_arn, Arn=arn)[0] == 'AccessDeniedException'
+    of = dict(LayerName='shared', VersionNumber=1)
+    assert refusal(client.get_layer_version_policy, **of)[1] == 'No policy is associated with the given resource.'
+    grant = dict(StatementId='s', Action='lambda:GetLayerVersion', Principal='555555555556', **of)
+    said = json.loads(client.add_layer_version_permission(**grant)['Statement'])
+    assert said['Resource'] == arn and json.loads(client.get_layer_version_policy(**of)['Policy'])['Statement'] == [said]
+    assert refusal(client.add_layer_version_permission, **grant)[0] == 'ResourceConflictException'
+    assert stranger.get_layer_version_by_arn(Arn=arn)['LayerVersionArn'] == arn
+    assert refusal(client.remove_layer_version_permission, **of, StatementId='s', RevisionId='no')[0] == 'PreconditionFailedException'
+    client.remove_layer_version_permission(**of, StatementId='s')
+    assert refusal(stranger.get_layer_version_by_arn, Arn=arn)[0] == 'AccessDeniedException'
+    assert refusal(client.get_layer_version, LayerName='shared', VersionNumber=0)[1] == 'Layer Version Cannot be less than 1'
+
+
+def test_what_a_function_cannot_be(client, make, role):
+    name = make(ECHO)
+
+    def of(**config):
+        return refusal(client.update_function_configuration, FunctionName=name, **config)
+
+    arns = [client.publish_layer_version(LayerName='twice', Content={'ZipFile': zipped({'a': str(i)})})['LayerVersionArn'] for i in range(2)]
+    assert of(Layers=arns)[1].startswith('Two different versions of the same layer are not allowed')
+    assert of(Layers=[arns[0].replace('us-east-1', 'eu-west-1')])[1] == (
+        'Layers are not in the same region as the function. Layers are expected to be in region us-east-1.')
+    assert of(Runtime='python3.7')[1].startswith('The runtime parameter of python3.7 is no longer supported')
+    assert of(Runtime='PYTHON3.9')[0] == 'InvalidParameterValueException'
+    fits = 'x' * (4096 - len('{"AB":""}'))
+    client.update_function_configuration(FunctionName=name, Environment={'Variables': {'AB': fits}})
+    assert of(Environment={'Variables': {'AB': fits + 'x'}})[1].endswith('{"AB":"' + fits + 'x"}')
+    assert refusal(client.put_function_concurrency, FunctionName=name, ReservedConcurrentExecutions=1000)[0] == 'InvalidParameterValueException'
+    assert refusal(client.put_function_concurrency, FunctionName=name + ':1', ReservedConcurrentExecutions=1)[1].startswith(
+        'This operation is permitted on Lambda functions only.')
+    many = {str(i): '' for i in range(51)}
+    assert refusal(client.tag_resource, Resource=f'arn:aws:lambda:us-east-1:000000000000:function:{name}', Tags=many)[1] == (
+        'Number of tags exceeds resource tag limit.')
+
+
+def test_what_is_logged(client, make):
+    name = make(ECHO)
+
+    def set_to(**config):
+        return client.update_function_configuration(FunctionName=name, LoggingConfig=config)['LoggingConfig']
+
+    group = '/aws/lambda/' + name
+    assert set_to(LogFormat='JSON') == {'LogFormat': 'JSON', 'ApplicationLogLevel': 'INFO', 'SystemLogLevel': 'INFO', 'LogGroup': group}
+    assert set_to(ApplicationLogLevel='DEBUG') == {'LogFormat': 'JSON', 'ApplicationLogLevel': 'DEBUG', 'SystemLogLevel': 'INFO', 'LogGroup': group}
+    assert set_to(LogFormat='Text') == {'LogFormat': 'Text', 'LogGroup': group}
+
+
 def test_reserved_concurrency(client, make):
     name = make(ECHO)
     client.put_function_concurrency(FunctionName=name, ReservedConcurrentExecutions=0)

@@ -141,8 +141,7 @@ static int find_source(struct op *op, struct str *zip, struct str bucket, struct
     else if (!zip->p)
         rc = aws_fail(op, LAMBDA_InvalidParameterValueException, "Please provide a source for function code.");
     else if (zip->n > LAMBDA_ZIP_BYTES_MAX)
-        rc = aws_fail(op, LAMBDA_InvalidParameterValueException, "Request must be smaller than %d bytes for the CreateFunction operation",
-                      LAMBDA_ZIP_BYTES_MAX);
+        rc = aws_fail(op, LAMBDA_RequestEntityTooLargeException, "Zipped size must be smaller than %d bytes", LAMBDA_ZIP_BYTES_MAX);
     if (rc == 0 && !zip->p && !ret_object->id.p)
         *zip = str_sub(ret_object->data, (size_t)ret_object->offset, (size_t)ret_object->bytes);
     return rc;

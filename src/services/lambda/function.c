@@ -2,6 +2,8 @@
 #include "auth/auth.h"
 #include "aws/arn.h"
 #include "aws/id.h"
+#include "aws/tags.h"
+#include "base/buf.h"
 #include "base/code.h"
 #include "services/lambda/lambda.h"
 
@@ -10,6 +12,8 @@ struct str lambda_time(struct op *op, int64_t ms)
     struct str iso = time_iso8601_ms(op->arena, ms);
     return str_printf(op->arena, "%.*s+0000", (int)iso.n - 1, iso.p);
 }
+
+enum { ENVIRONMENT_BYTES_MAX = 4096 };
 
 static void describe_layers(struct op *op, const struct lambda_rec_Function *f, struct lambda_FunctionConfiguration *out)
 {
@@ -148,22 +152,43 @@ static bool reserved_variable(struct str name)
     return false;
 }
 
+/* What Lambda measures is the variables as JSON. */
+static struct str environment_json(struct op *op, const struct str_map *variables)
+{
+    struct buf b;
+    buf_init(&b, op->arena, 16 * LAMBDA_PAYLOAD_BYTES_MAX);
+    buf_byte(&b, '{');
+    for list_each(v, variables) {
+        if (v != variables->v)
+            buf_byte(&b, ',');
+        buf_json_string(&b, v->key);
+        buf_byte(&b, ':');
+        buf_json_string(&b, v->value);
+    }
+    buf_byte(&b, '}');
+    return buf_done(&b);
+}
+
 static int check_environment(struct op *op, const struct lambda_Environment *e)
 {
-    size_t bytes = 0;
-    for (uint32_t i = 0; i < e->Variables.n; i++) {
+    for (uint32_t i = 0; i < e->Variables.n; i++)
         if (reserved_variable(e->Variables.v[i].key))
             return aws_fail(op, LAMBDA_InvalidParameterValueException,
                             "Lambda was unable to configure your environment variables because the environment variables you have provided contains "
                             "reserved keys that are currently not supported for modification. Reserved keys used in this request: %.*s",
                             STR_ARG(e->Variables.v[i].key));
-        bytes += e->Variables.v[i].key.n + e->Variables.v[i].value.n;
-    }
-    if (bytes > 4096)
+    struct str json = environment_json(op, &e->Variables);
+    if (json.n > ENVIRONMENT_BYTES_MAX)
         return aws_fail(op, LAMBDA_InvalidParameterValueException,
                         "Lambda was unable to configure your environment variables because the environment variables you have provided exceeded the "
-                        "4KB limit. String measured: %zu bytes", bytes);
+                        "4KB limit. String measured: %.*s", STR_ARG(json));
     return 0;
+}
+
+static bool same_layer(struct str one, struct str other)
+{
+    struct str a, b, version;
+    return str_cut_last(one, ':', &a, &version) && str_cut_last(other, ':', &b, &version) && str_eq(a, b);
 }
 
 static int set_layers(struct op *op, const struct str_list *layers, struct lambda_rec_Function *f)
@@ -172,11 +197,20 @@ static int set_layers(struct op *op, const struct str_list *layers, struct lambd
         return aws_fail(op, LAMBDA_InvalidParameterValueException, "Cannot reference more than 5 layers.");
     for (uint32_t i = 0; i < layers->n; i++) {
         struct lambda_rec_Layer layer = { 0 };
+        struct arn arn;
+        if (arn_parse(layers->v[i], &arn) == 0 && !str_eq(arn.region, op->region))
+            return aws_fail(op, LAMBDA_InvalidParameterValueException,
+                            "Layers are not in the same region as the function. Layers are expected to be in region %.*s.", STR_ARG(op->region));
         int rc = lambda_layer_find(op, layers->v[i], &layer);
         if (rc == E_NOT_FOUND)
             return aws_fail(op, LAMBDA_InvalidParameterValueException, "Layer version %.*s does not exist.", STR_ARG(layers->v[i]));
         if (rc)
             return rc;
+        for (uint32_t k = 0; k < i; k++)
+            if (same_layer(layers->v[k], layers->v[i]))
+                return aws_fail(op, LAMBDA_InvalidParameterValueException,
+                                "Two different versions of the same layer are not allowed to be referenced in the same function. %.*s and %.*s are versions of the "
+                                "same layer.", STR_ARG(layers->v[k]), STR_ARG(layers->v[i]));
     }
     f->Layers = *layers;
     return 0;
@@ -192,10 +226,61 @@ static int check_role(struct op *op, struct str role)
     return 0;
 }
 
+/* AWS's lists: what it makes functions of, in its order, and what it did once. */
+static const char runtimes[] = "nodejs20.x, python3.14, provided.al2023, python3.12, python3.13, nodejs24.x, nodejs22.x, java25, python3.10, python3.11, java21, "
+                               "ruby3.3, ruby3.4, ruby3.2, python3.8, python3.9, java17, nodejs16.x, dotnet10, dotnet8, java11, dotnet6, nodejs18.x, provided.al2, "
+                               "java8.al2";
+static const char former_runtimes[] = "nodejs, nodejs4.3, nodejs4.3-edge, nodejs6.10, nodejs8.10, nodejs10.x, nodejs12.x, nodejs14.x, java8, python2.7, python3.6, "
+                                      "python3.7, dotnetcore1.0, dotnetcore2.0, dotnetcore2.1, dotnetcore3.1, dotnet7, go1.x, ruby2.5, ruby2.7, provided";
+
+static bool is_listed(const char *list, struct str runtime)
+{
+    for (struct str rest = str_c(list), one; rest.n;) {
+        str_cut(rest, ',', &one, &rest);
+        if (str_eq(str_trim(one), runtime))
+            return true;
+    }
+    return false;
+}
+
+static int check_runtime(struct op *op, struct str runtime)
+{
+    if (!runtime.p || is_listed(runtimes, runtime))
+        return 0;
+    if (is_listed(former_runtimes, runtime))
+        return aws_fail(op, LAMBDA_InvalidParameterValueException,
+                        "The runtime parameter of %.*s is no longer supported for creating or updating AWS Lambda functions. We recommend you use a supported "
+                        "runtime while creating or updating functions.", STR_ARG(runtime));
+    return aws_fail(op, LAMBDA_InvalidParameterValueException,
+                    "Value %.*s at 'runtime' failed to satisfy constraint: Member must satisfy enum value set: [%s] or be a valid ARN", STR_ARG(runtime), runtimes);
+}
+
+/* What is not said stays; levels are of JSON alone. */
+static void set_logging(struct op *op, const struct lambda_LoggingConfig *wanted, struct lambda_rec_Function *f)
+{
+    struct lambda_LoggingConfig *l = arena_one(op->arena, struct lambda_LoggingConfig);
+    if (f->Logging)
+        *l = *f->Logging;
+    if (wanted) {
+        l->LogFormat = opt_str(wanted->LogFormat, l->LogFormat);
+        l->LogGroup = opt_str(wanted->LogGroup, l->LogGroup);
+        l->ApplicationLogLevel = opt_str(wanted->ApplicationLogLevel, l->ApplicationLogLevel);
+        l->SystemLogLevel = opt_str(wanted->SystemLogLevel, l->SystemLogLevel);
+    }
+    l->LogFormat = opt_str(l->LogFormat, STR("Text"));
+    l->LogGroup = opt_str(l->LogGroup, str_printf(op->arena, "/aws/lambda/%.*s", STR_ARG(f->Name)));
+    bool json = str_is(l->LogFormat, "JSON");
+    l->ApplicationLogLevel = json ? opt_str(l->ApplicationLogLevel, STR("INFO")) : STR_NONE;
+    l->SystemLogLevel = json ? opt_str(l->SystemLogLevel, STR("INFO")) : STR_NONE;
+    f->Logging = l;
+}
+
 static int apply(struct op *op, const struct wanted *w, struct lambda_rec_Function *f)
 {
     const struct lambda_rec_Function old = *f;
     int rc = check_unsupported(op, w);
+    if (!rc)
+        rc = check_runtime(op, w->Runtime);
     if (!rc && w->Role.p)
         rc = check_role(op, f->Role = w->Role);
     if (!rc && w->Environment)
@@ -214,14 +299,7 @@ static int apply(struct op *op, const struct wanted *w, struct lambda_rec_Functi
     f->TracingMode = w->TracingConfig ? opt_str(w->TracingConfig->Mode, STR("PassThrough")) : opt_str(f->TracingMode, STR("PassThrough"));
     if (w->DeadLetterConfig)
         f->DeadLetter = w->DeadLetterConfig->TargetArn;
-    if (w->LoggingConfig || !f->Logging) {
-        struct lambda_LoggingConfig *l = arena_one(op->arena, struct lambda_LoggingConfig);
-        if (w->LoggingConfig)
-            *l = *w->LoggingConfig;
-        l->LogFormat = opt_str(l->LogFormat, STR("Text"));
-        l->LogGroup = opt_str(l->LogGroup, str_printf(op->arena, "/aws/lambda/%.*s", STR_ARG(f->Name)));
-        f->Logging = l;
-    }
+    set_logging(op, w->LoggingConfig, f);
     f->LastModifiedMs = SOME_I64(op_now_ms(op));
     return variables_change(op, &old, f, w->Environment ? &w->Environment->Variables : NULL);
 }
@@ -264,8 +342,13 @@ static int check_create(struct op *op, const struct lambda_CreateFunction_in *in
     for (uint32_t i = 0; i < in->Architectures.n; i++)
         if (!str_is(in->Architectures.v[i], "x86_64"))
             return aws_unsupported(op, "Architectures arm64");
+    const char *wrong = tags_check(&in->Tags, &tag_rules_usual);
+    if (in->Tags.n > tag_rules_usual.count_max)
+        return aws_fail(op, LAMBDA_InvalidParameterValueException, "Number of tags exceeds resource tag limit.");
+    if (wrong)
+        return aws_fail(op, LAMBDA_InvalidParameterValueException, "%s", wrong);
     if (ref->name.n > 64)
-        return aws_fail(op, LAMBDA_ValidationException,
+        return aws_fail(op, LAMBDA_InvalidParameterValueException,
                         "1 validation error detected: Value '%.*s' at 'functionName' failed to satisfy constraint: Member must have length less than or "
                         "equal to 64", STR_ARG(ref->name));
     return 0;

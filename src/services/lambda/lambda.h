@@ -53,6 +53,11 @@ struct str lambda_version_arn(struct op *op, const struct lambda_rec_Function *f
 struct str lambda_function_arn(struct op *op, struct str name);
 /* version.c: publishes what $LATEST is, unless it did not change since the last time: then ret is that version. */
 int lambda_publish(struct op *op, struct lambda_rec_Function *latest, struct str description, struct lambda_rec_Function *ret);
+/* permission.c: statements of resource policies, of functions and of layers. E_AWS. */
+int lambda_statement_add(struct op *op, struct lambda_rec_list_Statement *policy, const struct lambda_AddPermission_in *in, struct str arn,
+                         struct str *ret_statement);
+int lambda_statement_remove(struct op *op, struct lambda_rec_list_Statement *policy, struct str id);
+struct str lambda_policy_text(struct op *op, const struct lambda_rec_list_Statement *policy);
 /* event_config.c: what an asynchronous event follows. */
 struct lambda_event_config {
     struct opt_i64 *retries, *age_s, *modified_ms;

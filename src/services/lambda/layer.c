@@ -1,5 +1,6 @@
 #include "aws/arn.h"
 #include "auth/auth.h"
+#include "aws/id.h"
 #include "base/code.h"
 #include "services/lambda/lambda.h"
 
@@ -10,6 +11,8 @@ struct str lambda_arn_layer(struct op *op, struct str LayerName)
         return LayerName;
     return arn_make(op, "lambda", "layer:%.*s", STR_ARG(LayerName));
 }
+
+struct str lambda_arn_layer_version(struct op *op, struct str Arn) { return Arn; }
 
 static struct str version_arn(struct op *op, struct str name, int64_t version)
 {
@@ -123,10 +126,32 @@ int lambda_PublishLayerVersion(struct op *op, const struct lambda_PublishLayerVe
     return op_rec_put(op, &k, &lambda_rec_Layer_shape, &l);
 }
 
+int lambda_GetLayerVersionByArn(struct op *op, const struct lambda_GetLayerVersionByArn_in *in, struct lambda_GetLayerVersionByArn_out *out)
+{
+    struct lambda_rec_Layer l = { 0 };
+    int rc = lambda_layer_find(op, in->Arn, &l);
+    if (rc == E_NOT_FOUND)
+        return aws_fail(op, LAMBDA_ResourceNotFoundException, "The resource you requested does not exist.");
+    if (rc)
+        return rc;
+    DESCRIBE(out, &l);
+    out->LayerVersionArn = in->Arn;
+    out->LayerArn = str_sub(in->Arn, 0, in->Arn.n - (size_t)str_printf(op->arena, ":%lld", (long long)l.Version.v).n);
+    return 0;
+}
+
+/* Numbers begin with one. */
+static int check_number(struct op *op, struct opt_i64 number)
+{
+    return number.v < 1 ? aws_fail(op, LAMBDA_InvalidParameterValueException, "Layer Version Cannot be less than 1") : 0;
+}
+
 int lambda_GetLayerVersion(struct op *op, const struct lambda_GetLayerVersion_in *in, struct lambda_GetLayerVersion_out *out)
 {
     struct lambda_rec_Layer l = { 0 };
-    int rc = lambda_layer_find(op, version_arn(op, in->LayerName, opt_i64(in->VersionNumber, 0)), &l);
+    int rc = check_number(op, in->VersionNumber);
+    if (!rc)
+        rc = lambda_layer_find(op, version_arn(op, in->LayerName, in->VersionNumber.v), &l);
     if (rc == E_NOT_FOUND)
         return aws_fail(op, LAMBDA_ResourceNotFoundException, "The resource you requested does not exist.");
     if (rc == 0)
@@ -137,14 +162,18 @@ int lambda_GetLayerVersion(struct op *op, const struct lambda_GetLayerVersion_in
 int lambda_DeleteLayerVersion(struct op *op, const struct lambda_DeleteLayerVersion_in *in, struct lambda_DeleteLayerVersion_out *out)
 {
     struct lambda_rec_Layer l = { 0 };
-    int rc = lambda_layer_find(op, version_arn(op, in->LayerName, opt_i64(in->VersionNumber, 0)), &l);
+    int rc = check_number(op, in->VersionNumber);
+    if (!rc)
+        rc = lambda_layer_find(op, version_arn(op, in->LayerName, in->VersionNumber.v), &l);
     if (rc == E_NOT_FOUND) /* deleting twice is fine */
         return 0;
     if (rc)
         return rc;
     struct key k;
     layer_key(op, &k, l.Name, l.Version.v);
-    rc = op_rec_delete(op, &k);
+    rc = auth_epoch_bump(op); /* its policy goes */
+    if (!rc)
+        rc = op_rec_delete(op, &k);
     return rc ? rc : lambda_code_drop(op, l.CodeBlobId);
 }
 
@@ -216,4 +245,82 @@ int lambda_ListLayers(struct op *op, const struct lambda_ListLayers_in *in, stru
         describe_item(op, &l, item->LatestMatchingVersion);
     }
     return scan_end(s);
+}
+
+/* ---- policies: whom a version is shared with ---- */
+
+#define AUTHORIZE(Operation)                                                                                             \
+    int lambda_authorize_##Operation(struct op *op, const struct lambda_##Operation##_in *in, struct authz *a)           \
+    {                                                                                                                    \
+        authz_add(a, "lambda:" #Operation, version_arn(op, in->LayerName, opt_i64(in->VersionNumber, 0)));               \
+        return 0;                                                                                                        \
+    }
+AUTHORIZE(AddLayerVersionPermission)
+AUTHORIZE(RemoveLayerVersionPermission)
+AUTHORIZE(GetLayerVersionPolicy)
+
+static int find_for_policy(struct op *op, struct str name, struct opt_i64 number, struct lambda_rec_Layer *ret)
+{
+    struct str arn = version_arn(op, name, opt_i64(number, 0));
+    int rc = lambda_layer_find(op, arn, ret);
+    return rc == E_NOT_FOUND ? aws_fail(op, LAMBDA_ResourceNotFoundException, "Layer version %.*s does not exist.", STR_ARG(arn)) : rc;
+}
+
+static int check_revision(struct op *op, const struct lambda_rec_Layer *l, struct str wanted)
+{
+    if (!wanted.p || str_eq(wanted, l->PolicyRevision))
+        return 0;
+    return aws_fail(op, LAMBDA_PreconditionFailedException, "The Revision Id provided does not match the latest Revision Id. Call the GetLayerPolicy API to "
+                                                            "retrieve the latest Revision Id");
+}
+
+static int store_policy(struct op *op, struct lambda_rec_Layer *l)
+{
+    struct key k;
+    l->PolicyRevision = id_uuid(op);
+    layer_key(op, &k, l->Name, l->Version.v);
+    int rc = auth_epoch_bump(op);
+    return rc ? rc : op_rec_put(op, &k, &lambda_rec_Layer_shape, l);
+}
+
+int lambda_AddLayerVersionPermission(struct op *op, const struct lambda_AddLayerVersionPermission_in *in, struct lambda_AddLayerVersionPermission_out *out)
+{
+    struct lambda_rec_Layer l = { 0 };
+    int rc = find_for_policy(op, in->LayerName, in->VersionNumber, &l);
+    if (!rc)
+        rc = check_revision(op, &l, in->RevisionId);
+    if (rc)
+        return rc;
+    struct lambda_AddPermission_in statement = { .StatementId = in->StatementId, .Action = in->Action, .Principal = in->Principal,
+                                                 .PrincipalOrgID = in->OrganizationId };
+    rc = lambda_statement_add(op, &l.Policy, &statement, version_arn(op, l.Name, l.Version.v), &out->Statement);
+    if (!rc)
+        rc = store_policy(op, &l);
+    out->RevisionId = l.PolicyRevision;
+    return rc;
+}
+
+int lambda_RemoveLayerVersionPermission(struct op *op, const struct lambda_RemoveLayerVersionPermission_in *in,
+                                        struct lambda_RemoveLayerVersionPermission_out *out)
+{
+    struct lambda_rec_Layer l = { 0 };
+    int rc = find_for_policy(op, in->LayerName, in->VersionNumber, &l);
+    if (!rc)
+        rc = check_revision(op, &l, in->RevisionId);
+    if (!rc)
+        rc = lambda_statement_remove(op, &l.Policy, in->StatementId);
+    return rc ? rc : store_policy(op, &l);
+}
+
+int lambda_GetLayerVersionPolicy(struct op *op, const struct lambda_GetLayerVersionPolicy_in *in, struct lambda_GetLayerVersionPolicy_out *out)
+{
+    struct lambda_rec_Layer l = { 0 };
+    int rc = find_for_policy(op, in->LayerName, in->VersionNumber, &l);
+    if (!rc && l.Policy.n == 0)
+        rc = aws_fail(op, LAMBDA_ResourceNotFoundException, "No policy is associated with the given resource.");
+    if (rc)
+        return rc;
+    out->Policy = lambda_policy_text(op, &l.Policy);
+    out->RevisionId = l.PolicyRevision;
+    return 0;
 }

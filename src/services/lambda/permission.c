@@ -15,7 +15,7 @@ static struct str *revision_of(struct lambda_target *t)
     return t->alias.Name.p ? &t->alias.PolicyRevision : &t->function.PolicyRevision;
 }
 
-static struct str policy_text(struct op *op, const struct lambda_rec_list_Statement *policy)
+struct str lambda_policy_text(struct op *op, const struct lambda_rec_list_Statement *policy)
 {
     struct buf b;
     buf_init(&b, op->arena, 4 * LAMBDA_POLICY_BYTES_MAX);
@@ -35,8 +35,11 @@ int lambda_resource_policy(struct op *op, struct str arn_text, struct str *ret_p
     struct arn arn;
     struct str kind, rest;
     struct lambda_target t;
+    struct lambda_rec_Layer layer = { 0 };
+    if (lambda_layer_find(op, arn_text, &layer) == 0 && layer.Policy.n)
+        *ret_policy = lambda_policy_text(op, &layer.Policy);
     if (arn_parse(arn_text, &arn) || !str_cut(arn.resource, ':', &kind, &rest) || !str_is(kind, "function"))
-        return E_NOT_FOUND;
+        return layer.Name.p ? 0 : E_NOT_FOUND;
     const struct str account = op->account, region = op->region;
     op->account = arn.account;
     op->region = arn.region;
@@ -44,7 +47,7 @@ int lambda_resource_policy(struct op *op, struct str arn_text, struct str *ret_p
     op->account = account;
     op->region = region;
     if (rc == 0 && policy_of(&t)->n)
-        *ret_policy = policy_text(op, policy_of(&t));
+        *ret_policy = lambda_policy_text(op, policy_of(&t));
     return rc == E_AWS ? E_NOT_FOUND : rc;
 }
 
@@ -103,6 +106,34 @@ static struct str statement(struct op *op, const struct lambda_AddPermission_in 
     return buf_done(&b);
 }
 
+int lambda_statement_add(struct op *op, struct lambda_rec_list_Statement *policy, const struct lambda_AddPermission_in *in, struct str arn,
+                         struct str *ret_statement)
+{
+    for (uint32_t i = 0; i < policy->n; i++)
+        if (str_eq(policy->v[i].Sid, in->StatementId))
+            return aws_fail(op, LAMBDA_ResourceConflictException,
+                            "The statement id (%.*s) provided already exists. Please provide a new statement id, or remove the existing statement.",
+                            STR_ARG(in->StatementId));
+    struct lambda_rec_Statement *s = list_push(op->arena, policy);
+    s->Sid = in->StatementId;
+    s->Json = *ret_statement = statement(op, in, arn);
+    if (lambda_policy_text(op, policy).n > LAMBDA_POLICY_BYTES_MAX)
+        return aws_fail(op, LAMBDA_PolicyLengthExceededException, "The final policy size is bigger than the limit (%d).", LAMBDA_POLICY_BYTES_MAX);
+    return 0;
+}
+
+int lambda_statement_remove(struct op *op, struct lambda_rec_list_Statement *policy, struct str id)
+{
+    uint32_t i = 0;
+    while (i < policy->n && !str_eq(policy->v[i].Sid, id))
+        i++;
+    if (i == policy->n)
+        return aws_fail(op, LAMBDA_ResourceNotFoundException, "Statement %.*s is not found in resource policy.", STR_ARG(id));
+    for (policy->n--; i < policy->n; i++)
+        policy->v[i] = policy->v[i + 1];
+    return 0;
+}
+
 static int check_revision(struct op *op, struct lambda_target *t, struct str wanted)
 {
     struct str revision = *revision_of(t);
@@ -156,19 +187,8 @@ int lambda_AddPermission(struct op *op, const struct lambda_AddPermission_in *in
         rc = check_revision(op, &t, in->RevisionId);
     if (rc)
         return rc;
-    struct lambda_rec_list_Statement *policy = policy_of(&t);
-    for (uint32_t i = 0; i < policy->n; i++)
-        if (str_eq(policy->v[i].Sid, in->StatementId))
-            return aws_fail(op, LAMBDA_ResourceConflictException,
-                            "The statement id (%.*s) provided already exists. Please provide a new statement id, or remove the existing statement.",
-                            STR_ARG(in->StatementId));
-    struct lambda_rec_Statement *s = list_push(op->arena, policy);
-    s->Sid = in->StatementId;
-    s->Json = statement(op, in, t.arn);
-    if (policy_text(op, policy).n > LAMBDA_POLICY_BYTES_MAX)
-        return aws_fail(op, LAMBDA_PolicyLengthExceededException, "The final policy size is bigger than the limit (%d).", LAMBDA_POLICY_BYTES_MAX);
-    out->Statement = s->Json;
-    return save(op, &t);
+    rc = lambda_statement_add(op, policy_of(&t), in, t.arn, &out->Statement);
+    return rc ? rc : save(op, &t);
 }
 
 int lambda_RemovePermission(struct op *op, const struct lambda_RemovePermission_in *in, struct lambda_RemovePermission_out *out)
@@ -185,15 +205,8 @@ int lambda_RemovePermission(struct op *op, const struct lambda_RemovePermission_
     rc = check_revision(op, &t, in->RevisionId);
     if (rc)
         return rc;
-    for (uint32_t i = 0; i < policy->n; i++) {
-        if (!str_eq(policy->v[i].Sid, in->StatementId))
-            continue;
-        for (uint32_t k = i + 1; k < policy->n; k++)
-            policy->v[k - 1] = policy->v[k];
-        policy->n--;
-        return save(op, &t);
-    }
-    return aws_fail(op, LAMBDA_ResourceNotFoundException, "Statement %.*s is not found in resource policy.", STR_ARG(in->StatementId));
+    rc = lambda_statement_remove(op, policy, in->StatementId);
+    return rc ? rc : save(op, &t);
 }
 
 int lambda_GetPolicy(struct op *op, const struct lambda_GetPolicy_in *in, struct lambda_GetPolicy_out *out)
@@ -204,7 +217,7 @@ int lambda_GetPolicy(struct op *op, const struct lambda_GetPolicy_in *in, struct
         return aws_fail(op, LAMBDA_ResourceNotFoundException, "The resource you requested does not exist.");
     if (rc)
         return rc;
-    out->Policy = policy_text(op, policy_of(&t));
+    out->Policy = lambda_policy_text(op, policy_of(&t));
     out->RevisionId = *revision_of(&t);
     return 0;
 }

@@ -25,7 +25,11 @@ static int tagged_get(struct op *op, struct str resource, struct tagged *ret)
     if (arn_parse(resource, &arn) == 0 && str_starts(arn.resource, STR("event-source-mapping:"))) {
         ret->is_mapping = true;
         ret->tags = &ret->mapping.Tags;
-        return lambda_mapping_get(op, str_sub(arn.resource, 21, arn.resource.n), &ret->mapping);
+        struct key k;
+        op_key(op, &k, &lambda_kind_mapping);
+        key_str(&k, str_sub(arn.resource, 21, arn.resource.n));
+        int rc = op_rec_get(op, &k, &lambda_rec_Mapping_shape, &ret->mapping);
+        return rc == E_NOT_FOUND ? aws_fail(op, LAMBDA_ResourceNotFoundException, "Event source mapping not found: %.*s", STR_ARG(resource)) : rc;
     }
     ret->tags = &ret->function.Tags;
     int rc = lambda_ref_parse(op, resource, STR_NONE, &ref);
@@ -70,6 +74,10 @@ int lambda_TagResource(struct op *op, const struct lambda_TagResource_in *in, st
     if (rc)
         return rc;
     tags_merge(op, t.tags, &in->Tags);
+    if (in->Tags.n == 0)
+        return aws_fail(op, LAMBDA_InvalidParameterValueException, "An error occurred and the request cannot be processed.");
+    if (t.tags->n > tag_rules_usual.count_max)
+        return aws_fail(op, LAMBDA_InvalidParameterValueException, "Number of tags exceeds resource tag limit.");
     const char *wrong = tags_check(t.tags, &tag_rules_usual);
     return wrong ? aws_fail(op, LAMBDA_InvalidParameterValueException, "%s", wrong) : tagged_put(op, &t);
 }
@@ -86,17 +94,23 @@ int lambda_UntagResource(struct op *op, const struct lambda_UntagResource_in *in
 
 int lambda_PutFunctionConcurrency(struct op *op, const struct lambda_PutFunctionConcurrency_in *in, struct lambda_PutFunctionConcurrency_out *out)
 {
-    struct lambda_rec_Function f = { 0 };
-    int rc = lambda_function_get(op, in->FunctionName, STR_NONE, &f);
+    struct lambda_target t;
+    int rc = lambda_target_find(op, in->FunctionName, STR_NONE, &t);
+    if (t.ref.qualifier.p)
+        return aws_fail(op, LAMBDA_InvalidParameterValueException,
+                        "This operation is permitted on Lambda functions only. Aliases and versions do not support this operation. Please specify either a "
+                        "function name or an unqualified function ARN.");
+    if (rc == E_NOT_FOUND)
+        return aws_fail(op, LAMBDA_ResourceNotFoundException, "Function not found: %.*s:$LATEST", STR_ARG(t.arn));
     if (!rc && in->ReservedConcurrentExecutions.v > LAMBDA_CONCURRENCY - 100)
         rc = aws_fail(op, LAMBDA_InvalidParameterValueException,
                       "Specified ReservedConcurrentExecutions for function decreases account's UnreservedConcurrentExecution below its minimum value of "
                       "[100].");
     if (rc)
         return rc;
-    f.Reserved = in->ReservedConcurrentExecutions;
-    out->ReservedConcurrentExecutions = f.Reserved;
-    return lambda_function_put(op, &f);
+    t.function.Reserved = in->ReservedConcurrentExecutions;
+    out->ReservedConcurrentExecutions = t.function.Reserved;
+    return lambda_function_put(op, &t.function);
 }
 
 int lambda_GetFunctionConcurrency(struct op *op, const struct lambda_GetFunctionConcurrency_in *in, struct lambda_GetFunctionConcurrency_out *out)
