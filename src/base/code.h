@@ -20,6 +20,7 @@ struct str time_iso8601(struct arena *a, int64_t ms);        /* 2015-08-30T12:36
 struct str time_iso8601_ms(struct arena *a, int64_t ms);     /* always with three decimals */
 struct str time_amz(struct arena *a, int64_t ms);            /* 20150830T123600Z */
 struct str time_http(struct arena *a, int64_t ms);           /* Sun, 30 Aug 2015 12:36:00 GMT */
+struct str time_clf(struct arena *a, int64_t ms);            /* 30/Aug/2015:12:36:00 +0000, as access logs have it */
 int time_parse_iso8601(struct str s, int64_t *ret_ms);       /* offsets and fractions accepted */
 int time_parse_amz(struct str s, int64_t *ret_ms);
 int time_parse_http(struct str s, int64_t *ret_ms);          /* RFC 1123 form */

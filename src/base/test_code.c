@@ -47,6 +47,7 @@ TEST(times_round_trip_in_every_format)
     assert_str(time_iso8601(a, ms - 123), "2015-08-30T12:36:00Z");
     assert_str(time_amz(a, ms), "20150830T123600Z");
     assert_str(time_http(a, ms), "Sun, 30 Aug 2015 12:36:00 GMT");
+    assert_str(time_clf(a, ms), "30/Aug/2015:12:36:00 +0000");
     assert_int_equal(time_parse_iso8601(STR("2015-08-30T14:36:00.123+02:00"), &back), 0);
     assert_true(back == ms);
     assert_int_equal(time_parse_amz(STR("20150830T123600Z"), &back), 0);

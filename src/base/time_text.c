@@ -66,6 +66,14 @@ struct str time_http(struct arena *a, int64_t ms)
                       t.tm_hour, t.tm_min, t.tm_sec);
 }
 
+struct str time_clf(struct arena *a, int64_t ms)
+{
+    struct tm t;
+    int rest;
+    split(ms, &t, &rest);
+    return str_printf(a, "%02d/%s/%04d:%02d:%02d:%02d +0000", t.tm_mday, month_names[t.tm_mon], t.tm_year + 1900, t.tm_hour, t.tm_min, t.tm_sec);
+}
+
 /* Exactly `count` digits at *p; -1 when they are not there. */
 static int digits(struct str *s, unsigned count)
 {

@@ -16,6 +16,8 @@ struct key_maker;   /* makes RSA pairs; services/kms */
 struct pattern_cache; /* parsed event patterns; services/events */
 struct issuers;     /* keys of identity providers; cloud/issuer.h */
 struct shared;      /* base/shared.h */
+struct access_logs; /* services/apigatewayv2, as: */
+struct throttles;
 struct audit;       /* what waits in memory to be recorded; services/cloudtrail */
 struct usage;       /* who used what; services/iam */
 struct lambda_host; /* the environments of functions; services/lambda */
@@ -56,7 +58,9 @@ struct cloud {
     struct audit *audit;
     struct usage *usage;
     struct pattern_cache *patterns;
-    struct shared *authorizer_results; /* of HTTP APIs; services/apigatewayv2 */
+    struct shared *authorizer_results; /* of HTTP APIs, as the next two; services/apigatewayv2 */
+    struct access_logs *access_logs;
+    struct throttles *throttles;
     struct issuers *issuers;
     struct key_maker *key_maker;
     struct envelopes *envelopes;

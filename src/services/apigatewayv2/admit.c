@@ -3,6 +3,7 @@
 
 #include "auth/auth.h"
 #include "base/code.h"
+#include "context.h"
 
 int admit_refused(struct api_request *r, int status, struct answer *ret)
 {
@@ -15,34 +16,6 @@ int admit_refused(struct api_request *r, int status, struct answer *ret)
 static const char header_source[] = "$request.header.", query_source[] = "$request.querystring.", context_source[] = "$context.",
                   variable_source[] = "$stageVariables.";
 
-static struct str account_id(struct op *op, const struct api_request *r) { return op->account; }
-static struct str api_id(struct op *op, const struct api_request *r) { return r->api_id; }
-static struct str domain_name(struct op *op, const struct api_request *r) { return r->domain; }
-static struct str method(struct op *op, const struct api_request *r) { return r->x->method; }
-static struct str source_ip(struct op *op, const struct api_request *r) { return r->x->peer; }
-static struct str user_agent(struct op *op, const struct api_request *r) { return exchange_header(r->x, "user-agent"); }
-static struct str path(struct op *op, const struct api_request *r) { return r->raw_path; }
-static struct str request_id(struct op *op, const struct api_request *r) { return op->request_id; }
-static struct str route_key(struct op *op, const struct api_request *r) { return r->route.RouteKey; }
-static struct str stage(struct op *op, const struct api_request *r) { return r->stage.StageName; }
-
-static const struct context_value {
-    const char *name;
-    struct str (*get)(struct op *op, const struct api_request *r);
-} context_values[] = {
-    { "accountId", account_id }, { "apiId", api_id }, { "domainName", domain_name }, { "domainPrefix", api_id }, { "httpMethod", method },
-    { "identity.sourceIp", source_ip }, { "identity.userAgent", user_agent }, { "path", path }, { "requestId", request_id }, { "routeKey", route_key },
-    { "stage", stage },
-};
-
-static const struct context_value *context_value(struct str name)
-{
-    for (size_t i = 0; i < sizeof context_values / sizeof *context_values; i++)
-        if (str_is(name, context_values[i].name))
-            return &context_values[i];
-    return NULL;
-}
-
 /* The part of source behind prefix, when it begins so and goes on. */
 static bool behind(struct str source, const char *prefix, struct str *ret)
 {
@@ -54,7 +27,7 @@ bool identity_source_known(struct str source)
 {
     struct str name;
     return behind(source, header_source, &name) || behind(source, query_source, &name) || behind(source, variable_source, &name) ||
-           (behind(source, context_source, &name) && context_value(name));
+           (behind(source, context_source, &name) && context_known(name));
 }
 
 static struct str query_value(struct op *op, struct str query, struct str name)
@@ -78,7 +51,7 @@ struct str identity_value(struct op *op, const struct api_request *r, struct str
         return query_value(op, r->x->query, name);
     if (behind(source, variable_source, &name))
         return str_map_get(&r->stage.StageVariables, name);
-    return behind(source, context_source, &name) ? context_value(name)->get(op, r) : STR_NONE;
+    return behind(source, context_source, &name) ? context_value(op, r, name) : STR_NONE;
 }
 
 /* ---- AWS_IAM: signed for execute-api, and a policy allows execute-api:Invoke ---- */

@@ -40,6 +40,12 @@ struct api_request {
         struct str claims, scopes;           /* JWT: JSON, an object of strings; an array or "null" */
         struct str principal_id, context;    /* Lambda: JSON, an object or "null" */
     } admission;
+    struct {                       /* for the access log; zeros and absent before */
+        int status;                          /* of the answer */
+        int64_t bytes, took_us;              /* of its body; since the request came */
+        int64_t called_us, integration_us;   /* when the integration was called; how long it took */
+        struct str message, integration_error;
+    } outcome;
 };
 
 /* The route for method and path: the most specific one. E_NOT_FOUND. */

@@ -35,6 +35,14 @@ struct str apigatewayv2_arn_authorizers(struct op *op, struct str ApiId) { retur
 struct str apigatewayv2_arn_authorizer(struct op *op, struct str ApiId, struct str Id) { return path_arn(op, "authorizers", ApiId, Id); }
 struct str apigatewayv2_arn_stages(struct op *op, struct str ApiId) { return path_arn(op, "stages", ApiId, STR_NONE); }
 struct str apigatewayv2_arn_stage(struct op *op, struct str ApiId, struct str Id) { return path_arn(op, "stages", ApiId, Id); }
+struct str apigatewayv2_arn_route_setting(struct op *op, struct str ApiId, struct str StageName, struct str RouteKey)
+{
+    return str_cat(op->arena, path_arn(op, "stages", ApiId, StageName), STR("/routesettings/"), RouteKey);
+}
+struct str apigatewayv2_arn_access_log_setting(struct op *op, struct str ApiId, struct str StageName)
+{
+    return str_cat(op->arena, path_arn(op, "stages", ApiId, StageName), STR("/accesslogsettings"));
+}
 struct str apigatewayv2_arn_deployments(struct op *op, struct str ApiId) { return path_arn(op, "deployments", ApiId, STR_NONE); }
 struct str apigatewayv2_arn_deployment(struct op *op, struct str ApiId, struct str Id) { return path_arn(op, "deployments", ApiId, Id); }
 

@@ -2,15 +2,33 @@
  * reserved. The function is invoked as apigateway.amazonaws.com, so its policy decides. */
 #include <string.h>
 
+#include "access_log.h"
 #include "admit.h"
 #include "base/code.h"
 #include "base/limits.h"
+#include "base/shared.h"
 #include "cloud/call.h"
 #include "cloud/cloud.h"
 #include "cloud/door.h"
 #include "gen/lambda.h"
+#include "throttle.h"
 
 extern const struct door apigatewayv2_door;
+
+int apigatewayv2_start(struct cloud *cloud)
+{
+    cloud->authorizer_results = shared_new();
+    cloud->access_logs = access_logs_new();
+    cloud->throttles = throttles_new();
+    return 0;
+}
+
+void apigatewayv2_free(struct cloud *cloud)
+{
+    shared_free(cloud->authorizer_results);
+    access_logs_free(cloud->access_logs);
+    throttles_free(cloud->throttles);
+}
 
 static const char path_prefix[] = "/_aws/execute-api/";
 
@@ -48,6 +66,7 @@ static enum body_mode begin(void *ctx, struct exchange *x, size_t *max_bytes, st
 struct visit {
     struct api_request r;
     struct answer answer;
+    int64_t begun_us;
     enum { FINDING, ADMITTING, CALLING } step;
     struct lambda_Invoke_in invoke;
     struct principal gateway;
@@ -122,7 +141,7 @@ static struct str source_arn(struct op *op, const struct api_request *r)
                       STR_ARG(r->stage.StageName), STR_ARG(method), STR_ARG(path));
 }
 
-/* Stage, route and integration. E_NOT_FOUND: none. E_EXISTS: *answer stands already (CORS preflight). */
+/* Stage, route and integration. E_NOT_FOUND: none. E_EXISTS: *answer stands already (CORS preflight). E_LIMIT: too many requests. */
 static int find(struct op *op, struct visit *v)
 {
     struct api_request *r = &v->r;
@@ -132,18 +151,20 @@ static int find(struct op *op, struct visit *v)
         return E_NOT_FOUND;
     r->api_id = id;
     int rc = api_get(op, id, &r->api);
-    if (rc)
+    if (rc || opt_bool(r->api.DisableExecuteApiEndpoint, false))
         return E_NOT_FOUND;
     if (cors_apply(&r->api, r->x, &v->answer))
         return E_EXISTS;
+    struct str host, port;
+    str_cut(r->x->host, ':', &host, &port);
+    r->domain = host;
     rc = find_stage(op, r, path);
     if (!rc)
         rc = route_find(op, r);
     if (!rc)
         rc = find_integration(op, r);
-    struct str host, port;
-    str_cut(r->x->host, ':', &host, &port);
-    r->domain = host;
+    if (!rc && !throttle_take(op, r))
+        rc = E_LIMIT;
     return rc;
 }
 
@@ -152,7 +173,7 @@ static int call(struct op *op, struct visit *v)
     struct api_request *r = &v->r;
     v->invoke.FunctionName = function_of(op, r->integration.IntegrationUri);
     v->invoke.Payload = event_for_integration(op, r);
-    return v->invoke.Payload.p ? gateway_principal(op, r->integration.CredentialsArn, source_arn(op, r), &v->gateway) : E_LIMIT;
+    return v->invoke.Payload.p ? gateway_principal(op, r->integration.CredentialsArn, source_arn(op, r), &v->gateway) : E_INVALID;
 }
 
 /* From one step to the next, as far as it goes without waiting: each is done once, however often handle runs. */
@@ -164,11 +185,12 @@ static int advance(struct op *op, struct visit *v)
         v->step = rc ? FINDING : ADMITTING;
     }
     if (!rc && v->step == ADMITTING) {
-        rc = admit(op, &v->r, &v->answer);
+        rc = admit(op, &v->r, &v->answer); /* E_DENIED: *answer stands */
         if (!rc)
             rc = call(op, v);
         if (!rc) {
             v->step = CALLING;
+            v->r.outcome.called_us = clock_mono_us();
             op->state = NULL;
             op->waits_anew = true;
         }
@@ -176,53 +198,64 @@ static int advance(struct op *op, struct visit *v)
     return rc;
 }
 
-/* What every answer of an API has. */
+/* What every answer of an API has, when it stands. */
 static void finish(struct op *op, struct visit *v)
 {
     struct api_request *r = &v->r;
     cors_apply(&r->api, r->x, &v->answer);
     answer_header(r->x->arena, &v->answer, "Apigw-Requestid", str_dup(r->x->arena, op->request_id));
+    r->outcome.status = v->answer.status;
+    r->outcome.bytes = (int64_t)v->answer.body.n;
+    r->outcome.took_us = clock_mono_us() - v->begun_us;
+    access_log(op, r);
 }
 
-static void answer_with(struct op *op, struct visit *v, const struct lambda_Invoke_out *out)
+static void refuse(struct visit *v, int status, const char *message)
+{
+    v->r.outcome.message = str_c(message);
+    reply_message(v->r.x, status, message, &v->answer);
+}
+
+/* rc: the function's call's. */
+static void answer_called(struct op *op, struct visit *v, int rc, const struct lambda_Invoke_out *out, const struct op_failure *why)
 {
     struct api_request *r = &v->r;
-    if (out->FunctionError.p)
-        reply_message(r->x, 500, "Internal Server Error", &v->answer);
+    r->outcome.integration_us = clock_mono_us() - r->outcome.called_us;
+    if (rc == E_AWS)
+        r->outcome.integration_error = why->message;
+    else if (op->timed_out)
+        r->outcome.integration_error = STR("Endpoint request timed out");
+    else if (out->FunctionError.p)
+        r->outcome.integration_error = STR("The Lambda function returned an error");
+    if (op->timed_out || (rc == E_AWS && str_is(str_c(why->error->name), "TooManyRequestsException")))
+        refuse(v, 503, "Service Unavailable");
+    else if (rc || out->FunctionError.p)
+        refuse(v, 500, "Internal Server Error");
     else
         reply_from(op, r->x, r->integration.PayloadFormatVersion, out->Payload, &v->answer);
-    finish(op, v);
 }
 
 static int handle(struct op *op, void *ctx)
 {
     struct visit *v = ctx;
     struct lambda_Invoke_out out = { 0 };
-    int rc = advance(op, v);
-    if (rc == E_EXISTS)
-        return 0;
-    if (rc == E_NOT_FOUND)
-        reply_message(v->r.x, 404, "Not Found", &v->answer);
-    if (rc == E_NOT_FOUND || rc == E_DENIED) {
-        finish(op, v);
-        return 0;
-    }
-    if (!rc && op->timed_out) {
-        reply_message(v->r.x, 503, "Service Unavailable", &v->answer);
-        return 0;
-    }
     struct op_failure why = { 0 };
-    int64_t wait_ms = opt_i64(v->r.integration.TimeoutInMillis, APIGW_TIMEOUT_MS);
-    if (!rc)
-        rc = cloud_forward(op, "lambda", "Invoke", &v->gateway, &v->invoke, &out, wait_ms, &why);
+    int rc = advance(op, v);
+    if (v->step == CALLING && !op->timed_out)
+        rc = cloud_forward(op, "lambda", "Invoke", &v->gateway, &v->invoke, &out, opt_i64(v->r.integration.TimeoutInMillis, APIGW_TIMEOUT_MS), &why);
     if (rc == E_PARKED || rc == E_CLOSED)
         return rc;
-    if (rc == 0)
-        answer_with(op, v, &out);
-    else if (rc == E_AWS && str_is(str_c(why.error->name), "TooManyRequestsException"))
-        reply_message(v->r.x, 503, "Service Unavailable", &v->answer);
-    else
-        reply_message(v->r.x, 500, "Internal Server Error", &v->answer);
+    if (v->step == CALLING)
+        answer_called(op, v, rc, &out, &why);
+    else if (rc == E_EXISTS) /* a preflight */
+        return 0;
+    else if (rc == E_NOT_FOUND)
+        refuse(v, 404, "Not Found");
+    else if (rc == E_LIMIT)
+        refuse(v, 429, "Too Many Requests");
+    else if (rc != E_DENIED)
+        refuse(v, 500, "Internal Server Error");
+    finish(op, v);
     return 0;
 }
 
@@ -241,6 +274,7 @@ static void run(void *ctx, struct exchange *x)
     struct owner o = { .arena = x->arena };
     struct str path;
     v->r.x = x;
+    v->begun_us = clock_mono_us();
     answer_init(&v->answer, 200);
     split(x, &o.id, &path);
     cloud_read(cloud, STR(""), STR(""), find_owner, &o);

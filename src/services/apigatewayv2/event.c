@@ -138,13 +138,6 @@ static void put_body(struct op *op, struct buf *b, const struct api_request *r, 
     buf_printf(b, ",\"isBase64Encoded\":%s}", body.n && !text ? "true" : "false");
 }
 
-/* 12/Mar/2020:19:03:58 +0000 */
-static struct str request_time(struct op *op)
-{
-    struct str http = time_http(op->arena, op_now_ms(op)); /* Sun, 30 Aug 2015 12:36:00 GMT */
-    return str_printf(op->arena, "%.2s/%.3s/%.4s:%.8s +0000", http.p + 5, http.p + 8, http.p + 12, http.p + 17);
-}
-
 /* ---- payload format 2.0 ---- */
 
 /* requestContext.authorizer */
@@ -202,7 +195,7 @@ static void put_context_v2(struct op *op, struct buf *b, const struct api_reques
     buf_byte(b, ',');
     put(b, "stage", r->stage.StageName);
     buf_byte(b, ',');
-    put(b, "time", request_time(op));
+    put(b, "time", time_clf(op->arena, op_now_ms(op)));
     buf_printf(b, ",\"timeEpoch\":%lld}", (long long)op_now_ms(op));
 }
 
@@ -318,7 +311,7 @@ static void put_context_v1(struct op *op, struct buf *b, const struct api_reques
     buf_c(b, ",\"protocol\":\"HTTP/1.1\",");
     put(b, "requestId", op->request_id);
     buf_byte(b, ',');
-    put(b, "requestTime", request_time(op));
+    put(b, "requestTime", time_clf(op->arena, op_now_ms(op)));
     buf_printf(b, ",\"requestTimeEpoch\":%lld,\"resourceId\":null,", (long long)op_now_ms(op));
     put(b, "resourcePath", resource);
     buf_byte(b, ',');

@@ -20,18 +20,6 @@ struct decision {
     struct str principal_id, context;
 };
 
-int apigatewayv2_start(struct cloud *cloud)
-{
-    cloud->authorizer_results = shared_new();
-    return 0;
-}
-
-void apigatewayv2_free(struct cloud *cloud)
-{
-    shared_free(cloud->authorizer_results);
-    cloud->authorizer_results = NULL;
-}
-
 /* ---- what is asked ---- */
 
 /* Every identity source has a value, else nobody is asked. */

@@ -1,5 +1,5 @@
 /* Integrations, routes, stages and deployments (and the lists of authorizers): created, read, changed, removed alike. */
-#include "api.h"
+#include "access_log.h"
 
 #include "aws/id.h"
 #include "aws/overlay.h"
@@ -255,7 +255,30 @@ int apigatewayv2_DeleteDeployment(struct op *op, const struct apigatewayv2_Delet
 
 /* ---- stages ---- */
 
-static int check_stage(struct op *op, const struct apigatewayv2_Stage *s)
+static int check_settings(struct op *op, const struct apigatewayv2_RouteSettings *s)
+{
+    if (opt_bool(s->DataTraceEnabled, false) || (s->LoggingLevel.p && !str_is(s->LoggingLevel, "OFF")))
+        return aws_fail(op, APIGATEWAYV2_BadRequestException, "Execution logs are not supported on protocolType HTTP");
+    if ((s->ThrottlingRateLimit.set && !(s->ThrottlingRateLimit.v >= 0)) || opt_i64(s->ThrottlingBurstLimit, 0) < 0)
+        return aws_fail(op, APIGATEWAYV2_BadRequestException, "Throttling limits must not be negative");
+    return 0;
+}
+
+static int check_route_settings(struct op *op, struct str api_id, const struct apigatewayv2_Stage *s)
+{
+    int rc = s->DefaultRouteSettings ? check_settings(op, s->DefaultRouteSettings) : 0;
+    for (uint32_t i = 0; rc == 0 && i < s->RouteSettings.n; i++) {
+        struct twin t = { .route_key = s->RouteSettings.v[i].key, .id = STR("") };
+        rc = check_settings(op, &s->RouteSettings.v[i].value);
+        if (!rc)
+            rc = part_each(op, &apigatewayv2_kind_route, api_id, find_twin, &t);
+        if (!rc && !t.found.p)
+            rc = aws_fail(op, APIGATEWAYV2_BadRequestException, "Unable to find Route by key %.*s within the provided RouteSettings", STR_ARG(t.route_key));
+    }
+    return rc;
+}
+
+static int check_stage(struct op *op, struct str api_id, const struct apigatewayv2_Stage *s)
 {
     if (s->ClientCertificateId.p)
         return aws_unsupported(op, "ClientCertificateId");
@@ -265,7 +288,8 @@ static int check_stage(struct op *op, const struct apigatewayv2_Stage *s)
         if (!ok && !str_is(s->StageName, "$default"))
             return aws_fail(op, APIGATEWAYV2_BadRequestException, "Invalid stage name. Stage names may only contain alphanumeric characters, hyphens and underscores.");
     }
-    return 0;
+    int rc = check_route_settings(op, api_id, s);
+    return rc ? rc : access_log_settle(op, s);
 }
 
 int apigatewayv2_CreateStage(struct op *op, const struct apigatewayv2_CreateStage_in *in, struct apigatewayv2_CreateStage_out *out)
@@ -289,7 +313,7 @@ int apigatewayv2_CreateStage(struct op *op, const struct apigatewayv2_CreateStag
         s.DefaultRouteSettings->DetailedMetricsEnabled = SOME_BOOL(false);
     }
     s.RouteSettings.set = s.StageVariables.set = s.Tags.set = true;
-    rc = check_stage(op, &s);
+    rc = check_stage(op, in->ApiId, &s);
     if (!rc && s.AutoDeploy.v) {
         rc = deploy(op, in->ApiId, true, STR("Automatic deployment triggered by changes to the Api configuration"), &d);
         s.DeploymentId = d.DeploymentId;
@@ -315,7 +339,7 @@ int apigatewayv2_UpdateStage(struct op *op, const struct apigatewayv2_UpdateStag
         return rc;
     overlay(op->row->in, in, &apigatewayv2_Stage_shape, &s);
     s.LastUpdatedDate = SOME_I64(op_now_ms(op) / 1000 * 1000);
-    rc = check_stage(op, &s);
+    rc = check_stage(op, in->ApiId, &s);
     overlay(&apigatewayv2_Stage_shape, &s, op->row->out, out);
     return rc ? rc : part_put(op, &apigatewayv2_kind_stage, in->ApiId, in->StageName, &s);
 }
@@ -325,6 +349,30 @@ int apigatewayv2_DeleteStage(struct op *op, const struct apigatewayv2_DeleteStag
     struct apigatewayv2_Stage s = { 0 };
     int rc = part_get(op, &apigatewayv2_kind_stage, in->ApiId, in->StageName, &s);
     return rc ? rc : part_delete(op, &apigatewayv2_kind_stage, in->ApiId, in->StageName);
+}
+
+int apigatewayv2_DeleteRouteSettings(struct op *op, const struct apigatewayv2_DeleteRouteSettings_in *in, struct apigatewayv2_DeleteRouteSettings_out *out)
+{
+    struct apigatewayv2_Stage s = { 0 };
+    uint32_t kept = 0;
+    int rc = part_get(op, &apigatewayv2_kind_stage, in->ApiId, in->StageName, &s);
+    if (rc)
+        return rc;
+    for (uint32_t i = 0; i < s.RouteSettings.n; i++)
+        if (!str_eq(s.RouteSettings.v[i].key, in->RouteKey))
+            s.RouteSettings.v[kept++] = s.RouteSettings.v[i];
+    if (kept == s.RouteSettings.n)
+        return aws_fail(op, APIGATEWAYV2_NotFoundException, "Unable to find Route settings by key %.*s", STR_ARG(in->RouteKey));
+    s.RouteSettings.n = kept;
+    return part_put(op, &apigatewayv2_kind_stage, in->ApiId, in->StageName, &s);
+}
+
+int apigatewayv2_DeleteAccessLogSettings(struct op *op, const struct apigatewayv2_DeleteAccessLogSettings_in *in, struct apigatewayv2_DeleteAccessLogSettings_out *out)
+{
+    struct apigatewayv2_Stage s = { 0 };
+    int rc = part_get(op, &apigatewayv2_kind_stage, in->ApiId, in->StageName, &s);
+    s.AccessLogSettings = NULL;
+    return rc ? rc : part_put(op, &apigatewayv2_kind_stage, in->ApiId, in->StageName, &s);
 }
 
 /* ---- lists ---- */

@@ -201,7 +201,8 @@ void logs_check_group(struct op *op, struct check *c)
         check_timer(op, c, "logs.retention", str_printf(op->arena, "%lld", (long long)g->Id.v), live.TimerMs.v);
 }
 
-void logs_check_filter(struct op *op, struct check *c)
+/* A group's name begins its key. */
+static void check_group_named(struct op *op, struct check *c, bool may_be_empty)
 {
     struct key_reader r = c->at;
     struct str group;
@@ -212,5 +213,9 @@ void logs_check_filter(struct op *op, struct check *c)
     }
     op_key(op, &k, &logs_kind_group);
     key_str(&k, group);
-    check_there(op, c, &k, "its group");
+    if (group.n || !may_be_empty)
+        check_there(op, c, &k, "its group");
 }
+
+void logs_check_filter(struct op *op, struct check *c) { check_group_named(op, c, false); }
+void logs_check_policy(struct op *op, struct check *c) { check_group_named(op, c, true); }

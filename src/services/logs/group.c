@@ -164,8 +164,9 @@ int logs_DeleteLogGroup(struct op *op, const struct logs_DeleteLogGroup_in *in, 
         rc = txn_delete(op->txn, filters.v[i]);
     if (rc || (rc = op_outbox(op, "logs.sweep", str_printf(op->arena, "%lld", (long long)g.Id.v))))
         return rc;
+    rc = resource_policy_drop(op, g.Name);
     group_key(op, &k, g.Name);
-    return op_rec_delete(op, &k);
+    return rc ? rc : op_rec_delete(op, &k);
 }
 
 static void describe(struct op *op, const struct logs_rec_Group *g, struct logs_LogGroup *ret)

@@ -37,6 +37,10 @@ int64_t group_oldest_ms(struct op *op, const struct logs_rec_Group *g); /* event
 int logs_page_limit(struct op *op, struct opt_i64 limit, int64_t max, int64_t *ret);
 int logs_page_from(struct op *op, struct str token, struct str *ret_key); /* fails: The specified nextToken is invalid. */
 
+/* ---- resource_policy.c ---- */
+
+int resource_policy_drop(struct op *op, struct str group); /* with its group */
+
 /* ---- stream.c ---- */
 
 int stream_find(struct op *op, const struct logs_rec_Group *g, struct str name, struct logs_rec_Stream *ret);
