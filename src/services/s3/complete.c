@@ -4,6 +4,7 @@
 
 #include "base/code.h"
 #include "services/s3/multipart.h"
+#include "services/s3/notify.h"
 #include "services/s3/seal.h"
 #include "services/s3/work.h"
 
@@ -203,6 +204,8 @@ static int commit(struct op *op, struct s3_work *work)
         struct s3_rec_Object o = c->object;
         o.ModifiedMs = SOME_I64(op_now_ms(op) / 1000 * 1000);
         rc = s3_object_add(op, &b, c->in->Key, &o);
+        if (!rc)
+            rc = s3_notify(op, &b, "ObjectCreated:CompleteMultipartUpload", c->in->Key, &o);
         c->object.VersionId = str_dup(work->arena, o.VersionId);
         c->expiry = str_dup(work->arena, s3_expiry(op, &b, c->in->Key, &o));
         c->versioned = str_is(b.Versioning, "Enabled");

@@ -289,13 +289,6 @@ int s3_GetBucketAccelerateConfiguration(struct op *op, const struct s3_GetBucket
     return 0;
 }
 
-int s3_GetBucketNotificationConfiguration(struct op *op, const struct s3_GetBucketNotificationConfiguration_in *in,
-                                          struct s3_GetBucketNotificationConfiguration_out *out)
-{
-    BUCKET(b);
-    return 0;
-}
-
 int s3_GetObjectLockConfiguration(struct op *op, const struct s3_GetObjectLockConfiguration_in *in, struct s3_GetObjectLockConfiguration_out *out)
 {
     BUCKET(b);

@@ -1,6 +1,7 @@
 #include "auth/auth.h"
 #include "base/code.h"
 #include "services/s3/copy.h"
+#include "services/s3/notify.h"
 #include "services/s3/seal.h"
 
 /* "/bucket/key?versionId=x", percent-encoded, the first slash optional. */
@@ -132,6 +133,8 @@ int s3_CopyObject(struct op *op, const struct s3_CopyObject_in *in, struct s3_Co
         rc = s3_body_seal(op, &to, in->Key, &body, &o);
     if (!rc)
         rc = s3_object_add(op, &to, in->Key, &o);
+    if (!rc)
+        rc = s3_notify(op, &to, "ObjectCreated:Copy", in->Key, &o);
     if (rc)
         return rc;
     out->VersionId = str_is(to.Versioning, "Enabled") ? o.VersionId : STR_NONE;

@@ -1,5 +1,5 @@
 #include "auth/auth.h"
-#include "services/s3/s3.h"
+#include "services/s3/notify.h"
 
 int s3_authorize_DeleteObject(struct op *op, const struct s3_DeleteObject_in *in, struct authz *a)
 {
@@ -17,7 +17,7 @@ int s3_object_remove(struct op *op, const struct s3_rec_Bucket *b, struct str ke
 {
     struct s3_rec_Object o = { 0 };
     int rc = 0;
-    *ret = (struct s3_removal){ 0 };
+    *ret = (struct s3_removal){ .named = version_id.p };
     if (version_id.p || !b->Versioning.p) {
         rc = s3_object_find(op, b->Name, key, version_id, &o);
         if (rc == E_NOT_FOUND) { /* gone already is fine */
@@ -50,6 +50,8 @@ int s3_DeleteObject(struct op *op, const struct s3_DeleteObject_in *in, struct s
         rc = s3_version_check(op, &b, in->VersionId);
     if (!rc)
         rc = s3_object_remove(op, &b, in->Key, in->VersionId, &done);
+    if (!rc)
+        rc = s3_notify_removal(op, &b, "ObjectRemoved", in->Key, &done);
     if (rc)
         return rc;
     if (done.marker)
@@ -72,6 +74,8 @@ static int remove_listed(struct op *op, const struct s3_rec_Bucket *b, const str
         rc = s3_delete_condition(op, b->Name, o->Key, o->ETag);
     if (!rc)
         rc = s3_object_remove(op, b, o->Key, o->VersionId, ret);
+    if (!rc)
+        rc = s3_notify_removal(op, b, "ObjectRemoved", o->Key, ret);
     if (rc != E_AWS)
         return rc;
     bool denied = op->fail.error->status == 403;

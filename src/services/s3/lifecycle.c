@@ -6,6 +6,7 @@
  * "bucket/step/the last key". Ages count from creation, those of older versions from when a newer one came, and are rounded up to midnight. */
 #include "base/code.h"
 #include "services/s3/multipart.h"
+#include "services/s3/notify.h"
 
 enum { DAY_MS = 24 * 3600 * 1000, WORK_MAX = 1000, SMALL_BYTES = 128 * 1024, STEPS = 3 };
 
@@ -339,6 +340,11 @@ static int apply(struct op *op, struct walk *w)
             rc = s3_object_remove(op, &w->b, c->key, STR_NONE, &gone);
         else
             rc = c->remove ? s3_object_drop(op, &w->b, c->key, &c->o) : s3_object_save(op, w->b.Name, c->key, &c->o);
+        if (c->remove)
+            gone = (struct s3_removal){ .named = true, .version_id = c->o.VersionId };
+        if (!rc)
+            rc = c->expire || c->remove ? s3_notify_removal(op, &w->b, "LifecycleExpiration", c->key, &gone)
+                                        : s3_notify(op, &w->b, "LifecycleTransition", c->key, &c->o);
     }
     w->changes.n = 0;
     return rc;

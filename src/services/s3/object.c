@@ -2,6 +2,7 @@
 
 #include "auth/auth.h"
 #include "base/code.h"
+#include "services/s3/notify.h"
 #include "services/s3/seal.h"
 
 int s3_authorize_GetObject(struct op *op, const struct s3_GetObject_in *in, struct authz *a)
@@ -100,6 +101,8 @@ int s3_PutObject(struct op *op, const struct s3_PutObject_in *in, struct s3_PutO
     rc = s3_body_seal(op, &b, in->Key, full.Body, &o);
     if (!rc)
         rc = s3_object_add(op, &b, in->Key, &o);
+    if (!rc)
+        rc = s3_notify(op, &b, "ObjectCreated:Put", in->Key, &o);
     if (rc)
         return rc;
     out->ETag = s3_quoted(op, o.ETag);

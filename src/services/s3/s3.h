@@ -51,6 +51,7 @@ int s3_object_drop(struct op *op, const struct s3_rec_Bucket *b, struct str key,
 /* As DeleteObject does: with an id that version goes; without, a versioned bucket gets a delete marker and another one loses the object. */
 struct s3_removal {
     bool marker;           /* a delete marker was made, or removed */
+    bool named;            /* a version was, by its id */
     struct str version_id;
 };
 int s3_object_remove(struct op *op, const struct s3_rec_Bucket *b, struct str key, struct str version_id, struct s3_removal *ret);

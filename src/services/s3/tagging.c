@@ -1,5 +1,5 @@
 #include "aws/tags.h"
-#include "services/s3/s3.h"
+#include "services/s3/notify.h"
 
 static int find(struct op *op, struct str bucket, struct str owner, struct str key, struct str version_id, struct s3_rec_Bucket *ret_bucket,
                 struct s3_rec_Object *ret)
@@ -38,7 +38,9 @@ int s3_PutObjectTagging(struct op *op, const struct s3_PutObjectTagging_in *in, 
         return s3_malformed(op);
     rc = s3_tags_read(op, &in->Tagging->TagSet, false, &o.Tags);
     out->VersionId = s3_version_shown(&b, o.VersionId);
-    return rc ? rc : s3_object_save(op, in->Bucket, in->Key, &o);
+    if (!rc)
+        rc = s3_object_save(op, in->Bucket, in->Key, &o);
+    return rc ? rc : s3_notify(op, &b, "ObjectTagging:Put", in->Key, &o);
 }
 
 int s3_DeleteObjectTagging(struct op *op, const struct s3_DeleteObjectTagging_in *in, struct s3_DeleteObjectTagging_out *out)
@@ -50,5 +52,7 @@ int s3_DeleteObjectTagging(struct op *op, const struct s3_DeleteObjectTagging_in
         return rc;
     o.Tags = (struct str_map){ 0 };
     out->VersionId = s3_version_shown(&b, o.VersionId);
-    return s3_object_save(op, in->Bucket, in->Key, &o);
+    op->reply_status = 204;
+    rc = s3_object_save(op, in->Bucket, in->Key, &o);
+    return rc ? rc : s3_notify(op, &b, "ObjectTagging:Delete", in->Key, &o);
 }

@@ -37,6 +37,9 @@ static const void *kept(struct arena *a, const struct shape *shape, const void *
 static int commit(struct op *op, void *ctx)
 {
     struct s3_work *w = ctx;
+    op->caller = w->caller;
+    op->http = w->http;
+    op->request_id = w->request_id;
     if (w->blob_id.p)
         op_blob_made(op, w->blob_id);
     int rc = w->commit(op, w);
@@ -79,6 +82,9 @@ int s3_work_begin(struct op *op, struct s3_work *w)
     w->arena = op->arena;
     w->account = op->account;
     w->region = op->region;
+    w->caller = op->caller;
+    w->http = op->http;
+    w->request_id = op->request_id;
     w->wake_key = str_printf(op->arena, "s3/work/%.*s", STR_ARG(op->request_id));
     int rc = background_run(op->cloud->background, in_background, w); /* from here on the arena is its, until it wakes us */
     return rc ? rc : op_park(op, w->wake_key, WAIT_MS);
