@@ -12,9 +12,10 @@ enum { EVENT_BYTES_MAX = 256 * 1024 };
 /* What the models do not call sensitive and CloudTrail does not show. */
 static const struct {
     const char *service;
-    const char *hidden[8];
+    const char *hidden[12];
 } not_shown[] = {
-    { "dynamodb", { "Item", "ExpressionAttributeValues", "AttributeUpdates", "Expected", "KeyConditions", "QueryFilter", "ScanFilter", NULL } },
+    { "dynamodb", { "Item", "ExpressionAttributeValues", "AttributeUpdates", "Expected", "KeyConditions", "QueryFilter", "ScanFilter", "Statement", "Statements", "TransactStatements",
+                    "Parameters", NULL } },
     { "events", { "Detail", NULL } },
     { "lambda", { "Environment", NULL } },
     { "logs", { "message", NULL } },

@@ -4,6 +4,7 @@
  * always there: Select and ReturnValues have their defaults filled in. */
 #include "base/arena.h"
 #include "base/code.h"
+#include "services/dynamodb/partiql.h"
 #include "services/dynamodb/read.h"
 
 struct str dynamodb_arn_table(struct op *op, struct str TableName) { return table_arn(op, TableName); }
@@ -16,7 +17,7 @@ struct ask {
     const void *in;
     struct str_list leading;      /* partition keys */
     struct str_list attributes;   /* top-level attributes that are named */
-    struct str select, return_values;
+    struct str select, return_values, full_scan;
 };
 
 static int add_keys(struct authz *a, struct authz_item *item, const void *arg)
@@ -28,6 +29,7 @@ static int add_keys(struct authz *a, struct authz_item *item, const void *arg)
     authz_context_list(a, item, "dynamodb:Attributes", &k.attributes);
     authz_context(a, item, "dynamodb:Select", k.select);
     authz_context(a, item, "dynamodb:ReturnValues", k.return_values);
+    authz_context(a, item, "dynamodb:FullTableScan", k.full_scan);
     return 0;
 }
 
@@ -348,5 +350,68 @@ int dynamodb_authorize_TransactWriteItems(struct op *op, const struct dynamodb_T
         if (t->ConditionCheck)
             ask(a, "dynamodb:ConditionCheckItem", t->ConditionCheck->TableName, table_arn(op, t->ConditionCheck->TableName), note_transact_check, t->ConditionCheck);
     }
+    return 0;
+}
+
+/* ---- PartiQL ---- */
+
+static void note_node(struct ask *k, const struct ql_node *n)
+{
+    for list_each(o, &n->operands)
+        if (o->kind != QL_VALUE)
+            note_name(k, o->path.v[0].name);
+    for (uint32_t i = 0; i < n->args.n; i++)
+        note_node(k, n->args.v[i]);
+}
+
+static void note_statement(struct ask *k, const void *arg)
+{
+    const struct ql_statement *s = arg;
+    struct table t;
+    struct value v;
+    struct value_error e;
+    note_attrs(k, s->item);
+    note_paths(k, &s->paths);
+    for list_each(c, &s->changes)
+        note_name(k, c->path.v[0].name);
+    if (s->where)
+        note_node(k, s->where);
+    if (table_open(k->op, k->table, &t) < 0)
+        return;
+    struct table_index *x = s->index.p ? table_index(&t, s->index) : NULL;
+    struct str hash = ql_equality(s, x ? x->schema.hash.name : t.schema.hash.name);
+    if (s->kind == QL_SELECT)
+        k->full_scan = hash.p ? STR("false") : STR("true");
+    if (hash.p && value_parse(k->op->arena, hash, &v, &e) == 0 && v.type <= VALUE_B)
+        str_list_add(k->op->arena, &k->leading, v.type == VALUE_B ? base64_encode(k->op->arena, v.s.p, v.s.n) : v.s);
+}
+
+static void ask_statement(struct op *op, struct authz *a, struct str text, const struct str_list *parameters)
+{
+    static const char *const actions[] = { [QL_SELECT] = "dynamodb:PartiQLSelect", [QL_INSERT] = "dynamodb:PartiQLInsert",
+        [QL_UPDATE] = "dynamodb:PartiQLUpdate", [QL_DELETE] = "dynamodb:PartiQLDelete", [QL_EXISTS] = "dynamodb:ConditionCheckItem" };
+    struct ql_statement *s = arena_one(op->arena, struct ql_statement);
+    struct str error;
+    if (ql_parse(op->arena, text, parameters, s, &error) == 0)
+        ask(a, actions[s->kind], s->table, read_arn(op, s->table, s->index), note_statement, s);
+}
+
+int dynamodb_authorize_ExecuteStatement(struct op *op, const struct dynamodb_ExecuteStatement_in *in, struct authz *a)
+{
+    ask_statement(op, a, in->Statement, &in->Parameters);
+    return 0;
+}
+
+int dynamodb_authorize_BatchExecuteStatement(struct op *op, const struct dynamodb_BatchExecuteStatement_in *in, struct authz *a)
+{
+    for list_each(m, &in->Statements)
+        ask_statement(op, a, m->Statement, &m->Parameters);
+    return 0;
+}
+
+int dynamodb_authorize_ExecuteTransaction(struct op *op, const struct dynamodb_ExecuteTransaction_in *in, struct authz *a)
+{
+    for list_each(m, &in->TransactStatements)
+        ask_statement(op, a, m->Statement, &m->Parameters);
     return 0;
 }
