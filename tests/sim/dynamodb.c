@@ -1,7 +1,8 @@
 /* A DynamoDB table against a sorted array. Several clients share one table; each has partitions of its own, so that each knows what is in them.
  *
  * Items: h (S) "<client>-<0..2>", r (N) 0..5, perhaps g (S) "g0".."g2", v (N), s (S). A global index on (g, v), a local one on (h, v).
- * Client 0 also makes and drops a second global index while everybody writes, and puts items that expire. */
+ * Client 0 also makes and drops a second global index while everybody writes, and puts items that expire.
+ * Each client also follows the table's stream: its records, one after another, must lead to what the table holds. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -21,9 +22,17 @@ struct loose { /* an item that expires: key (client)-ttl, i */
     int64_t expires_s;
 };
 
+/* The own items as the stream has told them so far. */
+struct followed {
+    char last[48]; /* sequence number; "": from the beginning */
+    struct item items[KEYS];
+    bool known[KEYS];
+};
+
 struct model {
     struct actor *self;
     struct item items[KEYS];
+    struct followed followed;
     unsigned texts;
     bool second_index; /* ACTIVE */
     struct loose loose[LOOSE_MAX];
@@ -487,6 +496,93 @@ static void scan(void *model)
     expect_walk(m, "Scan", met, found, n, expected, expected_n);
 }
 
+/* ---- the stream ---- */
+
+#define STREAMS(target, ...) ask(m->self->a, "dynamodbstreams", target, NULL, __VA_ARGS__)
+
+/* From the beginning again: what was trimmed before it was read is not known. */
+static void follow_anew(struct model *m) { memset(&m->followed, 0, sizeof m->followed); }
+
+static struct item item_of_image(const cJSON *json)
+{
+    struct item i = { .there = json != NULL, .g = -1 };
+    struct str g = attribute(json, "g", "S"), s = attribute(json, "s", "S");
+    int64_t v = 0;
+    str_to_i64(attribute(json, "v", "N"), &v);
+    i.v = (int)v;
+    if (g.n == 2)
+        i.g = g.p[1] - '0';
+    for (size_t k = 0; k < s.n && s.p[k] >= '0' && s.p[k] <= '9'; k++)
+        i.s = i.s * 10 + (unsigned)(s.p[k] - '0');
+    return i;
+}
+
+static void follow_record(struct model *m, const cJSON *record)
+{
+    struct followed *f = &m->followed;
+    const cJSON *change = cJSON_GetObjectItemCaseSensitive(record, "dynamodb"), *neu = cJSON_GetObjectItemCaseSensitive(change, "NewImage");
+    struct str number = json_text(change, "SequenceNumber");
+    int k = key_of(m, cJSON_GetObjectItemCaseSensitive(change, "Keys"));
+    sim_expect(number.n > 0 && number.n < sizeof f->last && str_cmp(str_c(f->last), number) < 0, "a stream", "growing numbers", "%.*s", STR_ARG(number));
+    memcpy(f->last, number.p, number.n + 1);
+    if (k < 0)
+        return;
+    if (f->known[k])
+        expect_item(m, "OldImage of a stream", cJSON_GetObjectItemCaseSensitive(change, "OldImage"), k, &f->items[k]);
+    f->items[k] = item_of_image(neu);
+    f->known[k] = true;
+    expect_item(m, "NewImage of a stream", neu, k, &f->items[k]);
+}
+
+/* Absent: no answer, or the place is gone. */
+static struct str follow_from(struct model *m)
+{
+    const struct followed *f = &m->followed;
+    struct reply listed = STREAMS("ListStreams", "{'TableName':'table'}");
+    struct str arn = json_text(cJSON_GetArrayItem(member(&listed, "Streams"), 0), "StreamArn");
+    if (expect_outcome(&listed, "ListStreams", NULL) != DONE)
+        return STR_NONE;
+    struct reply r = STREAMS("DescribeStream", "{'StreamArn':'%.*s'}", STR_ARG(arn));
+    if (expect_outcome(&r, "DescribeStream", NULL) != DONE)
+        return STR_NONE;
+    struct str shard = json_text(cJSON_GetArrayItem(cJSON_GetObjectItemCaseSensitive(member(&r, "StreamDescription"), "Shards"), 0), "ShardId");
+    struct str place = f->last[0] ? str_printf(m->self->a, "'AFTER_SEQUENCE_NUMBER','SequenceNumber':'%s'", f->last) : STR("'TRIM_HORIZON'");
+    r = STREAMS("GetShardIterator", "{'StreamArn':'%.*s','ShardId':'%.*s','ShardIteratorType':%.*s}", STR_ARG(arn), STR_ARG(shard), STR_ARG(place));
+    if (outcome(&r) == FAILED && str_is(r.error, "TrimmedDataAccessException"))
+        follow_anew(m);
+    else if (expect_outcome(&r, "GetShardIterator", NULL) == DONE)
+        return json_text(r.json, "ShardIterator");
+    return STR_NONE;
+}
+
+static void follow(void *model)
+{
+    struct model *m = model;
+    struct followed *f = &m->followed;
+    struct str iterator = follow_from(m);
+    for (bool more = true; more;) {
+        const cJSON *record;
+        if (!iterator.p)
+            return;
+        struct reply r = STREAMS("GetRecords", "{'ShardIterator':'%.*s','Limit':%u}", STR_ARG(iterator), 1 + below(m->self, 50));
+        if (outcome(&r) == FAILED && str_is(r.error, "TrimmedDataAccessException"))
+            follow_anew(m);
+        if (outcome(&r) == FAILED && (str_is(r.error, "TrimmedDataAccessException") || str_is(r.error, "ExpiredIteratorException")))
+            return; /* the clock went on meanwhile */
+        if (expect_outcome(&r, "GetRecords", NULL) != DONE)
+            return;
+        cJSON_ArrayForEach(record, member(&r, "Records")) follow_record(m, record);
+        more = cJSON_GetArraySize(member(&r, "Records")) > 0;
+        iterator = json_text(r.json, "NextShardIterator");
+    }
+    for (int k = 0; k < KEYS; k++) {
+        if (f->known[k] && !same(&f->items[k], &m->items[k]))
+            sim_expect(false, "what a stream leads to", words_of(m, k, &m->items[k]).p, "%.*s", STR_ARG(words_of(m, k, &f->items[k])));
+        f->items[k] = m->items[k];
+        f->known[k] = true;
+    }
+}
+
 /* ---- client 0: an index that comes and goes, items that expire ---- */
 
 static bool index_is_active(struct model *m)
@@ -556,7 +652,7 @@ static void make_table(struct model *m)
          "'KeySchema':[{'AttributeName':'h','KeyType':'HASH'},{'AttributeName':'r','KeyType':'RANGE'}],'GlobalSecondaryIndexes':[{'IndexName':'byg',"
          "'KeySchema':[{'AttributeName':'g','KeyType':'HASH'},{'AttributeName':'v','KeyType':'RANGE'}],'Projection':{'ProjectionType':'ALL'}}],"
          "'LocalSecondaryIndexes':[{'IndexName':'local','KeySchema':[{'AttributeName':'h','KeyType':'HASH'},{'AttributeName':'v','KeyType':'RANGE'}],"
-         "'Projection':{'ProjectionType':'ALL'}}]}"));
+         "'Projection':{'ProjectionType':'ALL'}}],'StreamSpecification':{'StreamEnabled':true,'StreamViewType':'NEW_AND_OLD_IMAGES'}}"));
     if (m->self->number == 0)
         MAKE("ValidationException", DDB("UpdateTimeToLive", "{'TableName':'table','TimeToLiveSpecification':{'Enabled':true,'AttributeName':'e'}}"));
 }
@@ -566,14 +662,17 @@ static void run(struct actor *self)
     struct model m = { .self = self };
     struct deed deeds[] = {
         { get, 2 }, { write_one, 10 }, { transact_write, 6 }, { transact_get, 1 }, { batch_write, 2 }, { batch_get, 1 }, { query, 2 }, { query_index, 4 },
-        { query_local_index, 2 }, { scan, 1 }, { change_index, 1 }, { put_expiring, 1 }, { check_expiring, 1 },
+        { query_local_index, 2 }, { scan, 1 }, { change_index, 1 }, { put_expiring, 1 }, { check_expiring, 1 }, { follow, 2 },
     };
-    for (int k = 0; k < KEYS; k++)
+    for (int k = 0; k < KEYS; k++) {
         m.items[k].g = -1;
+        m.followed.known[k] = true; /* there is nothing of it yet */
+    }
     make_table(&m);
     actor_weigh(self, deeds, sizeof deeds / sizeof *deeds);
     actor_live(self, deeds, sizeof deeds / sizeof *deeds, &m);
     scan(&m);
+    follow(&m);
     for (int g = 0; g < GROUPS; g++)
         query_index(&m);
 }
