@@ -4,11 +4,14 @@
  * to a libmicrohttpd daemon of one of the loops (loop.c) until that one closes the socket. A conn is in http->conns from accept to close, so under
  * http->lock its fd is valid. It is freed when the last of its holders (the socket's owner, each of its exchanges) let go.
  *
- * The life of a request (request.c):   HEAD -> BODY -> RUN -> completed.   While a request waits for its door its connection is
- * suspended; `state` decides between the replying thread and the connection's loop:
+ * The life of a request (request.c):   HEAD -> BODY -> RUN -> completed.   While a request waits for its door libmicrohttpd either asks
+ * for it at each turn of the loop (POLLED: cheap for the time of a commit), or its connection is suspended, which costs two changes of an epoll set
+ * and a futile read. `state` decides between the replying thread and the connection's loop:
+ *     WAITING --(the loop)--> POLLED --exchange_reply, upon which the loop takes a turn--> ANSWERED
+ *     POLLED --(asked for in vain POLLS_MAX times, the loop suspends it)--> SUSPENDED
  *     WAITING --(the loop suspends it)--> SUSPENDED --exchange_reply, upon which the loop resumes it--> ANSWERED
  *     WAITING --exchange_reply--> ANSWERED          SUSPENDED --http_stop, upon which the loop resumes it--> ABORTED
- *     WAITING, ABORTED --the connection ended--> GONE: exchange_reply releases the request. */
+ *     WAITING, POLLED, ABORTED --the connection ended--> GONE: exchange_reply releases the request. */
 #ifndef STRATA_HTTP_INTERNAL_H
 #define STRATA_HTTP_INTERNAL_H
 
@@ -30,6 +33,9 @@ enum {
     LINGER_SECONDS = 5,                 /* how long a refused body is swallowed so that the client gets to read the answer */
     QUIESCE_SECONDS = 30,
     ARENAS_KEPT = 256,
+    POLLED_MAX = 64,                    /* of a loop at a time, since each costs each turn; others are suspended at once */
+    POLLS_MAX = 32,
+    POLL_MS = 5,                        /* how long a loop with polled requests waits for events */
     DAEMONS = 2,                        /* of a loop: plain, TLS; a conn's `tls` is the index */
 };
 
@@ -71,7 +77,7 @@ struct conn {
 };
 
 enum phase { PHASE_HEAD, PHASE_BODY, PHASE_RUN };
-enum reply_state { WAITING, SUSPENDED, ANSWERED, ABORTED, GONE };
+enum reply_state { WAITING, POLLED, SUSPENDED, ANSWERED, ABORTED, GONE };
 
 struct request {
     struct exchange x; /* first: exchange_reply gets this pointer */
@@ -86,6 +92,8 @@ struct request {
     bool starved;          /* there is no memory for its body: turned away when that has come */
     bool overloaded;       /* turned away: its door said so */
     bool queued;           /* the answer went to libmicrohttpd */
+    bool polled, bulky;    /* counted in the loop's polled_n, bulky_n */
+    unsigned polls, turn, stirs; /* stirs: in turn */
     int own_status;        /* 0, or what http answers by itself */
     size_t body_max, body_cap;
     char *body;            /* malloc'd when it outgrows the arena */
@@ -107,9 +115,14 @@ struct loop {
     struct waker *waker;
     pthread_t thread;
     bool runs;
+    unsigned turn;                       /* of the plain daemon */
+    unsigned stirs;                      /* steps that it took in this turn with requests of which there may be more to do at once */
+    unsigned polled_n;                   /* requests of the plain daemon that are POLLED */
+    unsigned bulky_n;                    /* answers of the plain daemon that are sent in more than one turn, without a word to us */
     pthread_mutex_t lock; /* of what other threads have for it: */
     struct conn *arrived;
     struct request *unparked;
+    bool answered; /* a polled one */
 };
 
 struct http {
@@ -183,6 +196,9 @@ void loop_stop(struct loop *l); /* http->stopping is set and nothing is parked; 
 void loop_serve(struct loop *l, struct conn *c); /* any thread */
 /* Any thread: the suspended r->state goes from `from` to `to`, and the loop resumes it; false: it was not in `from`. */
 bool loop_unpark(struct loop *l, struct request *r, int from, int to);
+
+/* Any thread: the polled request goes from POLLED to ANSWERED, and the loop takes a turn; false: it was not POLLED. */
+bool loop_answered(struct loop *l, struct request *r);
 
 /* request.c */
 struct arena *arena_take(struct http *h);

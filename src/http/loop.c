@@ -66,6 +66,19 @@ bool loop_unpark(struct loop *l, struct request *r, int from, int to)
     return moved;
 }
 
+bool loop_answered(struct loop *l, struct request *r)
+{
+    int from = POLLED;
+    pthread_mutex_lock(&l->lock);
+    bool moved = atomic_compare_exchange_strong(&r->state, &from, ANSWERED);
+    if (moved && !l->answered) {
+        l->answered = true;
+        notify(l);
+    }
+    pthread_mutex_unlock(&l->lock);
+    return moved;
+}
+
 /* Takes it. The daemons that it concerns are due. */
 static void take_orders(struct loop *l)
 {
@@ -74,6 +87,9 @@ static void take_orders(struct loop *l)
     struct request *unparked = l->unparked;
     l->arrived = NULL;
     l->unparked = NULL;
+    if (l->answered)
+        l->due[false] = true;
+    l->answered = false;
     pthread_mutex_unlock(&l->lock);
     while (arrived) {
         struct conn *c = arrived;
@@ -99,12 +115,14 @@ static int patience_ms(struct loop *l)
         MHD_UNSIGNED_LONG_LONG ms;
         if (!l->daemons[i] || MHD_get_timeout(l->daemons[i], &ms) != MHD_YES)
             continue;
+        if (i == false && ms == 0 && l->polled_n > 0 && !l->stirs && !l->bulky_n)
+            ms = POLL_MS; /* it says 0 for them, for whom nothing can be done */
         l->due[i] = ms == 0;
         if (least < 0 || ms < (MHD_UNSIGNED_LONG_LONG)least)
             least = ms > INT32_MAX ? INT32_MAX : (int)ms;
     }
     pthread_mutex_lock(&l->lock);
-    bool ordered = l->arrived || l->unparked;
+    bool ordered = l->arrived || l->unparked || l->answered;
     pthread_mutex_unlock(&l->lock);
     return ordered ? 0 : least;
 }
@@ -142,8 +160,11 @@ static void *loop_run(void *arg)
         for (int i = 0; i < DAEMONS; i++) {
             /* It never waits here. Where libmicrohttpd (0.9.75 to 1.0.1) waits itself, it waits with its whole time limit behind a full batch of 128
              * events, before it serves any. */
-            if (l->daemons[i] && l->due[i])
+            if (l->daemons[i] && l->due[i]) {
+                if (i == false)
+                    l->turn++, l->stirs = 0;
                 MHD_run(l->daemons[i]);
+            }
             l->due[i] = false;
         }
     }

@@ -57,6 +57,8 @@ enum MHD_Result reply_queue(struct request *r)
 {
     struct answer *a = &r->answer;
     size_t bytes = arena_bytes(r->x.arena);
+    r->bulky = !r->conn->tls && (a->fd >= 0 || a->source.read);
+    r->conn->loop->bulky_n += r->bulky;
     struct MHD_Response *response = make_response(r, a);
     answer_drop(a);
     if (!response)

@@ -76,7 +76,8 @@ static void on_reply(struct exchange *x, const struct answer *answer)
     }
     r->answer = *answer;
     int old = WAITING;
-    if (atomic_compare_exchange_strong(&r->state, &old, ANSWERED) || loop_unpark(r->conn->loop, r, SUSPENDED, ANSWERED))
+    struct loop *l = r->conn->loop;
+    if (atomic_compare_exchange_strong(&r->state, &old, ANSWERED) || loop_answered(l, r) || loop_unpark(l, r, SUSPENDED, ANSWERED))
         return;
     old = atomic_exchange(&r->state, ANSWERED);
     assert(old == ABORTED || old == GONE);
@@ -343,18 +344,32 @@ static enum MHD_Result body_data(struct request *r, const char *p, size_t n)
     return MHD_YES;
 }
 
-/* Runs the door and leaves the connection either answered or suspended. */
-static enum MHD_Result run_and_settle(struct request *r)
+static void stir(struct request *r)
 {
-    struct http *h = r->http;
-    struct conn *c = r->conn;
-    h->config.handler.run(h->config.handler.ctx, &r->x);
-    if (atomic_load(&r->state) == ANSWERED)
-        return reply_queue(r);
+    struct loop *l = r->conn->loop;
+    if (r->conn->tls)
+        return;
+    r->stirs = r->turn == l->turn ? r->stirs + 1 : 1;
+    r->turn = l->turn;
+    l->stirs++;
+}
 
+/* Nothing is to be done for it before something happens. (Where a client had sent its next request before this one's answer, that may lie in the socket,
+ * and is seen POLL_MS later if no other turn comes before.) */
+static void calm(struct request *r)
+{
+    struct loop *l = r->conn->loop;
+    if (r->turn == l->turn)
+        l->stirs -= r->stirs;
+    r->stirs = 0;
+}
+
+static enum MHD_Result suspend(struct request *r, int from)
+{
+    struct conn *c = r->conn;
     pthread_mutex_lock(&c->lock);
-    int state = WAITING;
-    bool waits = !atomic_load(&h->stopping) && atomic_compare_exchange_strong(&r->state, &state, SUSPENDED);
+    int state = from;
+    bool waits = !atomic_load(&r->http->stopping) && atomic_compare_exchange_strong(&r->state, &state, SUSPENDED);
     if (waits) {
         c->parked = r;
         MHD_suspend_connection(r->mc); /* an answer that is there by now resumes it when this thread comes to it */
@@ -363,6 +378,34 @@ static enum MHD_Result run_and_settle(struct request *r)
     if (waits)
         return MHD_YES;
     return state == ANSWERED ? reply_queue(r) : MHD_NO;
+}
+
+/* Leaves it to the loop's turns. A TLS daemon may have to do what we do not hear of at any time. */
+static bool poll_begin(struct request *r)
+{
+    struct loop *l = r->conn->loop;
+    int state = WAITING;
+    if (r->conn->tls || l->polled_n >= POLLED_MAX || l->bulky_n > 0 || !atomic_compare_exchange_strong(&r->state, &state, POLLED))
+        return false;
+    l->polled_n++;
+    r->polled = true;
+    calm(r);
+    return true;
+}
+
+static void poll_end(struct request *r)
+{
+    r->conn->loop->polled_n -= r->polled;
+    r->polled = false;
+}
+
+/* Runs the door and leaves the connection answered, polled or suspended. */
+static enum MHD_Result run_and_settle(struct request *r)
+{
+    r->http->config.handler.run(r->http->config.handler.ctx, &r->x);
+    if (atomic_load(&r->state) == ANSWERED)
+        return reply_queue(r);
+    return poll_begin(r) ? MHD_YES : suspend(r, WAITING);
 }
 
 static enum MHD_Result body_done(struct request *r)
@@ -391,6 +434,9 @@ enum MHD_Result request_step(void *cls, struct MHD_Connection *mc, const char *u
                              const char *data, size_t *data_n, void **context)
 {
     struct request *r = *context;
+    if (r->polled && atomic_load(&r->state) == POLLED && ++r->polls < POLLS_MAX)
+        return MHD_YES;
+    stir(r);
     switch (r->phase) {
     case PHASE_HEAD:
         return head_done(r, method);
@@ -404,10 +450,13 @@ enum MHD_Result request_step(void *cls, struct MHD_Connection *mc, const char *u
     case PHASE_RUN:
         break;
     }
+    poll_end(r);
     unpark(r);
     int state = atomic_load(&r->state);
     if (state == ANSWERED)
         return reply_queue(r);
+    if (state == POLLED)
+        return suspend(r, POLLED);
     assert(state == ABORTED);
     return MHD_NO;
 }
@@ -421,6 +470,10 @@ void request_completed(void *cls, struct MHD_Connection *mc, void **context, enu
         return;
     *context = NULL;
     struct http *h = r->http;
+    struct loop *l = r->conn->loop;
+    calm(r);
+    l->bulky_n -= r->bulky;
+    poll_end(r);
     atomic_store_explicit(&r->conn->body_since, 0, memory_order_relaxed);
     atomic_store_explicit(&r->conn->sent_since, 0, memory_order_relaxed);
     atomic_store_explicit(&r->conn->head_since, atomic_load(&h->tick), memory_order_relaxed);

@@ -450,6 +450,40 @@ TEST(answers_from_other_threads_race_with_parking)
     server_stop(&s);
 }
 
+TEST(what_waits_is_asked_for_again_and_holds_up_nobody)
+{
+    struct server s;
+    char buf[ANSWER_MAX];
+    server_start_with(&s, (struct http_config){ .threads_n = 1 });
+    int a = dial(s.port), b = dial(s.port), c = dial(s.port);
+    say(a, "GET /hold HTTP/1.1\r\nHost: h\r\n\r\nGET /thread HTTP/1.1\r\nHost: h\r\n\r\n"); /* the second comes before the first is answered */
+    wait_held(&s, 1);
+    say(c, "GET /hold HTTP/1.1\r\nHost: h\r\n\r\n");
+    wait_held(&s, 2);
+    assert_int_equal(setsockopt(c, SOL_SOCKET, SO_LINGER, &(struct linger){ .l_onoff = 1 }, sizeof(struct linger)), 0);
+    close(c); /* a reset: the door answers in vain */
+    for (int i = 0; i < 3; i++) {
+        say(b, "GET /file HTTP/1.1\r\nHost: h\r\n\r\n");
+        assert_has(hear(b, buf, "23456"), "206");
+        say(b, "GET /thread HTTP/1.1\r\nHost: h\r\n\r\n");
+        assert_has(hear(b, buf, "later"), "200 OK");
+    }
+    answer_text(s.held[0], 200, STR("first"));
+    assert_has(hear(a, buf, "later"), "first");
+    say(a, "GET /hold HTTP/1.1\r\nHost: h\r\n\r\n");
+    wait_held(&s, 3);
+    for (int i = 0; i < 100; i++) { /* more turns than it is asked for: it is suspended */
+        say(b, "GET /thread HTTP/1.1\r\nHost: h\r\n\r\n");
+        assert_has(hear(b, buf, "later"), "200 OK");
+    }
+    answer_text(s.held[1], 200, STR("nobody"));
+    answer_text(s.held[2], 200, STR("at last"));
+    assert_has(hear(a, buf, "at last"), "200 OK");
+    close(a);
+    close(b);
+    server_stop(&s);
+}
+
 TEST(parked_requests_outlive_the_time_limit_and_the_server)
 {
     struct server s;
