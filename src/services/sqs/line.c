@@ -129,6 +129,8 @@ int line_put(struct op *op, struct queue *q, const struct sqs_rec_Message *m, in
     int rc;
 
     add(&q->live.Next, 1);
+    if (delay_ms > 0 || !q->live.DelayedTo.set)
+        q->live.DelayedTo = SOME_I64(delay_ms > 0 ? seq : seq - 1);
     message_key(op, &k, &sqs_kind_msg, q, seq);
     if ((rc = op_rec_put(op, &k, &sqs_rec_Message_shape, m)))
         return rc;
@@ -263,6 +265,22 @@ static int read_ready(struct queue *q, int64_t position, struct str value)
     return 0;
 }
 
+/* The message right at the cursor of the lane FRESH: it is ready, since none behind DelayedTo was ever anything else. E_NOT_FOUND: there is none, or it
+ * may have been delayed. */
+static int look_at_cursor(struct op *op, struct queue *q)
+{
+    int64_t seq = q->live.FreshFrom.v;
+    if (!q->live.DelayedTo.set || seq <= q->live.DelayedTo.v)
+        return E_NOT_FOUND;
+    struct sqs_rec_Message *m = arena_one(op->arena, struct sqs_rec_Message);
+    int rc = line_message(op, q, seq, m);
+    if (rc)
+        return rc;
+    q->ahead_message = m;
+    q->ahead[q->ahead_n++] = (struct ready_entry){ seq, seq };
+    return 0;
+}
+
 /* Reads the next entries of the ready line, the lane BACK first: one scan for all that a receive may want. Mostly the next stands right at
  * the cursor, and to look there costs a fifth of a scan. */
 static int look_ahead(struct op *op, struct queue *q)
@@ -278,6 +296,9 @@ static int look_ahead(struct op *op, struct queue *q)
     from = prefix;
     key_i64(&from, cursor->v);
     q->ahead_n = q->ahead_at = 0;
+    q->ahead_message = NULL;
+    if (q->wanted == 1 && q->ahead_lane == LANE_FRESH && (rc = look_at_cursor(op, q)) != E_NOT_FOUND)
+        return rc;
     if (q->wanted == 1)
         rc = txn_get(op->txn, key_view(&from), &value);
     if (rc != E_NOT_FOUND)
@@ -341,7 +362,10 @@ int line_next(struct op *op, struct queue *q, int64_t *ret_seq, struct sqs_rec_M
         int rc = next_seq(op, q, ret_seq);
         if (rc)
             return rc;
-        rc = line_message(op, q, *ret_seq, ret_m);
+        if (!q->fifo && q->ahead_message)
+            *ret_m = *q->ahead_message;
+        else
+            rc = line_message(op, q, *ret_seq, ret_m);
         if (rc && rc != E_NOT_FOUND)
             return rc;
         int found = rc;

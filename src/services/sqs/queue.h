@@ -51,6 +51,7 @@ struct queue {
     int64_t ahead_lane;
     int64_t stop_at; /* what got ready from this position on is for the next receive (visibility timeout 0); 0: no such bound */
     bool back_over;  /* nothing but such ones is left in the lane BACK */
+    struct sqs_rec_Message *ahead_message; /* of the only entry read ahead, where it was found by its message; else NULL */
 };
 
 /* ---- queue.c: finding and keeping queues ---- */
