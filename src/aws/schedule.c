@@ -168,7 +168,7 @@ static int parse_rate(struct str text, bool scheduler, struct schedule *s)
     } units[] = { { "minute", "minutes", 60000 }, { "hour", "hours", 3600000 }, { "day", "days", 86400000 } };
     struct str number, unit;
     int64_t v;
-    if (!str_cut(str_trim(text), ' ', &number, &unit) || str_to_i64(number, &v) || v < 1 || v > 100000000)
+    if (!str_cut(text, ' ', &number, &unit) || str_to_i64(number, &v) || v < 1 || v > 100000000)
         return E_INVALID;
     for (size_t i = 0; i < 3; i++) {
         bool one = str_is(unit, units[i].one), many = str_is(unit, units[i].many);

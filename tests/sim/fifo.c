@@ -1,7 +1,7 @@
-/* A FIFO queue against a list of messages: order within a group, one group's messages in flight at a time, deduplication within five minutes.
+/* A FIFO queue against a list of messages: order within a group, nothing behind a message in flight, deduplication within five minutes.
  *
- * As in sqs.c the model knows what is possible: whether a message is there, and between which times it becomes visible. A group is locked while one of
- * its messages is not visible. */
+ * As in sqs.c the model knows what is possible: whether a message is there, and between which times it becomes visible. A message waits for
+ * every earlier one of its group that is not visible. */
 #include <stdio.h>
 #include <string.h>
 
@@ -120,18 +120,19 @@ struct receive {
     bool complete;
 };
 
-static bool surely_locked(const struct model *m, unsigned group, int64_t to, const bool returned[])
+/* It, or an earlier one of its group, is in flight. */
+static bool surely_locked(const struct model *m, const struct message *g, int64_t to)
 {
-    for (unsigned i = 0; i < m->n; i++)
-        if (m->v[i].group == group && m->v[i].places == QUEUE && m->v[i].visible_lo > to && !returned[i])
+    for (const struct message *e = m->v; e <= g; e++)
+        if (e->group == g->group && e->places == QUEUE && e->visible_lo > to)
             return true;
     return false;
 }
 
-static bool surely_free(const struct model *m, unsigned group, int64_t from)
+static bool surely_free(const struct model *m, const struct message *g, int64_t from)
 {
-    for (unsigned i = 0; i < m->n; i++)
-        if (m->v[i].group == group && (m->v[i].places & QUEUE) && m->v[i].visible_hi > from)
+    for (const struct message *e = m->v; e <= g; e++)
+        if (e->group == g->group && (e->places & QUEUE) && e->visible_hi > from)
             return false;
     return true;
 }
@@ -147,8 +148,7 @@ static void take(struct model *m, const struct receive *d, const cJSON *json, bo
     if (g->twice && !(g->places & QUEUE))
         g->places = QUEUE;
     sim_expect(g->places & QUEUE, "ReceiveMessage", words_of(m, g).p, "it came");
-    sim_expect(g->visible_lo <= d->to && !surely_locked(m, g->group, d->to, returned), "ReceiveMessage", "no message of a group of which one is in flight",
-               "%.*s at %lld", STR_ARG(words_of(m, g)), (long long)d->to);
+    sim_expect(g->visible_lo <= d->to, "ReceiveMessage", "no message that is in flight", "%.*s at %lld", STR_ARG(words_of(m, g)), (long long)d->to);
     for (struct message *e = m->v; e < g; e++) {
         if (e->group != g->group || returned[e - m->v] || !(e->places & QUEUE))
             continue;
@@ -164,15 +164,15 @@ static void take(struct model *m, const struct receive *d, const cJSON *json, bo
 
 static void settle(struct model *m, const struct receive *d, const bool returned[])
 {
-    bool all[GROUPS];
-    for (unsigned group = 0; group < GROUPS; group++)
-        all[group] = d->complete && surely_free(m, group, d->certain);
+    bool due[MESSAGES_MAX];
+    for (unsigned i = 0; i < m->n; i++)
+        due[i] = d->complete && surely_free(m, &m->v[i], d->certain);
     for (unsigned i = 0; i < m->n; i++) {
         struct message *g = &m->v[i];
         if (returned[i]) {
             g->visible_lo = d->from + d->visibility_ms;
             g->visible_hi = d->to + d->visibility_ms;
-        } else if (all[g->group] && (g->places & QUEUE)) {
+        } else if (due[i] && (g->places & QUEUE)) {
             sim_expect(g->places & NOWHERE, "ReceiveMessage", words_of(m, g).p, "it did not come at %lld", (long long)d->from);
             g->places = NOWHERE;
         }
@@ -181,12 +181,8 @@ static void settle(struct model *m, const struct receive *d, const bool returned
 
 static void unknown(struct model *m, const struct receive *d)
 {
-    static const bool none[MESSAGES_MAX];
-    bool locked[GROUPS];
-    for (unsigned group = 0; group < GROUPS; group++)
-        locked[group] = surely_locked(m, group, d->to, none);
     for (struct message *g = m->v; g < m->v + m->n; g++) {
-        if (!(g->places & QUEUE) || locked[g->group])
+        if (!(g->places & QUEUE) || surely_locked(m, g, d->to))
             continue;
         if (g->visible_hi < d->to + d->visibility_ms)
             g->visible_hi = d->to + d->visibility_ms;

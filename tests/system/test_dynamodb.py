@@ -557,6 +557,8 @@ def test_batches(ddb, items):
     invalid(lambda: ddb.batch_get_item(RequestItems={items: {'Keys': [keys[0], keys[0]]}}), 'Provided list of item keys contains duplicates')
     invalid(lambda: ddb.batch_write_item(RequestItems={items: [{'DeleteRequest': {'Key': keys[0]}}, {'PutRequest': {'Item': keys[0]}}]}),
             'Provided list of item keys contains duplicates')
+    invalid(lambda: ddb.batch_write_item(RequestItems={items: [{'PutRequest': {'Item': {'other': {'S': 'x'}}}}]}),
+            'The provided key element does not match the schema')
     refused(lambda: ddb.batch_get_item(RequestItems={'nothere': {'Keys': [keys[0]]}}), 'ResourceNotFoundException', 'Requested resource not found')
 
 

@@ -73,6 +73,8 @@ def test_events_and_their_tokens(logs, group, strata):
     assert [e['message'] for e in last['events']] == ['m3', 'm4']
     window = logs.get_log_events(logGroupName=group, logStreamName='s1', startTime=now + 1, endTime=now + 3)
     assert [e['message'] for e in window['events']] == ['m1', 'm2']
+    assert refusal(logs.describe_log_streams, logGroupName=group, logGroupIdentifier=group) == (
+        'ValidationException', 'LogGroup name and LogGroup ARN are mutually exclusive parameters.')
     assert refusal(logs.get_log_events, logGroupName=group, logStreamName='s1', nextToken='x')[0] == 'InvalidParameterException'
 
 

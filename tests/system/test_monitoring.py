@@ -40,7 +40,10 @@ def test_metrics(cw, strata):
     assert [(p['Sum'], p['SampleCount']) for p in points] == [(20.0, 2.0), (6.0, 3.0)] and points[1]['Average'] == 2.0 and points[0]['Unit'] == 'Count'
     q = [{'Id': 'q', 'MetricStat': {'Metric': {'Namespace': space, 'MetricName': 'm', 'Dimensions': d}, 'Period': 3600 * 2, 'Stat': 'Sum'}}]
     r = cw.get_metric_data(MetricDataQueries=q, StartTime=at(now - 3600000), EndTime=at(now + 60000))
-    assert sum(r['MetricDataResults'][0]['Values']) == 26.0
+    assert sum(r['MetricDataResults'][0]['Values']) == 26.0 and r['MetricDataResults'][0]['Label'] == 'm'
+    both = q + [{'Id': 'p', 'MetricStat': {**q[0]['MetricStat'], 'Stat': 'Maximum', 'Period': 60}}]
+    r = cw.get_metric_data(MetricDataQueries=both, StartTime=at(now - 3600000), EndTime=at(now + 60000))
+    assert [m['Label'] for m in r['MetricDataResults']] == ['m Sum 7200', 'm Maximum 60']
     assert cw.list_metrics(Namespace=space)['Metrics'][0]['MetricName'] == 'm'
     assert cw.list_metrics(Namespace=space, Dimensions=[{'Name': 'f', 'Value': 'other'}])['Metrics'] == []
     assert code_of(cw.put_metric_data, Namespace='AWS/Lambda', MetricData=[{'MetricName': 'm', 'Value': 1}]) in (

@@ -115,7 +115,7 @@ def test_list_pages(strata, scheduler, sqs):
 def test_refused(strata, scheduler, sqs):
     _, queue = new_queue(sqs)
     role = new_role(strata, queue)
-    for e in ('rate(0 hours)', 'rate(1 fortnight)', 'cron(* * * *)', 'at(tomorrow)', 'x', 'cron(0 0 1 1 1 2030)'):
+    for e in ('rate(0 hours)', 'rate( 10 minutes )', ' rate(10 minutes)', 'rate(1 fortnight)', 'cron(* * * *)', 'at(tomorrow)', 'x', 'cron(0 0 1 1 1 2030)'):
         assert refusal(create, scheduler=scheduler, expression=e, queue=queue, role=role) == ('ValidationException', f'Invalid Schedule Expression {e}.')
     create(scheduler, 'rate(1 hours)', queue, role)  # as in Terraform's own example; rules take the singular alone
     code, message = refusal(create, scheduler=scheduler, expression='rate(1 hour)', queue=queue, role=role, ScheduleExpressionTimezone='Nowhere/None')

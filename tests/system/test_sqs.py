@@ -334,11 +334,22 @@ def test_fifo_order_groups_and_deduplication(sqs, strata):
     sqs.change_message_visibility(QueueUrl=url, ReceiptHandle=m['ReceiptHandle'], VisibilityTimeout=0)
     both = receive(sqs, url, MaxNumberOfMessages=10)
     assert [x['Body'] for x in both] == ['a1', 'a2']
+    sqs.change_message_visibility(QueueUrl=url, ReceiptHandle=both[0]['ReceiptHandle'], VisibilityTimeout=0)
+    both[0], = receive(sqs, url, MaxNumberOfMessages=10)
+    assert both[0]['Body'] == 'a1', 'what stands before one in flight comes again'
+    sqs.change_message_visibility(QueueUrl=url, ReceiptHandle=both[1]['ReceiptHandle'], VisibilityTimeout=0)
+    assert not receive(sqs, url, MaxNumberOfMessages=10), 'the first of the group is in flight'
+    sqs.delete_message(QueueUrl=url, ReceiptHandle=both[0]['ReceiptHandle'])
+    both[1], = receive(sqs, url)
+    assert both[1]['Body'] == 'a2'
     for x in both:
         sqs.delete_message(QueueUrl=url, ReceiptHandle=x['ReceiptHandle'])
     sqs.send_message(QueueUrl=url, MessageBody='a3', MessageGroupId='a')
     assert [x['Body'] for x in receive(sqs, url)] == ['a3']
     assert refusal(sqs.send_message, QueueUrl=url, MessageBody='x')[0] == 'MissingParameter'
+    entries = [{'Id': '1', 'MessageBody': 'x', 'MessageGroupId': 'x'}, {'Id': '2', 'MessageBody': 'x'}]
+    assert refusal(sqs.send_message_batch, QueueUrl=url, Entries=entries) == (
+        'InvalidParameterValue', 'The request must contain the parameter MessageGroupId.')
     strata.advance_clock(301)
     sqs.send_message(QueueUrl=url, MessageBody='a1', MessageGroupId='c')
     bodies = [x['Body'] for x in receive(sqs, url, MaxNumberOfMessages=10)]

@@ -158,6 +158,8 @@ static int read_write(struct op *op, const struct table *t, const struct dynamod
     int rc = request_map(op, in->PutRequest ? in->PutRequest->Item : in->DeleteRequest->Key, &w->attrs);
     if (rc == 0 && in->PutRequest)
         rc = write_check_size(op, &w->attrs, "Item size has exceeded the maximum allowed size");
+    if (rc == 0 && in->PutRequest && !item_has_key(&t->schema, &w->attrs))
+        rc = invalid(op, "The provided key element does not match the schema");
     if (rc == 0)
         rc = write_check(op, w);
     if (rc < 0)

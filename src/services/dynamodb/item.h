@@ -64,6 +64,7 @@ void ttl_key(struct op *op, struct key *k, struct str generation);
 int item_check_key_sizes(struct op *op, const struct key_schema *s, const struct attr_map *attrs);
 /* For GetItem and its like: exactly the key. E_AWS. */
 int item_check_key(struct op *op, const struct key_schema *s, const struct attr_map *key);
+bool item_has_key(const struct key_schema *s, const struct attr_map *item); /* each attribute of it, of its type */
 /* For PutItem: the item holds the table's key, and index keys are of the right type. E_AWS. */
 int item_check_put(struct op *op, const struct table *t, const struct attr_map *item);
 int item_check_index_keys(struct op *op, const struct table *t, const struct attr_map *item);

@@ -32,6 +32,17 @@ int item_check_key_sizes(struct op *op, const struct key_schema *s, const struct
     return 0;
 }
 
+static bool has_attr(const struct key_attr *k, const struct attr_map *item)
+{
+    const struct value *v = attr_get(item, k->name);
+    return v && v->type == k->type;
+}
+
+bool item_has_key(const struct key_schema *s, const struct attr_map *item)
+{
+    return has_attr(&s->hash, item) && (!s->range.name.p || has_attr(&s->range, item));
+}
+
 int item_check_key(struct op *op, const struct key_schema *s, const struct attr_map *key)
 {
     const struct value *hash = attr_get(key, s->hash.name), *range = s->range.name.p ? attr_get(key, s->range.name) : NULL;

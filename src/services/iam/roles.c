@@ -35,6 +35,7 @@ int iam_CreateRole(struct op *op, const struct iam_CreateRole_in *in, struct iam
     out->Role = arena_one(op->arena, struct iam_Role);
     iam_role_out(op, &role, true, out->Role);
     out->Role->RoleLastUsed = NULL;
+    out->Role->MaxSessionDuration = (struct opt_i64){ 0 }; /* AWS leaves it to GetRole */
     return 0;
 }
 

@@ -34,7 +34,9 @@ static struct str name_of_arn(struct str text)
 
 int group_name(struct op *op, struct str name, struct str identifier, struct str *ret)
 {
-    if (str_set(name) == str_set(identifier))
+    if (str_set(name) && str_set(identifier))
+        return aws_fail(op, LOGS_ValidationException, "LogGroup name and LogGroup ARN are mutually exclusive parameters.");
+    if (!str_set(name) && !str_set(identifier))
         return aws_fail(op, LOGS_InvalidParameterException, "Exactly one of logGroupName or logGroupIdentifier is required.");
     *ret = str_dup(op->arena, str_set(name) ? name : name_of_arn(identifier));
     return 0;

@@ -186,7 +186,7 @@ int monitoring_DeleteAlarms(struct op *op, const struct monitoring_DeleteAlarms_
 
 static int not_found(struct op *op, int rc)
 {
-    return rc == E_NOT_FOUND ? aws_fail(op, MONITORING_ResourceNotFound, "The specified alarm does not exist.") : rc;
+    return rc == E_NOT_FOUND ? aws_fail(op, MONITORING_ResourceNotFound, "%s", "") : rc; /* AWS has no words for it */
 }
 
 int monitoring_SetAlarmState(struct op *op, const struct monitoring_SetAlarmState_in *in, struct monitoring_SetAlarmState_out *out)

@@ -25,7 +25,7 @@ static int check_statistics(struct op *op, const struct monitoring_GetMetricStat
         return aws_fail(op, MONITORING_InvalidParameterValueException, "The parameter Period must be 1, 5, 10, 20, 30 or a multiple of 60.");
     int64_t points = (in->EndTime.v - in->StartTime.v) / (in->Period.v * 1000);
     if (points > STATISTICS_POINTS_MAX)
-        return aws_fail(op, MONITORING_InvalidParameterCombinationException, "You have requested up to %lld datapoints, which exceeds the limit of 1,440. You "
+        return aws_fail(op, MONITORING_InvalidParameterCombinationException, "You have requested up to %lld datapoints, which exceeds the limit of 1440. You "
                         "may reduce the datapoints requested by increasing Period, or decreasing the time range.", (long long)points);
     return 0;
 }
@@ -59,6 +59,20 @@ int monitoring_GetMetricStatistics(struct op *op, const struct monitoring_GetMet
     return 0;
 }
 
+/* The metric's name, and what tells it from the other queries: their statistics, their periods. */
+static struct str label_of(struct op *op, const struct monitoring_MetricDataQueries *all, const struct monitoring_MetricStat *m)
+{
+    struct str label = m->Metric->MetricName;
+    bool stats = false, periods = false;
+    for list_each(q, all) {
+        stats = stats || (q->MetricStat && !str_eq(q->MetricStat->Stat, m->Stat));
+        periods = periods || (q->MetricStat && q->MetricStat->Period.v != m->Period.v);
+    }
+    if (stats)
+        label = str_printf(op->arena, "%.*s %.*s", STR_ARG(label), STR_ARG(m->Stat));
+    return periods ? str_printf(op->arena, "%.*s %lld", STR_ARG(label), (long long)m->Period.v) : label;
+}
+
 static int query_one(struct op *op, const struct monitoring_GetMetricData_in *in, const struct monitoring_MetricDataQuery *q,
                      struct monitoring_GetMetricData_out *out)
 {
@@ -78,7 +92,7 @@ static int query_one(struct op *op, const struct monitoring_GetMetricData_in *in
         return rc;
     struct monitoring_MetricDataResult *r = list_push(op->arena, &out->MetricDataResults);
     r->Id = q->Id;
-    r->Label = opt_str(q->Label, m->Metric->MetricName);
+    r->Label = opt_str(q->Label, label_of(op, &in->MetricDataQueries, m));
     r->StatusCode = STR("Complete");
     r->Timestamps.set = r->Values.set = true;
     bool up = str_is(in->ScanBy, "TimestampAscending");

@@ -221,6 +221,10 @@ void sqs_check_group(struct op *op, struct check *c)
         check_fault(op, c, "the ready line does not have it at its position");
     if (!g->Position.v && in_flight == 0)
         check_fault(op, c, "it is not in the ready line, and no message of it is in flight");
+    struct sqs_rec_State state = { 0 };
+    int64_t head;
+    if (in_flight && fifo_head(op, &q, group, &head) == 0 && line_state(op, &q, head, &state) == 0 && opt_bool(state.InFlight, false) == (g->Position.v != 0))
+        check_fault(op, c, "its first message is %s, and it is %s the ready line", g->Position.v ? "in flight" : "not in flight", g->Position.v ? "in" : "not in");
 }
 
 void sqs_check_gline(struct op *op, struct check *c)

@@ -1,11 +1,12 @@
-/* FIFO queues: groups keep the order of their messages, and a group with a message in flight is locked.
+/* FIFO queues: groups keep the order of their messages, and a group whose first message is in flight is locked. One that comes back while a later one is
+ * still in flight can be received again, up to that one.
  *
  *   gline (id, group, seq)      a group's messages in order; a message stays in it until it is removed
  *   group (id, group)           Group record: how many are in flight, and where the group stands in the ready line (0: nowhere)
  *   ready (id, FRESH, position) -> group: groups of which messages can be received
  *   dedup (id, scope, dedup id) Dedup record; dedupt (id, sent_ms, scope, dedup id) finds those whose five minutes are over
  *
- * A group is in the ready line exactly when it has messages and none in flight. */
+ * A group is in the ready line exactly when it has messages and the first is not in flight. */
 #include "aws/error.h"
 #include "base/code.h"
 #include "services/sqs/queue.h"
@@ -57,6 +58,16 @@ static int first_of(struct op *op, const struct queue *q, struct str group, int6
     return rc ? rc : found ? 0 : E_NOT_FOUND;
 }
 
+int fifo_head(struct op *op, const struct queue *q, struct str group, int64_t *ret_seq) { return first_of(op, q, group, 0, ret_seq); }
+
+static int is_in_flight(struct op *op, const struct queue *q, int64_t seq, bool *ret)
+{
+    struct sqs_rec_State state = { 0 };
+    int rc = line_state(op, q, seq, &state);
+    *ret = rc == 0 && opt_bool(state.InFlight, false);
+    return rc == E_NOT_FOUND ? 0 : rc; /* it has just come */
+}
+
 /* Restores the invariant after g changed: in the line, out of it, or forgotten. */
 static int group_place(struct op *op, struct queue *q, struct str group, struct sqs_rec_Group *g)
 {
@@ -73,7 +84,15 @@ static int group_place(struct op *op, struct queue *q, struct str group, struct 
     if (rc)
         return rc;
     g->HeadFrom = SOME_I64(seq - 1);
-    if (!g->InFlight.v && !g->Position.v) {
+    bool locked = false;
+    if (g->InFlight.v && (rc = is_in_flight(op, q, seq, &locked)))
+        return rc;
+    if (locked && g->Position.v) {
+        if ((rc = line_ready_delete(op, q, LANE_FRESH, g->Position.v)))
+            return rc;
+        g->Position = SOME_I64(0);
+    }
+    if (!locked && !g->Position.v) {
         g->Position = SOME_I64(q->live.Next.v++);
         op_wake(op, queue_wake_key(op, q));
         if ((rc = line_ready_put(op, q, LANE_FRESH, g->Position.v, group)))
@@ -127,6 +146,7 @@ static int next_group(struct op *op, struct queue *q)
         return rc;
     g.Position = SOME_I64(0);
     q->group_after = g.HeadFrom.v;
+    q->group_broken = g.InFlight.v > 0;
     return group_put(op, q, q->group, &g);
 }
 
@@ -148,7 +168,12 @@ int fifo_next(struct op *op, struct queue *q, int64_t *ret_seq)
     for (;;) {
         int rc;
         if (str_set(q->group)) {
+            bool behind = false;
             rc = first_of(op, q, q->group, q->group_after, ret_seq);
+            if (rc == 0 && q->group_broken && (rc = is_in_flight(op, q, *ret_seq, &behind)))
+                return rc;
+            if (rc == 0 && behind)
+                rc = E_NOT_FOUND; /* the rest of the group waits for that one */
             if (rc == 0)
                 q->group_after = *ret_seq;
             if (rc != E_NOT_FOUND)
@@ -205,6 +230,17 @@ static bool is_token(struct str s)
     return true;
 }
 
+bool fifo_dedups_content(const struct queue *q)
+{
+    return str_is(str_map_get(&q->rec.Attributes, STR("ContentBasedDeduplication")), "true");
+}
+
+int fifo_no_dedup_id(struct op *op)
+{
+    return aws_fail(op, SQS_InvalidParameterValueException, "The queue should either have ContentBasedDeduplication enabled or MessageDeduplicationId provided "
+                                                            "explicitly");
+}
+
 int fifo_check(struct op *op, const struct queue *q, const struct message_input *in, struct str *ret_dedup_id)
 {
     static const char chars[] = "can only include alphanumeric and punctuation characters. 1 to 128 in length.";
@@ -229,9 +265,8 @@ int fifo_check(struct op *op, const struct queue *q, const struct message_input 
                                                        "not valid for this queue type.", (long long)in->delay_s.v);
     if (str_set(in->dedup_id))
         return 0;
-    if (!str_is(str_map_get(&q->rec.Attributes, STR("ContentBasedDeduplication")), "true"))
-        return aws_fail(op, SQS_InvalidParameterValueException, "The queue should either have ContentBasedDeduplication enabled or MessageDeduplicationId provided "
-                                                       "explicitly");
+    if (!fifo_dedups_content(q))
+        return fifo_no_dedup_id(op);
     digest_sha256(in->body.p, in->body.n, d);
     *ret_dedup_id = hex_encode(op->arena, d, sizeof d);
     return 0;

@@ -103,6 +103,18 @@ static int64_t entry_bytes(const struct sqs_SendMessageBatchRequestEntry *e)
     return (int64_t)n;
 }
 
+/* What a FIFO queue needs of each entry: one that lacks it fails the whole batch. */
+static int check_groups(struct op *op, const struct queue *q, const struct sqs_SendMessageBatch_in *in)
+{
+    for (uint32_t i = 0; q->fifo && i < in->Entries.n; i++) {
+        if (!str_set(in->Entries.v[i].MessageGroupId))
+            return aws_fail(op, SQS_InvalidParameterValueException, "The request must contain the parameter MessageGroupId.");
+        if (!str_set(in->Entries.v[i].MessageDeduplicationId) && !fifo_dedups_content(q))
+            return fifo_no_dedup_id(op);
+    }
+    return 0;
+}
+
 int sqs_SendMessageBatch(struct op *op, const struct sqs_SendMessageBatch_in *in, struct sqs_SendMessageBatch_out *out)
 {
     struct str *ids = arena_many(op->arena, struct str, in->Entries.n + 1);
@@ -121,6 +133,8 @@ int sqs_SendMessageBatch(struct op *op, const struct sqs_SendMessageBatch_in *in
     if (bytes > SQS_MESSAGE_BYTES_MAX)
         return aws_fail(op, SQS_BatchRequestTooLong, "Batch requests cannot be longer than %d bytes. You have sent %lld bytes.", SQS_MESSAGE_BYTES_MAX,
                         (long long)bytes);
+    if ((rc = check_groups(op, &q, in)))
+        return rc;
     out->Successful.set = true;
     for (uint32_t i = 0; i < in->Entries.n; i++) {
         const struct sqs_SendMessageBatchRequestEntry *e = &in->Entries.v[i];

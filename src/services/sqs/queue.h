@@ -45,6 +45,7 @@ struct queue {
     bool fifo;
     struct str group;         /* FIFO, while receiving: the group that messages are taken from, and behind which seq */
     int64_t group_after;
+    bool group_broken;        /* it had messages in flight already */
     struct ready_entry ahead[SQS_RECEIVE_MAX]; /* while receiving: read from the ready line, not yet taken out of it */
     uint32_t ahead_n, ahead_at;
     int64_t wanted;           /* messages still to be found */
@@ -132,13 +133,16 @@ int line_expire_arm(struct op *op, struct queue *q, int64_t due_ms);
 
 enum { LANE_BACK = 0, LANE_FRESH = 1 };
 
-/* ---- fifo.c: groups. A group with a message in flight is locked; its other messages wait. ---- */
+/* ---- fifo.c: groups. A group whose first message is in flight is locked; its other messages wait. ---- */
 
+int fifo_head(struct op *op, const struct queue *q, struct str group_id, int64_t *ret_seq);    /* a group's first message; E_NOT_FOUND */
 int fifo_ready(struct op *op, struct queue *q, struct str group_id, int64_t seq);              /* a message joins its group's line */
 int fifo_next(struct op *op, struct queue *q, int64_t *ret_seq);                               /* E_NOT_FOUND; goes on with q->group */
 int fifo_done(struct op *op, struct queue *q); /* after the last fifo_next: a group with nothing in flight goes back into the line */
 int fifo_take(struct op *op, struct queue *q, struct str group_id);                            /* one more in flight */
 int fifo_settle(struct op *op, struct queue *q, struct str group_id, int64_t seq, bool removed, bool was_in_flight);
+bool fifo_dedups_content(const struct queue *q);
+int fifo_no_dedup_id(struct op *op); /* fails: a message needs one */
 /* The deduplication id in force, or an error. */
 int fifo_check(struct op *op, const struct queue *q, const struct message_input *in, struct str *ret_dedup_id);
 int fifo_dedup_find(struct op *op, struct queue *q, struct str group_id, struct str dedup_id, struct sqs_rec_Dedup *ret); /* E_NOT_FOUND */
