@@ -256,8 +256,11 @@ def test_policy_for_another_rule(events, sqs):
     ({'InputTransformer': {'InputPathsMap': {'b': '$.detail.a[0].b', 'n': '$.detail.a[1]', 'd': '$.detail', 'none': '$.detail.none'},
                            'InputTemplate': '{"say": "it is <b> and <n>", "b": <b>, "n": <n>, "d": <d>, "rule": <aws.events.rule-name>}'}},
      {'say': 'it is x"y and 2', 'b': 'x"y', 'n': 2, 'd': {'a': [{'b': 'x"y'}, 2]}, 'rule': None}),
-    ({'InputTransformer': {'InputTemplate': '{"whole": <aws.events.event>, "rule": <aws.events.rule-arn>}'}}, None),
-], ids=['input', 'path', 'transformer', 'event'])
+    ({'InputTransformer': {'InputPathsMap': {'d': '$.detail', 'none': '$.detail.none'}, 'InputTemplate': '{"say": "<d> and <none>", "none": <none>}'}},
+     {'say': '{a:[{b:xy},2]} and ', 'none': ''}),
+    ({'InputTransformer': {'InputTemplate': '{"whole": <aws.events.event.json>, "head": <aws.events.event>, "rule": <aws.events.rule-arn>, '
+                                            '"at": <aws.events.event.ingestion-time>}'}}, None),
+], ids=['input', 'path', 'transformer', 'without quotes', 'event'])
 def test_inputs(events, sqs, target, want):
     name, arn = new_rule(events)
     url, queue = new_queue(sqs, arn)
@@ -268,7 +271,9 @@ def test_inputs(events, sqs, target, want):
     (m,) = receive(sqs, url)
     got = json.loads(m['Body'])
     if want is None:
-        assert got['whole']['id'] == event_id and got['rule'] == arn
+        assert got['whole']['id'] == event_id and got['rule'] == arn and got['at'].endswith('Z')
+        head = {**got['whole'], 'detailType': got['whole']['detail-type']}
+        assert got['head'] == {k: head[k] for k in head if k not in ('detail', 'detail-type')}
     else:
         if isinstance(want, dict) and 'rule' in want:
             want = {**want, 'rule': name}

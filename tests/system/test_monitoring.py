@@ -126,3 +126,22 @@ def test_denied_by_default_allowed_by_policy(cw, strata):
         {'Effect': 'Allow', 'Action': 'cloudwatch:PutMetricData', 'Resource': '*', 'Condition': {'StringEquals': {'cloudwatch:namespace': 'Mine'}}}]}))
     user.put_metric_data(Namespace='Mine', MetricData=datum)
     assert code_of(user.put_metric_data, Namespace='Other', MetricData=datum) in ('AccessDenied', 'AccessDeniedException')
+
+
+def test_dashboards(strata, cw):
+    body = '{"widgets": [{"type": "text", "properties": {"markdown": "hello"}}]}'
+    assert cw.put_dashboard(DashboardName='one', DashboardBody=body)['DashboardValidationMessages'] == []
+    got = cw.get_dashboard(DashboardName='one')
+    assert (got['DashboardArn'], got['DashboardBody'], got['DashboardName']) == ('arn:aws:cloudwatch::000000000000:dashboard/one', body, 'one')
+    assert strata.client('cloudwatch', region='eu-west-1').get_dashboard(DashboardName='one')['DashboardBody'] == body  # of the account
+    cw.put_dashboard(DashboardName='two', DashboardBody='{}')
+    (entry,) = cw.list_dashboards(DashboardNamePrefix='o')['DashboardEntries']
+    assert (entry['DashboardName'], entry['Size']) == ('one', len(body)) and entry['LastModified']
+    for wrong in ('', 'x', '[]'):
+        assert code_of(cw.put_dashboard, DashboardName='one', DashboardBody=wrong) == 'InvalidParameterInput'
+    assert code_of(cw.put_dashboard, DashboardName='no.dots', DashboardBody='{}') == 'InvalidParameterValue'
+    assert code_of(cw.delete_dashboards, DashboardNames=['one', 'none']) == 'ResourceNotFound'
+    assert len(cw.list_dashboards()['DashboardEntries']) == 2
+    cw.delete_dashboards(DashboardNames=['one', 'two'])
+    assert cw.list_dashboards()['DashboardEntries'] == []
+    assert code_of(cw.get_dashboard, DashboardName='one') == 'ResourceNotFound'

@@ -73,44 +73,80 @@ static struct str print(struct op *op, const cJSON *value)
     return s;
 }
 
-/* One <name> of a template: within quotes a string is put in bare, elsewhere as JSON. */
-static void substitute(struct op *op, struct buf *b, const struct events_Target *t, const cJSON *event, struct str event_text, const char *rule_arn_text,
-                       struct str name, bool quoted)
+/* What a template is filled with. */
+struct filling {
+    const struct events_Target *target;
+    struct str event_text, rule; /* rule: its ARN */
+    const cJSON *event;
+    int64_t ingested_ms;
+};
+
+/* <aws.events.event>: the event without its detail. */
+static struct str without_detail(struct op *op, const cJSON *event)
 {
-    if (str_is(name, "aws.events.event") || str_is(name, "aws.events.event.json")) {
-        buf_str(b, event_text);
-        return;
+    cJSON *copy = cJSON_Duplicate(event, true);
+    cJSON_DeleteItemFromObjectCaseSensitive(copy, "detail");
+    cJSON *type = cJSON_DetachItemFromObjectCaseSensitive(copy, "detail-type");
+    if (type)
+        cJSON_AddItemToObject(copy, "detailType", type);
+    struct str text = print(op, copy);
+    cJSON_Delete(copy);
+    return text;
+}
+
+/* A name that EventBridge defines itself: bare text, or JSON. False: it is none. */
+static bool predefined(struct op *op, const struct filling *f, struct str name, struct str *ret_text, bool *ret_json)
+{
+    struct str before, rule_name = f->rule;
+    *ret_json = false;
+    if (!str_starts(name, STR("aws.events.")))
+        return false;
+    while (str_cut(rule_name, '/', &before, &rule_name) && str_contains(rule_name, STR("/")))
+        ;
+    if (str_is(name, "aws.events.rule-arn"))
+        *ret_text = f->rule;
+    else if (str_is(name, "aws.events.rule-name"))
+        *ret_text = rule_name;
+    else if (str_is(name, "aws.events.event.ingestion-time"))
+        *ret_text = time_iso8601(op->arena, f->ingested_ms);
+    else if ((*ret_json = str_is(name, "aws.events.event")))
+        *ret_text = without_detail(op, f->event);
+    else if ((*ret_json = str_is(name, "aws.events.event.json")))
+        *ret_text = f->event_text;
+    else
+        return false;
+    return true;
+}
+
+/* One <name> of a template: within quotes a string is put in bare and JSON without its quotes, elsewhere both as JSON. */
+static void substitute(struct op *op, struct buf *b, const struct filling *f, struct str name, bool quoted)
+{
+    struct str text = STR("");
+    bool json = false;
+    if (!predefined(op, f, name, &text, &json)) {
+        struct str path = str_map_get(&f->target->InputTransformer->InputPathsMap, name);
+        const cJSON *v = path.p ? at_path(f->event, path) : NULL;
+        json = v && !cJSON_IsString(v);
+        text = json ? print(op, v) : v ? str_dup(op->arena, str_c(v->valuestring)) : STR("");
     }
-    struct str path = str_map_get(&t->InputTransformer->InputPathsMap, name);
-    const cJSON *v = path.p ? at_path(event, path) : NULL;
-    struct str rule = str_c(rule_arn_text);
-    if (str_is(name, "aws.events.rule-name")) {
-        struct str before;
-        str_cut(rule, '/', &before, &rule);
-    }
-    if (str_is(name, "aws.events.rule-arn") || str_is(name, "aws.events.rule-name"))
-        quoted ? buf_str(b, rule) : buf_json_string(b, rule);
-    else if (!v)
-        buf_c(b, quoted ? "" : "null");
-    else if (quoted && cJSON_IsString(v)) {
-        struct buf text; /* escaped, but without its quotes */
-        buf_init(&text, op->arena, INPUT_BYTES_MAX);
-        buf_json_string(&text, str_c(v->valuestring));
-        buf_put(b, text.p + 1, text.n - 2);
+    if (json) {
+        if (quoted) /* what is quoted within is no better off than the rest */
+            text = str_replace(op->arena, str_replace(op->arena, text, STR("\\\""), STR("")), STR("\""), STR(""));
+        buf_str(b, text);
     } else if (quoted) {
-        struct buf text;
-        buf_init(&text, op->arena, INPUT_BYTES_MAX);
-        buf_json_string(&text, print(op, v));
-        buf_put(b, text.p + 1, text.n - 2);
+        struct buf escaped; /* but without its quotes */
+        buf_init(&escaped, op->arena, INPUT_BYTES_MAX);
+        buf_json_string(&escaped, text);
+        buf_put(b, escaped.p + 1, escaped.n - 2);
     } else {
-        buf_str(b, print(op, v));
+        buf_json_string(b, text);
     }
 }
 
-static struct str transform(struct op *op, const struct events_Target *t, const cJSON *event, struct str event_text, struct str rule)
+static struct str transform(struct op *op, const struct filling *f)
 {
     struct buf b;
-    struct str template = t->InputTransformer->InputTemplate;
+    struct str template = f->target->InputTransformer->InputTemplate;
     bool quoted = false;
     buf_init(&b, op->arena, INPUT_BYTES_MAX);
     for (size_t i = 0; i < template.n; i++) {
@@ -123,28 +159,29 @@ static struct str transform(struct op *op, const struct events_Target *t, const 
             continue;
         }
         size_t n = (size_t)(end - template.p) - i - 1;
-        substitute(op, &b, t, event, event_text, rule.p, str_sub(template, i + 1, n), quoted);
+        substitute(op, &b, f, str_sub(template, i + 1, n), quoted);
         i += n + 1;
     }
     return buf_done(&b);
 }
 
-static struct str input_of(struct op *op, const struct events_Target *t, struct str event_text, struct str rule)
+static struct str input_of(struct op *op, const struct events_Target *t, const struct events_rec_Delivery *d, struct str rule)
 {
     if (t->Input.p)
         return t->Input;
     if (!t->InputPath.p && !t->InputTransformer)
-        return event_text;
-    cJSON *event = cJSON_ParseWithLength(event_text.p, event_text.n);
+        return d->Event;
+    cJSON *event = cJSON_ParseWithLength(d->Event.p, d->Event.n);
     struct str input;
     if (t->InputTransformer) {
-        input = transform(op, t, event, event_text, rule);
+        struct filling f = { .target = t, .event_text = d->Event, .rule = rule, .event = event, .ingested_ms = d->AcceptedMs.v };
+        input = transform(op, &f);
     } else {
         const cJSON *v = at_path(event, t->InputPath);
         input = v ? print(op, v) : STR("null");
     }
     cJSON_Delete(event);
-    return input.p ? input : event_text;
+    return input.p ? input : d->Event;
 }
 
 /* ---- the call ---- */
@@ -260,7 +297,7 @@ int events_job_deliver(struct op *op, struct str payload)
         return 0;
     struct str rule = rule_arn(op, r.EventBusName, r.Name);
     struct op_failure why = { 0 };
-    rc = call_target(op, t, input_of(op, t, d.Event, rule), rule, &why);
+    rc = call_target(op, t, input_of(op, t, &d, rule), rule, &why);
     if (rc != E_AWS && rc != E_NOT_FOUND)
         return rc;
     struct retry again = { .attempts = opt_i64(d.Attempts, 0) + 1, .age_ms = op_now_ms(op) - d.AcceptedMs.v };
