@@ -4,7 +4,6 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <linux/capability.h>
-#include <linux/securebits.h>
 #include <net/if.h>
 #include <netinet/in.h>
 #include <sched.h>
@@ -84,15 +83,16 @@ static void take_ids(const struct init *t)
         give_up(t, "prctl");
 }
 
-static void raise_lo(const struct init *t)
+int box_raise_lo(void)
 {
     struct ifreq r = { .ifr_name = "lo" };
-    int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0), done;
 
     r.ifr_flags = IFF_UP | IFF_RUNNING;
-    if (fd < 0 || ioctl(fd, SIOCSIFFLAGS, &r) != 0)
-        give_up(t, "cannot raise lo");
-    close(fd);
+    done = fd >= 0 ? ioctl(fd, SIOCSIFFLAGS, &r) : -1;
+    if (fd >= 0)
+        close(fd);
+    return done == 0 ? 0 : E_IO;
 }
 
 static int new_proc(void)
@@ -125,7 +125,8 @@ static void prepare(struct init *t)
     take_ids(t);
     if (unshare(CLONE_NEWCGROUP) != 0) /* here and not at birth: its groups are the root of what it sees */
         give_up(t, "cannot make a cgroup namespace");
-    raise_lo(t);
+    if (box_raise_lo() != 0)
+        give_up(t, "cannot raise lo");
     t->proc = new_proc();
     if (t->proc < 0)
         give_up(t, "cannot mount a new /proc");
@@ -133,30 +134,39 @@ static void prepare(struct init *t)
         _exit(1);
 }
 
-static void make_listeners(struct init *t, const struct start_wire *w)
+int box_listen(const struct start_wire *w, int *ret_fds, uint32_t *ret_n)
 {
     struct sockaddr_in a = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
     int on = 1;
 
-    for (uint32_t i = 0; i < w->n_ports + (w->dns != 0); i++) {
-        bool dns = i == w->n_ports;
+    for (*ret_n = 0; *ret_n < w->n_ports + (w->dns != 0);) {
+        bool dns = *ret_n == w->n_ports;
         int fd = socket(AF_INET, (dns ? SOCK_DGRAM : SOCK_STREAM) | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-        a.sin_port = htons(dns ? 53 : w->ports[i]);
-        if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) != 0 || bind(fd, (struct sockaddr *)&a, sizeof a) != 0 ||
+        a.sin_port = htons(dns ? 53 : w->ports[*ret_n]);
+        if (fd < 0)
+            return E_IO;
+        ret_fds[(*ret_n)++] = fd;
+        if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) != 0 || bind(fd, (struct sockaddr *)&a, sizeof a) != 0 ||
             (!dns && listen(fd, LISTEN_BACKLOG) != 0))
-            give_up(t, "cannot listen on port %u inside", ntohs(a.sin_port));
-        t->listeners[t->n_listeners++] = fd;
+            return E_IO;
     }
+    return 0;
+}
+
+void box_tmp_options(int64_t bytes, char ret[BOX_TMP_OPTIONS])
+{
+    int64_t inodes = bytes / TMP_BYTES_PER_INODE;
+
+    inodes = inodes < TMP_INODES_MIN ? TMP_INODES_MIN : inodes > TMP_INODES_MAX ? TMP_INODES_MAX : inodes;
+    snprintf(ret, BOX_TMP_OPTIONS, "mode=1777,size=%lld,nr_inodes=%lld", (long long)(bytes > 0 ? bytes : 4096), (long long)inodes);
 }
 
 static void mount_tmp(const struct init *t, int64_t bytes)
 {
-    int64_t inodes = bytes / TMP_BYTES_PER_INODE;
-    char options[96];
+    char options[BOX_TMP_OPTIONS];
 
-    inodes = inodes < TMP_INODES_MIN ? TMP_INODES_MIN : inodes > TMP_INODES_MAX ? TMP_INODES_MAX : inodes;
-    snprintf(options, sizeof options, "mode=1777,size=%lld,nr_inodes=%lld", (long long)(bytes > 0 ? bytes : 4096), (long long)inodes);
-    if (mount("tmpfs", "/tmp", "tmpfs", MS_NOSUID | MS_NODEV, options) != 0)
+    box_tmp_options(bytes, options);
+    if (mount("tmpfs", "/tmp", "tmpfs", BOX_TMP_FLAGS, options) != 0)
         give_up(t, "cannot mount /tmp (the root needs that directory)");
 }
 
@@ -203,7 +213,8 @@ static void set_limits(const struct start_wire *w)
     limit(RLIMIT_CORE, 0);
     limit(RLIMIT_MEMLOCK, 64 * 1024);
     limit(RLIMIT_MSGQUEUE, 0);
-    limit(RLIMIT_NPROC, w->pids_max + 1); /* and this process */
+    if (w->limit_nproc != 0)
+        limit(RLIMIT_NPROC, w->pids_max + 1); /* and this process */
     /* The helper watches the use; this bounds what can be taken between two looks. Reserved is not used, hence the spare. */
     if (w->limit_data != 0)
         limit(RLIMIT_DATA, (uint64_t)w->memory_bytes * 2 + DATA_SPARE_BYTES);
@@ -220,7 +231,7 @@ static void drop_privileges(const struct init *t)
     for (int c = 0; c <= CAP_LAST_CAP; c++)
         (void)prctl(PR_CAPBSET_DROP, c, 0, 0, 0);
     (void)prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
-    if (prctl(PR_SET_SECUREBITS, SECBIT_NOROOT | SECBIT_NOROOT_LOCKED | SECBIT_NO_CAP_AMBIENT_RAISE | SECBIT_NO_CAP_AMBIENT_RAISE_LOCKED) != 0 ||
+    if (prctl(PR_SET_SECUREBITS, BOX_SECUREBITS) != 0 ||
         syscall(SYS_capset, &h, none) != 0)
         give_up(t, "cannot give capabilities up");
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 || filter_load(t->filter) != 0)
@@ -308,7 +319,8 @@ void box_main(int ctl, const struct sock_fprog *filter)
     errno = 0;
     if (start_unpack(message, (size_t)n, &start) != 0)
         give_up(&t, "malformed start message");
-    make_listeners(&t, &start.w);
+    if (box_listen(&start.w, t.listeners, &t.n_listeners) != 0)
+        give_up(&t, "cannot listen inside");
     change_root(&t, &start);
     set_limits(&start.w);
     drop_privileges(&t);

@@ -371,6 +371,27 @@ int cgroup_limit(const struct cgroups *g, const struct cgroup *c, int64_t memory
     return r != 0 ? E_IO : 0;
 }
 
+int cgroup_unlimit(const struct cgroups *g, const struct cgroup *c)
+{
+    char path[96];
+    int r = 0;
+
+    if (g->has[CG_MEMORY] && g->v2) {
+        snprintf(path, sizeof path, "%s/memory.max", c->name);
+        r |= write_file_at(g->base[CG_MEMORY], path, "max");
+    } else if (g->has[CG_MEMORY]) {
+        (void)put(g, c, CG_MEMORY, "memory.memsw.limit_in_bytes", -1);
+        r |= put(g, c, CG_MEMORY, "memory.limit_in_bytes", -1);
+    }
+    if (g->has[CG_CPU] && g->v2) {
+        snprintf(path, sizeof path, "%s/cpu.max", c->name);
+        r |= write_file_at(g->base[CG_CPU], path, "max");
+    } else if (g->has[CG_CPU]) {
+        r |= put(g, c, CG_CPU, "cpu.cfs_quota_us", -1);
+    }
+    return r != 0 ? E_IO : 0;
+}
+
 int cgroup_freezer_fd(const struct cgroups *g, const struct cgroup *c)
 {
     char path[96];

@@ -31,6 +31,7 @@ int cgroup_make(const struct cgroups *g, uint32_t n, struct cgroup *ret);
 int cgroup_add(const struct cgroups *g, const struct cgroup *c, pid_t pid);
 int cgroup_dir_fd(const struct cgroups *g, const struct cgroup *c); /* v2: to be born in it; -1 else */
 int cgroup_limit(const struct cgroups *g, const struct cgroup *c, int64_t memory_bytes, uint32_t pids_max, uint32_t cpu_percent);
+int cgroup_unlimit(const struct cgroups *g, const struct cgroup *c); /* its memory and CPU; E_IO */
 int cgroup_freezer_fd(const struct cgroups *g, const struct cgroup *c); /* write cgroup_freeze_word to it; -1 */
 const char *cgroup_freeze_word(bool v2, bool freeze);
 int cgroup_oom_kills(const struct cgroups *g, const struct cgroup *c);  /* how many processes the limit has killed */

@@ -37,6 +37,7 @@ struct sandbox {
     char why[256];
     int *ret_listen_fds;
     uint32_t n_listeners;
+    int output; /* of one that was restored */
 };
 
 struct sandboxes {
@@ -167,7 +168,7 @@ static void answer(struct sandboxes *s, struct sandbox *b, int err, const char *
 
 static void on_started(struct sandboxes *s, struct sandbox *b, const struct started_wire *w, const int *fds, uint32_t n_fds)
 {
-    if (w->n_listeners != b->n_listeners || n_fds != w->n_listeners + w->has_freezer) {
+    if (w->n_listeners != b->n_listeners || n_fds != w->n_listeners + w->has_output + w->has_freezer) {
         for (uint32_t i = 0; i < n_fds; i++)
             close(fds[i]);
         answer(s, b, E_IO, "the sandbox helper sent the wrong number of listeners");
@@ -175,6 +176,8 @@ static void on_started(struct sandboxes *s, struct sandbox *b, const struct star
     }
     for (uint32_t i = 0; i < w->n_listeners; i++)
         b->ret_listen_fds[i] = fds[i];
+    if (w->has_output)
+        b->output = fds[w->n_listeners];
     b->freezer = w->has_freezer ? fds[n_fds - 1] : -1;
     b->init = w->pid;
     answer(s, b, 0, "");
@@ -209,12 +212,13 @@ static void on_closed(struct sandboxes *s)
     for (struct sandbox *b = list; b != NULL; b = next) {
         next = b->next;
         b->next = NULL;
-        if (b->answered) {
+        bool runs = b->init != 0;
+        if (!b->answered)
+            answer(s, b, E_CLOSED, "the sandbox helper has ended");
+        if (runs) {
             pthread_mutex_unlock(&s->lock);
             tell_exit(s, b, &killed);
             pthread_mutex_lock(&s->lock);
-        } else {
-            answer(s, b, E_CLOSED, "the sandbox helper has ended");
         }
     }
     pthread_mutex_unlock(&s->lock);
@@ -255,11 +259,15 @@ static void *receive(void *arg)
         if (b != NULL && m.head.kind == MSG_STARTED && (size_t)n >= sizeof m.started) {
             on_started(s, b, &m.started.w, fds, n_fds);
             n_fds = 0;
+        } else if (b != NULL && m.head.kind == MSG_SNAPSHOT && (size_t)n >= sizeof m.failed) {
+            answer(s, b, m.failed.w.err, m.failed.w.why);
         } else if (b != NULL && m.head.kind == MSG_FAILED && (size_t)n >= sizeof m.failed) {
             unlink_box(s, b);
             answer(s, b, m.failed.w.err < 0 ? m.failed.w.err : E_IO, m.failed.w.why);
         } else if (exited) {
             unlink_box(s, b);
+            if (!b->answered)
+                answer(s, b, E_CLOSED, "it has ended");
         }
         pthread_mutex_unlock(&s->lock);
         for (uint32_t i = 0; i < n_fds; i++)
@@ -296,58 +304,74 @@ void sandboxes_stop(struct sandboxes *s)
     free(s);
 }
 
-static struct sandbox *new_box(struct sandboxes *s, const struct sandbox_config *config, void *tag, int *ret_listen_fds)
+static struct sandbox *new_box(struct sandboxes *s, int64_t memory_bytes, uint32_t n_listeners, void *tag, int *ret_listen_fds)
 {
     struct sandbox *b = xalloc(sizeof *b);
 
     memset(b, 0, sizeof *b);
     b->owner = s;
     b->tag = tag;
-    b->freezer = -1;
+    b->freezer = b->output = -1;
     b->v2 = s->caps.cgroup_v2;
-    b->memory_bytes = config->memory_bytes;
+    b->memory_bytes = memory_bytes;
     b->ret_listen_fds = ret_listen_fds;
-    b->n_listeners = config->n_tcp_ports + config->dns;
+    b->n_listeners = n_listeners;
     pthread_mutex_init(&b->lock, NULL);
     return b;
 }
 
-/* Sends the request and waits for its answer; s->lock is held. */
-static int request(struct sandboxes *s, struct sandbox *b, const struct sandbox_config *config, int output)
+/* Sends a message about b and waits for its answer; s->lock is held. */
+static int ask(struct sandboxes *s, struct sandbox *b, const void *message, size_t n, const int *fds, uint32_t n_fds)
 {
-    char *message = xalloc(MSG_BYTES_MAX);
-    ssize_t n = start_pack(config, b->id, message, MSG_BYTES_MAX);
-    int r = (int)(n < 0 ? n : 0);
+    int r = s->closed ? E_CLOSED : 0;
 
-    if (r != 0)
-        snprintf(b->why, sizeof b->why, "sandbox configuration: %s", err_name(r));
-    else if (s->closed)
-        r = E_CLOSED;
+    b->answered = false;
     if (r == 0) {
-        b->next = s->boxes;
-        s->boxes = b;
         /* Not under the lock: the helper may have to be read before it reads. */
         pthread_mutex_unlock(&s->lock);
-        r = msg_send(s->socket, message, (size_t)n, &output, 1);
+        r = msg_send(s->socket, message, n, fds, n_fds);
         pthread_mutex_lock(&s->lock);
-        if (r != 0 && !b->answered)
-            unlink_box(s, b);
     }
-    if (r != 0 && b->why[0] == '\0')
-        snprintf(b->why, sizeof b->why, "the sandbox helper has ended");
     while (r == 0 && !b->answered)
         pthread_cond_wait(&s->answer, &s->lock);
-    if (n > 0)
-        explicit_bzero(message, (size_t)n);
-    free(message);
-    return r != 0 ? r : b->err;
+    if (r == 0)
+        return b->err;
+    snprintf(b->why, sizeof b->why, "the sandbox helper has ended");
+    return r;
+}
+
+/* Asks for a sandbox that does not exist yet: one that cannot be made is freed. *ret is set before it runs: its on_exit may come before we return. */
+static int ask_for(struct sandboxes *s, struct sandbox *b, char *message, size_t n, const int *output, struct sandbox **ret, char why[256])
+{
+    struct msg head;
+    int r;
+
+    pthread_mutex_lock(&s->lock);
+    *ret = b;
+    b->id = s->next_id++;
+    memcpy(&head, message, sizeof head);
+    head.id = b->id;
+    memcpy(message, &head, sizeof head);
+    b->next = s->boxes;
+    s->boxes = b;
+    r = ask(s, b, message, n, output, output != NULL);
+    if (r != 0)
+        unlink_box(s, b);
+    pthread_mutex_unlock(&s->lock);
+    if (r != 0) {
+        snprintf(why, 256, "%s", b->why);
+        *ret = NULL;
+        sandbox_free(b);
+    }
+    return r;
 }
 
 int sandbox_start(struct sandboxes *s, const struct sandbox_config *config, void *box_tag, struct sandbox **ret, int *ret_listen_fds,
                   int *ret_output_fd, char why[256])
 {
-    struct sandbox *b;
     int pipe_fds[2], r;
+    char *message;
+    ssize_t n;
 
     if (!s->caps.available) {
         snprintf(why, 256, "%s", s->caps.why);
@@ -357,22 +381,54 @@ int sandbox_start(struct sandboxes *s, const struct sandbox_config *config, void
         snprintf(why, 256, "cannot make a pipe: %s", strerror(errno));
         return E_IO;
     }
-    b = new_box(s, config, box_tag, ret_listen_fds);
-    pthread_mutex_lock(&s->lock);
-    *ret = b; /* before it runs: on_exit may come before we return */
-    b->id = s->next_id++;
-    r = request(s, b, config, pipe_fds[1]);
-    pthread_mutex_unlock(&s->lock);
-    close(pipe_fds[1]);
-    if (r != 0) {
-        snprintf(why, 256, "%s", b->why);
-        *ret = NULL;
-        close(pipe_fds[0]);
-        sandbox_free(b);
-        return r;
+    message = xalloc(MSG_BYTES_MAX);
+    n = start_pack(config, 0, message, MSG_BYTES_MAX);
+    if (n < 0) {
+        r = (int)n;
+        snprintf(why, 256, "sandbox configuration: %s", err_name(r));
+    } else {
+        r = ask_for(s, new_box(s, config->memory_bytes, config->n_tcp_ports + config->dns, box_tag, ret_listen_fds), message, (size_t)n, &pipe_fds[1],
+                    ret, why);
+        explicit_bzero(message, (size_t)n);
     }
-    *ret_output_fd = pipe_fds[0];
-    return 0;
+    free(message);
+    close(pipe_fds[1]);
+    if (r != 0)
+        close(pipe_fds[0]);
+    else
+        *ret_output_fd = pipe_fds[0];
+    return r;
+}
+
+int sandbox_snapshot(struct sandbox *box, char why[256])
+{
+    struct sandboxes *s = box->owner;
+    struct msg m = { MSG_SNAPSHOT, box->id };
+    int r;
+
+    pthread_mutex_lock(&s->lock);
+    r = find(s, box->id) == box ? ask(s, box, &m, sizeof m, NULL, 0) : E_CLOSED;
+    snprintf(why, 256, "%s", r == E_CLOSED ? "it has ended" : box->why);
+    pthread_mutex_unlock(&s->lock);
+    return r;
+}
+
+int sandbox_restore(struct sandbox *template, void *box_tag, struct sandbox **ret, int *ret_listen_fds, int *ret_output_fd, char why[256])
+{
+    struct sandboxes *s = template->owner;
+    struct {
+        struct msg head;
+        struct template_wire template;
+    } m;
+    struct sandbox *b = new_box(s, template->memory_bytes, template->n_listeners, box_tag, ret_listen_fds);
+
+    memset(&m, 0, sizeof m);
+    m.head.kind = MSG_RESTORE;
+    m.template.id = template->id;
+    int r = ask_for(s, b, (char *)&m, sizeof m, NULL, ret, why);
+    if (r == 0)
+        *ret_output_fd = b->output;
+    return r;
 }
 
 void *sandbox_tag(const struct sandbox *box)

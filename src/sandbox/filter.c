@@ -18,8 +18,8 @@
 /* By name, since libseccomp knows which exist on this architecture. */
 static const char *const refused[] = {
     /* file systems and namespaces */
-    "mount", "umount2", "umount", "pivot_root", "move_mount", "open_tree", "open_tree_attr", "fsopen", "fsconfig", "fsmount", "fspick",
-    "mount_setattr", "chroot", "setns", "unshare", "swapon", "swapoff", "quotactl", "quotactl_fd", "open_by_handle_at",
+    "umount2", "umount", "pivot_root", "move_mount", "open_tree", "open_tree_attr", "fsopen", "fsconfig", "fsmount", "fspick",
+    "mount_setattr", "chroot", "setns", "swapon", "swapoff", "quotactl", "quotactl_fd", "open_by_handle_at",
     "name_to_handle_at", "fanotify_init", "fanotify_mark", "nfsservctl", "sysfs", "ustat", "uselib", "statmount", "listmount",
     /* other processes */
     "ptrace", "process_vm_readv", "process_vm_writev", "process_madvise", "process_mrelease", "kcmp", "pidfd_getfd", "move_pages",
@@ -33,6 +33,16 @@ static const char *const refused[] = {
     "sethostname", "setdomainname", "vhangup",
 };
 
+/* What the helper has a stopped process call (keeper.c), each with FILTER_TRACED as its sixth argument; from a program it is refused. */
+static const char *const traced[] = { "mount", "unshare" };
+
+static int refuse_unless_traced(scmp_filter_ctx ctx, int nr)
+{
+    int r = seccomp_rule_add(ctx, SCMP_ACT_ERRNO(EPERM), nr, 1, SCMP_A5(SCMP_CMP_NE, FILTER_TRACED));
+
+    return seccomp_rule_add(ctx, SCMP_ACT_TRACE(0), nr, 1, SCMP_A5(SCMP_CMP_EQ, FILTER_TRACED)) != 0 ? E_IO : r;
+}
+
 static int refuse_arguments(scmp_filter_ctx ctx)
 {
     static const int families[] = { AF_UNIX, AF_INET, AF_INET6, AF_NETLINK };
@@ -41,8 +51,11 @@ static int refuse_arguments(scmp_filter_ctx ctx)
     int r = 0;
 
     for (unsigned bit = 0; bit < 32; bit++)
-        if ((new_namespaces >> bit & 1) != 0)
-            r |= seccomp_rule_add(ctx, eperm, SCMP_SYS(clone), 1, SCMP_A0(SCMP_CMP_MASKED_EQ, 1ULL << bit, 1ULL << bit));
+        if ((new_namespaces >> bit & 1) != 0) {
+            const struct scmp_arg_cmp set = SCMP_A0(SCMP_CMP_MASKED_EQ, 1ULL << bit, 1ULL << bit);
+            r |= seccomp_rule_add(ctx, eperm, SCMP_SYS(clone), 2, set, SCMP_A5(SCMP_CMP_NE, FILTER_TRACED));
+            r |= seccomp_rule_add(ctx, SCMP_ACT_TRACE(0), SCMP_SYS(clone), 2, set, SCMP_A5(SCMP_CMP_EQ, FILTER_TRACED));
+        }
     /* clone3's flags lie in memory, where a filter cannot look; the C library falls back to clone. */
     r |= seccomp_rule_add(ctx, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(clone3), 0);
 
@@ -105,6 +118,8 @@ int filter_make(bool memory_watched, struct sock_fprog *ret)
         if (nr >= 0 && seccomp_rule_add(ctx, SCMP_ACT_ERRNO(EPERM), nr, 0) != 0)
             r = E_IO;
     }
+    for (size_t i = 0; r == 0 && i < sizeof traced / sizeof *traced; i++)
+        r = refuse_unless_traced(ctx, seccomp_syscall_resolve_name(traced[i]));
     if (r == 0)
         r = refuse_arguments(ctx);
     if (r == 0 && memory_watched)

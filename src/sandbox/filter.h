@@ -9,6 +9,10 @@
 #include <linux/filter.h>
 #include <stdbool.h>
 
+/* clone into new namespaces, unshare and mount with this behind their arguments, where no program has any, are for the tracer to allow: the helper, which
+ * alone may trace (keeper.h). Without one they are refused like the rest. */
+#define FILTER_TRACED 0x73747261ULL
+
 /* Compiles it; the program lives until exit. memory_watched: no control group limits memory, so what takes memory that a look at the processes does not
  * see (memfd_create, System V shared memory) answers ENOSYS. E_UNSUPPORTED, E_IO. */
 int filter_make(bool memory_watched, struct sock_fprog *ret);

@@ -5,10 +5,15 @@
  *
  *   FREE -> NEW (spawn) -> SPARE (its first READY) -> STARTING (a START is sent) -> RUNNING (its second READY) -> FREE (finish: init has ended)
  *
+ * A running box may become a template (SNAPSHOT): it gets a keeper, which makes boxes that go on from where it rests. Of these, too, one spare is kept:
+ *   FREE -> NEW (the keeper was asked) -> SPARE (its READY) -> RUNNING -> FREE (its EXITED); asked for while NEW it is STARTING until its READY
+ * Their init is no child of ours: the keeper tells of its end.
+ *
  * As an ordinary user the helper first enters a user and mount namespace of its own, in which it may do what root may outside. */
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <limits.h>
 #include <linux/sched.h>
 #include <sched.h>
 #include <signal.h>
@@ -30,6 +35,7 @@
 #include "sandbox/box.h"
 #include "sandbox/cgroup.h"
 #include "sandbox/filter.h"
+#include "sandbox/keeper.h"
 #include "sandbox/procs.h"
 #include "sandbox/protocol.h"
 
@@ -48,6 +54,13 @@ struct box {
     pid_t pid;
     int pidfd, ctl;
     struct cgroup group;
+    struct start_wire limits; /* what it was started with */
+    struct box *template;     /* that it was restored from; NULL: none */
+    pid_t keeper;             /* of a template; 0: it is none */
+    int keeper_ctl;
+    bool kept;                /* its keeper has taken it */
+    int fds[MSG_FDS_MAX];     /* of a spare that was restored: output, listeners */
+    uint32_t n_fds;
     int64_t memory_bytes, peak_bytes;
     uint32_t looks_to_skip; /* of watch_memory: after one that was slow */
     bool killed, over_memory, frozen, has_exit;
@@ -69,7 +82,7 @@ struct helper {
 };
 
 /* What an event is about, in epoll's 64 bits. */
-enum event_kind { EVENT_STRATA, EVENT_TIMER, EVENT_CTL, EVENT_PID };
+enum event_kind { EVENT_STRATA, EVENT_TIMER, EVENT_CTL, EVENT_KEEPER, EVENT_PID };
 
 static int watch(struct helper *h, int fd, enum event_kind kind, const struct box *b)
 {
@@ -237,12 +250,17 @@ static int map_ids(const struct helper *h, const struct box *b)
     return write_file(path, map);
 }
 
-static struct box *find_state(struct helper *h, enum box_state state)
+static struct box *find_of(struct helper *h, enum box_state state, const struct box *template)
 {
     for (uint32_t i = 0; i < SANDBOX_BOXES_MAX; i++)
-        if (h->boxes[i].state == state)
+        if (h->boxes[i].state == state && h->boxes[i].template == template)
             return &h->boxes[i];
     return NULL;
+}
+
+static struct box *find_state(struct helper *h, enum box_state state)
+{
+    return find_of(h, state, NULL);
 }
 
 static struct box *find_id(struct helper *h, uint32_t id)
@@ -387,6 +405,7 @@ static int start_box(struct helper *h, size_t n, int output, char why[256])
         (void)!fchown(output, uid, uid);
     }
     s.w.limit_data = !h->groups.has[CG_MEMORY];
+    s.w.limit_nproc = !h->groups.has[CG_PIDS];
     memcpy(h->message + sizeof head, &s.w, sizeof s.w);
     fds[n_fds++] = output;
     const char *what = s.root;
@@ -410,6 +429,7 @@ static int start_box(struct helper *h, size_t n, int output, char why[256])
     }
     b->id = head.id;
     b->state = BOX_STARTING;
+    b->limits = s.w;
     b->memory_bytes = s.w.memory_bytes;
     return 0;
 }
@@ -433,7 +453,8 @@ static void freeze(struct helper *h, struct box *b, bool on)
 static void kill_box(struct helper *h, struct box *b)
 {
     b->killed = true;
-    (void)pidfd_send_signal(b->pidfd, SIGKILL, NULL, 0);
+    if (b->pid > 0) /* a keeper may not have made it yet */
+        (void)pidfd_send_signal(b->pidfd, SIGKILL, NULL, 0);
     if (h->groups.has[CG_FREEZER])
         freeze(h, b, false); /* v1 delivers no signal to what is frozen */
 }
@@ -444,37 +465,6 @@ static void stop_all(struct helper *h)
     for (uint32_t i = 0; i < SANDBOX_BOXES_MAX; i++)
         if (h->boxes[i].state != BOX_FREE)
             kill_box(h, &h->boxes[i]);
-}
-
-static void on_strata(struct helper *h)
-{
-    int fds[MSG_FDS_MAX], r = 0;
-    uint32_t n_fds;
-    struct msg head;
-    struct box *b;
-    char why[256] = "";
-    ssize_t n = msg_recv(h->strata, h->message, MSG_BYTES_MAX, fds, &n_fds);
-
-    if (n == E_CLOSED || n == E_IO) { /* strata has ended, however it did */
-        (void)epoll_ctl(h->epoll, EPOLL_CTL_DEL, h->strata, NULL);
-        stop_all(h);
-        return;
-    }
-    if (n < 0)
-        return;
-    memcpy(&head, h->message, sizeof head);
-    if (head.kind == MSG_START) {
-        r = n_fds == 1 ? start_box(h, (size_t)n, fds[0], why) : E_INVALID;
-        if (r != 0)
-            (void)msg_send_failed(h->strata, head.id, r, why);
-        explicit_bzero(h->message, (size_t)n); /* it holds a function's credentials */
-    } else if ((b = find_id(h, head.id)) != NULL) {
-        if (head.kind == MSG_KILL)
-            kill_box(h, b);
-        else if (head.kind == MSG_FREEZE || head.kind == MSG_THAW)
-            freeze(h, b, head.kind == MSG_FREEZE);
-    }
-    close_all(fds, n_fds);
 }
 
 static void say_hello(struct helper *h)
@@ -493,6 +483,7 @@ static void say_hello(struct helper *h)
     (void)msg_send(h->strata, &m, sizeof m, NULL, 0);
 }
 
+/* fds: the listeners, and the output of a restored one. */
 static void tell_started(struct helper *h, struct box *b, int *fds, uint32_t n_fds)
 {
     struct {
@@ -504,7 +495,8 @@ static void tell_started(struct helper *h, struct box *b, int *fds, uint32_t n_f
     memset(&m, 0, sizeof m);
     m.head = (struct msg){ MSG_STARTED, b->id };
     m.started.pid = b->pid;
-    m.started.n_listeners = n_fds;
+    m.started.has_output = b->template != NULL;
+    m.started.n_listeners = n_fds - m.started.has_output;
     m.started.has_freezer = freezer >= 0;
     if (freezer >= 0)
         fds[n_fds] = freezer;
@@ -513,7 +505,8 @@ static void tell_started(struct helper *h, struct box *b, int *fds, uint32_t n_f
         close(freezer);
     b->state = BOX_RUNNING;
     set_timer(h, true);
-    keep_spare(h); /* now and not before the answer: joining v1 groups can take the kernel 20 ms */
+    if (b->template == NULL)
+        keep_spare(h); /* now and not before the answer: joining v1 groups can take the kernel 20 ms */
 }
 
 /* A message of an init; false when there is none. */
@@ -566,6 +559,252 @@ static void tell_exited(struct helper *h, struct box *b)
     (void)msg_send(h->strata, &m, sizeof m, NULL, 0);
 }
 
+/* Tells strata what has become of it, if it knows of it. */
+static void tell_end(struct helper *h, struct box *b)
+{
+    if (!b->has_exit)
+        b->exit.wait_status = SIGKILL;
+    if (b->state == BOX_RUNNING)
+        tell_exited(h, b);
+    else if (b->state == BOX_STARTING)
+        (void)msg_send_failed(h->strata, b->id, E_IO, b->why[0] != '\0' ? b->why : "the sandbox ended while it was made");
+}
+
+static void set_free(struct helper *h, struct box *b)
+{
+    cgroup_remove(&h->groups, &b->group);
+    b->state = BOX_FREE;
+    b->template = NULL;
+    h->running--;
+}
+
+/* ---- templates ---- */
+
+/* A restored box has ended, or cannot be made. */
+static void finish_restored(struct helper *h, struct box *b)
+{
+    tell_end(h, b);
+    close_all(b->fds, b->n_fds);
+    if (b->pid > 0)
+        close(b->pidfd);
+    set_free(h, b);
+}
+
+/* What was restored from the template has ended with it. */
+static void end_keeper(struct helper *h, struct box *template)
+{
+    unwatch(h, template->keeper_ctl);
+    (void)kill(template->keeper, SIGKILL);
+    (void)waitpid(template->keeper, NULL, 0);
+    template->keeper = 0;
+    for (uint32_t i = 0; i < SANDBOX_BOXES_MAX; i++)
+        if (h->boxes[i].state != BOX_FREE && h->boxes[i].template == template)
+            finish_restored(h, &h->boxes[i]);
+}
+
+/* Closes everything but what a keeper needs. */
+static void keep_open(const struct helper *h, int ctl)
+{
+    int from = 3;
+
+    for (;;) {
+        int next = ctl >= from ? ctl : INT_MAX;
+        for (int c = 0; c < CG_CONTROLLERS; c++)
+            if (h->groups.base[c] >= from && h->groups.base[c] < next)
+                next = h->groups.base[c];
+        (void)close_range((unsigned)from, next == INT_MAX ? ~0U : (unsigned)next - 1, 0);
+        if (next == INT_MAX)
+            return;
+        from = next + 1;
+    }
+}
+
+/* Its keeper will answer. */
+static int take_snapshot(struct helper *h, struct box *b)
+{
+    int pair[2];
+
+    if (b->state != BOX_RUNNING || b->template != NULL || b->keeper != 0)
+        return E_INVALID;
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) != 0)
+        return E_IO;
+    (void)cgroup_unlimit(&h->groups, &b->group); /* it will run no more, and what is made of it is not to wait for its share */
+    b->keeper = fork();
+    if (b->keeper == 0) {
+        keep_open(h, pair[1]);
+        keeper_main(pair[1], b->pid, &h->groups, &b->limits);
+    }
+    close(pair[1]);
+    if (b->keeper < 0 || watch(h, pair[0], EVENT_KEEPER, b) != 0) {
+        close(pair[0]);
+        return E_IO;
+    }
+    b->keeper_ctl = pair[0];
+    b->kept = false;
+    return 0;
+}
+
+static void tell_snapshot(const struct helper *h, const struct box *b, int err, const char *why)
+{
+    struct {
+        struct msg head;
+        struct failed_wire failed;
+    } m;
+
+    memset(&m, 0, sizeof m);
+    m.head = (struct msg){ MSG_SNAPSHOT, b->id };
+    m.failed.err = err;
+    snprintf(m.failed.why, sizeof m.failed.why, "%s", why);
+    (void)msg_send(h->strata, &m, sizeof m, NULL, 0);
+}
+
+/* Asks for one more box of a template. NULL: there is no room. */
+static struct box *order_restored(struct helper *h, struct box *template)
+{
+    struct {
+        struct msg head;
+        struct restore_wire restore;
+    } m;
+    struct box *b = find_state(h, BOX_FREE);
+
+    if (b == NULL)
+        return NULL;
+    memset(b, 0, sizeof *b);
+    if (cgroup_make(&h->groups, h->group_seq++, &b->group) != 0)
+        return NULL;
+    b->state = BOX_NEW;
+    b->template = template;
+    b->memory_bytes = template->memory_bytes;
+    h->running++;
+    memset(&m, 0, sizeof m);
+    m.head = (struct msg){ MSG_RESTORE, (uint32_t)(b - h->boxes) };
+    m.restore.group = b->group;
+    if (cgroup_limit(&h->groups, &b->group, template->limits.memory_bytes, template->limits.pids_max + 1, template->limits.cpu_percent) != 0 ||
+        msg_send(template->keeper_ctl, &m, sizeof m, NULL, 0) != 0) {
+        set_free(h, b);
+        return NULL;
+    }
+    return b;
+}
+
+static void keep_restored_spare(struct helper *h, struct box *template)
+{
+    if (!h->stopping && find_of(h, BOX_SPARE, template) == NULL && find_of(h, BOX_NEW, template) == NULL)
+        (void)order_restored(h, template);
+}
+
+/* A box that rests is let go. */
+static void run_restored(struct helper *h, struct box *b)
+{
+    struct msg go = { MSG_GO, (uint32_t)(b - h->boxes) };
+    int fds[MSG_FDS_MAX];
+
+    (void)msg_send(b->template->keeper_ctl, &go, sizeof go, NULL, 0);
+    memcpy(fds, b->fds, sizeof fds);
+    tell_started(h, b, fds, b->n_fds);
+    close_all(b->fds, b->n_fds);
+    b->n_fds = 0;
+    keep_restored_spare(h, b->template);
+}
+
+static int restore_box(struct helper *h, uint32_t id, uint32_t template_id, char why[256])
+{
+    struct box *template = find_id(h, template_id), *b;
+
+    if (template == NULL || !template->kept) {
+        snprintf(why, 256, "the template has ended");
+        return E_CLOSED;
+    }
+    if ((b = find_of(h, BOX_SPARE, template)) != NULL) {
+        b->id = id;
+        run_restored(h, b);
+        return 0;
+    }
+    if ((b = find_of(h, BOX_NEW, template)) == NULL && (b = order_restored(h, template)) == NULL) {
+        snprintf(why, 256, "cannot make control groups, or %d sandboxes run already", SANDBOX_BOXES_MAX);
+        return E_LIMIT;
+    }
+    b->id = id;
+    b->state = BOX_STARTING;
+    return 0;
+}
+
+union from_keeper {
+    struct msg head;
+    struct {
+        struct msg head;
+        struct ready_wire ready;
+    } ready;
+    struct {
+        struct msg head;
+        struct failed_wire failed;
+    } failed;
+    struct {
+        struct msg head;
+        struct exited_wire exited;
+    } exited;
+};
+
+static void on_restored(struct helper *h, struct box *b, const union from_keeper *m, int *fds, uint32_t *n_fds)
+{
+    if (m->head.kind == MSG_READY && *n_fds >= KEEPER_FDS && b->pid == 0) {
+        b->pid = m->ready.ready.pid;
+        b->pidfd = fds[0];
+        b->n_fds = *n_fds - 1;
+        memcpy(b->fds, fds + KEEPER_FDS, (*n_fds - KEEPER_FDS) * sizeof *fds); /* strata gets the output behind the listeners */
+        b->fds[b->n_fds - 1] = fds[1];
+        *n_fds = 0;
+        if (b->killed)
+            kill_box(h, b);
+        if (b->state == BOX_STARTING)
+            run_restored(h, b);
+        else
+            b->state = BOX_SPARE;
+    } else if (m->head.kind == MSG_FAILED) {
+        snprintf(b->why, sizeof b->why, "%.255s", m->failed.failed.why);
+        finish_restored(h, b);
+    } else if (m->head.kind == MSG_EXITED) {
+        b->exit = m->exited.exited;
+        b->has_exit = true;
+        finish_restored(h, b);
+    }
+}
+
+static void on_kept(struct helper *h, struct box *template, const union from_keeper *m)
+{
+    if (m->head.kind == MSG_READY) {
+        template->kept = true;
+        tell_snapshot(h, template, 0, "");
+        keep_restored_spare(h, template);
+    } else { /* it goes on as it was */
+        const struct start_wire *w = &template->limits;
+        (void)cgroup_limit(&h->groups, &template->group, w->memory_bytes, w->pids_max + 1, w->cpu_percent);
+        end_keeper(h, template);
+        tell_snapshot(h, template, m->failed.failed.err, m->failed.failed.why);
+    }
+}
+
+static void on_keeper(struct helper *h, struct box *template)
+{
+    union from_keeper m = { 0 };
+    int fds[MSG_FDS_MAX];
+    uint32_t n_fds;
+    ssize_t n = msg_recv(template->keeper_ctl, &m, sizeof m, fds, &n_fds);
+
+    if (n < 0) { /* the template has ended with it */
+        if (!template->kept)
+            tell_snapshot(h, template, E_CLOSED, "it has ended");
+        end_keeper(h, template);
+        kill_box(h, template);
+        return;
+    }
+    if (!template->kept)
+        on_kept(h, template, &m);
+    else if (m.head.id < SANDBOX_BOXES_MAX && h->boxes[m.head.id].template == template)
+        on_restored(h, &h->boxes[m.head.id], &m, fds, &n_fds);
+    close_all(fds, n_fds);
+}
+
 /* Init has ended, and with it all of its namespace. */
 static void finish(struct helper *h, struct box *b)
 {
@@ -576,23 +815,57 @@ static void finish(struct helper *h, struct box *b)
     while (on_ctl(h, b))
         continue; /* what it said last: perhaps that it runs */
     was = b->state;
-    if (!b->has_exit)
-        b->exit.wait_status = SIGKILL;
-    if (was == BOX_RUNNING) {
-        tell_exited(h, b);
-    } else if (was == BOX_STARTING) {
-        (void)msg_send_failed(h->strata, b->id, E_IO, b->why[0] != '\0' ? b->why : "the sandbox ended while it was made");
-    } else if (!h->hello_sent) {
+    tell_end(h, b);
+    if (was < BOX_STARTING && !h->hello_sent) {
         unavailable(h, b->why[0] != '\0' ? b->why : "the first process of a sandbox ended at once", 0);
         say_hello(h);
     }
+    if (b->keeper != 0)
+        end_keeper(h, b);
     unwatch(h, b->pidfd);
     unwatch(h, b->ctl);
-    cgroup_remove(&h->groups, &b->group);
-    b->state = BOX_FREE;
-    h->running--;
+    set_free(h, b);
     if (was >= BOX_STARTING)
         keep_spare(h);
+}
+
+static void on_strata(struct helper *h)
+{
+    int fds[MSG_FDS_MAX], r = 0;
+    uint32_t n_fds;
+    struct msg head;
+    struct template_wire template;
+    struct box *b;
+    char why[256] = "";
+    ssize_t n = msg_recv(h->strata, h->message, MSG_BYTES_MAX, fds, &n_fds);
+
+    if (n == E_CLOSED || n == E_IO) { /* strata has ended, however it did */
+        (void)epoll_ctl(h->epoll, EPOLL_CTL_DEL, h->strata, NULL);
+        stop_all(h);
+        return;
+    }
+    if (n < 0)
+        return;
+    memcpy(&head, h->message, sizeof head);
+    if (head.kind == MSG_START) {
+        r = n_fds == 1 ? start_box(h, (size_t)n, fds[0], why) : E_INVALID;
+        if (r != 0)
+            (void)msg_send_failed(h->strata, head.id, r, why);
+        explicit_bzero(h->message, (size_t)n); /* it holds a function's credentials */
+    } else if (head.kind == MSG_RESTORE && (size_t)n == sizeof head + sizeof template) {
+        memcpy(&template, h->message + sizeof head, sizeof template);
+        r = restore_box(h, head.id, template.id, why);
+        if (r != 0)
+            (void)msg_send_failed(h->strata, head.id, r, why);
+    } else if ((b = find_id(h, head.id)) != NULL) {
+        if (head.kind == MSG_KILL)
+            kill_box(h, b);
+        else if (head.kind == MSG_SNAPSHOT && (r = take_snapshot(h, b)) != 0)
+            tell_snapshot(h, b, r, "its keeper cannot be made");
+        else if (head.kind == MSG_FREEZE || head.kind == MSG_THAW)
+            freeze(h, b, head.kind == MSG_FREEZE);
+    }
+    close_all(fds, n_fds);
 }
 
 /* Where no control group limits memory: looks, and kills what is over. */
@@ -605,7 +878,7 @@ static void watch_memory(struct helper *h)
     for (uint32_t i = 0; i < SANDBOX_BOXES_MAX; i++) {
         struct box *b = &h->boxes[i];
         int64_t now, peak;
-        if (b->state != BOX_RUNNING || b->frozen || b->killed)
+        if (b->state != BOX_RUNNING || b->frozen || b->killed || b->kept) /* a template grows no more; what came of it hangs below it */
             continue;
         any = true;
         if (b->looks_to_skip > 0) {
@@ -640,6 +913,10 @@ static void handle(struct helper *h, const struct epoll_event *e)
     case EVENT_CTL:
         if (b->state != BOX_FREE)
             (void)on_ctl(h, b);
+        break;
+    case EVENT_KEEPER:
+        if (b->state != BOX_FREE && b->keeper != 0)
+            on_keeper(h, b);
         break;
     case EVENT_PID:
         if (b->state != BOX_FREE)

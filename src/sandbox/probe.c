@@ -1,4 +1,4 @@
-/* What runs inside the sandboxes of test_sandbox.c: probe NAME [ARGUMENT [ARGUMENT]]. A program of its own, built without sanitizers: their shadow
+/* What runs inside the sandboxes of test_sandbox.c: probe [rest] NAME [ARGUMENT [ARGUMENT]]; rest: after a pause, where it may be kept. A program of its own, built without sanitizers: their shadow
  * memory is beyond a box's limits, and their signal handlers hide how a program ended. */
 #include <arpa/inet.h>
 #include <dirent.h>
@@ -287,6 +287,55 @@ static void inside_pause(char **argv)
         pause();
 }
 
+/* What keeps it from being kept; then it rests. */
+
+static void inside_went_on(void)
+{
+    pause();
+    printf("went on");
+}
+
+static void *stay(void *arg)
+{
+    pause();
+    return arg;
+}
+
+static void inside_thread(char **argv)
+{
+    pthread_t t;
+
+    CHECK(pthread_create(&t, NULL, stay, NULL) == 0);
+    inside_went_on();
+}
+
+static void inside_child(char **argv)
+{
+    if (fork() == 0)
+        inside_pause(NULL);
+    inside_went_on();
+}
+
+static void inside_file(char **argv)
+{
+    CHECK(open("/dev/null", O_RDONLY) == 3);
+    inside_went_on();
+}
+
+static void inside_shared(char **argv)
+{
+    CHECK(mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0) != MAP_FAILED);
+    inside_went_on();
+}
+
+static void inside_litter(char **argv)
+{
+    int fd = open("/tmp/litter", O_CREAT | O_WRONLY, 0600);
+
+    CHECK(fd >= 0 && close(fd) == 0);
+    inside_went_on();
+}
+
 static const struct {
     const char *name;
     void (*run)(char **argv);
@@ -296,10 +345,17 @@ static const struct {
     { "calls", inside_calls },         { "network", inside_network },       { "tick", inside_tick },   { "orphan", inside_orphan },
     { "descriptors", inside_descriptors }, { "exit", inside_exit },         { "crash", inside_crash }, { "pause", inside_pause },
     { "nothing", inside_nothing },     { "unmapped", inside_unmapped },
+    { "thread", inside_thread },       { "child", inside_child },           { "file", inside_file },   { "shared", inside_shared },
+    { "litter", inside_litter },
 };
 
 int main(int argc, char **argv)
 {
+    if (argc >= 2 && strcmp(argv[1], "rest") == 0) {
+        pause();
+        argc--;
+        argv++;
+    }
     for (unsigned i = 0; argc >= 2 && i < sizeof probes / sizeof *probes; i++)
         if (strcmp(argv[1], probes[i].name) == 0) {
             probes[i].run(argv + 2);

@@ -1,10 +1,12 @@
 /* What strata and its sandbox helper say to each other, and the helper to the first process of a sandbox (its init): datagrams on a
  * SOCK_SEQPACKET pair, each a struct msg and what its kind says, with file descriptors beside it.
  *
- *   strata -> helper   START (start_wire, strings; fd: output), KILL, FREEZE, THAW
- *   helper -> strata   HELLO (sandbox_caps), once; STARTED (pid; fds: listeners, freezer), FAILED (failed_wire), EXITED (exited_wire)
+ *   strata -> helper   START (start_wire, strings; fd: output), KILL, FREEZE, THAW, SNAPSHOT, RESTORE (template_wire)
+ *   helper -> strata   HELLO (sandbox_caps), once; STARTED (started_wire; fds: listeners, output when it was restored, freezer), FAILED (failed_wire),
+ *                      EXITED (exited_wire); SNAPSHOT (failed_wire: err 0 when it was taken)
  *   helper -> init     MAPPED: its ids are mapped, it is in its control groups; START as above (fds: output, root, dev, mounts)
  *   init   -> helper   READY twice: after MAPPED, and (fds: listeners) when the program runs; FAILED; EXITED
+ * What helper and keeper say to each other is in keeper.h.
  *
  * Both sides are this program, but the helper treats a message as input: it is bounded and checked. */
 #ifndef STRATA_SANDBOX_PROTOCOL_H
@@ -23,7 +25,8 @@ enum {
     SANDBOX_BOXES_MAX = 1024,
 };
 
-enum msg_kind { MSG_HELLO = 1, MSG_START, MSG_KILL, MSG_FREEZE, MSG_THAW, MSG_STARTED, MSG_FAILED, MSG_EXITED, MSG_MAPPED, MSG_READY };
+enum msg_kind { MSG_HELLO = 1, MSG_START, MSG_KILL, MSG_FREEZE, MSG_THAW, MSG_STARTED, MSG_FAILED, MSG_EXITED, MSG_MAPPED, MSG_READY,
+                MSG_SNAPSHOT, MSG_RESTORE, MSG_GO };
 
 struct msg {
     uint32_t kind;
@@ -36,12 +39,18 @@ struct start_wire {
     uint32_t n_mounts, n_argv, n_env, n_ports;
     uint16_t ports[SANDBOX_PORTS_MAX];
     uint32_t dns;
-    uint32_t limit_data; /* set by the helper: no memory control group, so RLIMIT_DATA is the last resort */
+    /* Set by the helper: */
+    uint32_t limit_data;  /* no memory control group, so RLIMIT_DATA is the last resort */
+    uint32_t limit_nproc; /* no control group of processes: RLIMIT_NPROC, which counts what is restored from it, too */
+};
+
+struct template_wire {
+    uint32_t id;
 };
 
 struct started_wire {
     int32_t pid;
-    uint32_t n_listeners, has_freezer;
+    uint32_t n_listeners, has_output, has_freezer;
 };
 
 struct failed_wire {

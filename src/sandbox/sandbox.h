@@ -69,6 +69,13 @@ void sandboxes_stop(struct sandboxes *s); /* kills every sandbox; NULL-safe */
  * E_IO, E_LIMIT, E_INVALID, E_UNSUPPORTED, E_CLOSED; the reason in words in why. */
 int sandbox_start(struct sandboxes *s, const struct sandbox_config *config, void *box_tag, struct sandbox **ret, int *ret_listen_fds,
                   int *ret_output_fd, char why[256]);
+/* What box runs, which rests in pause(2) and has neither other processes or threads, nor open files, nor files in /tmp, stands still from now on, as a
+ * template: sandbox_restore makes new sandboxes, by the same config, that go on from that pause as if a signal had come, each with its own pid, network,
+ * ipc and mount namespaces, /tmp, listeners, output and control group. They end with the template. Nothing of the template itself runs again.
+ * E_INVALID: it is none of that, goes on from its pause as it is, and why says what it has. E_BUSY: it did not come to rest. E_UNSUPPORTED: no program can be
+ * kept here. E_IO, E_CLOSED: it has ended. Any thread. */
+int sandbox_snapshot(struct sandbox *box, char why[256]);
+int sandbox_restore(struct sandbox *template, void *box_tag, struct sandbox **ret, int *ret_listen_fds, int *ret_output_fd, char why[256]);
 void *sandbox_tag(const struct sandbox *box);
 int sandbox_freeze(struct sandbox *box);     /* E_IO when it has ended meanwhile */
 int sandbox_thaw(struct sandbox *box);

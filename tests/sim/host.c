@@ -180,6 +180,13 @@ int sandbox_start(struct sandboxes *s, const struct sandbox_config *config, void
     return 0;
 }
 
+int sandbox_snapshot(struct sandbox *box, char why[256]) { return E_UNSUPPORTED; }
+
+int sandbox_restore(struct sandbox *template, void *box_tag, struct sandbox **ret, int *ret_listen_fds, int *ret_output_fd, char why[256])
+{
+    return E_UNSUPPORTED;
+}
+
 void *sandbox_tag(const struct sandbox *box) { return box->tag; }
 int64_t sandbox_memory_peak(struct sandbox *box) { return -1; }
 
