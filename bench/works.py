@@ -343,9 +343,9 @@ def archive(files):
     return code.getvalue()
 
 
-def c_code(cloud):
+def c_code(cloud, text=C_HANDLER):
     source, program = cloud.load.dir / 'function.c', cloud.load.dir / 'bootstrap'
-    source.write_text(C_HANDLER)
+    source.write_text(text)
     subprocess.run(['cc', '-O2', '-static', '-I', ROOT / 'runtimes/c', '-o', program, source, ROOT / 'runtimes/c/strata_lambda.c'], check=True, stderr=subprocess.DEVNULL)
     return {'Runtime': 'provided.al2023', 'Handler': 'bootstrap', 'Code': {'ZipFile': archive({'bootstrap': program.read_bytes()})}}
 

@@ -8,9 +8,11 @@ import sys
 # Settled before anything of the function is imported: its code, then layers, then what the image brings.
 TASK_ROOT, RUNTIME_DIR = '/var/task', '/var/runtime'
 
+import gc
 import json
 import logging
 import os
+import signal
 import time
 
 API = '/2018-06-01/runtime/'
@@ -306,6 +308,18 @@ class RuntimeApi:
                 if fresh:
                     raise
 
+    def close(self):
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+    def restore_next(self):
+        """The variables that have changed since INIT; None: rest first."""
+        status, _, body = self._call('GET', 'restore/next')
+        if status not in (200, 202):
+            raise RuntimeError(f'Failed to get what to restore: {status} {body!r}')
+        return json.loads(body) if status == 200 else None
+
     def next(self):
         status, headers, body = self._call('GET', 'invocation/next')
         if status != 200:
@@ -335,8 +349,8 @@ class RuntimeApi:
         if status != 202:
             raise RuntimeError(f'Failed to post invocation error: {status} {answer!r}')
 
-    def init_failed(self, error):
-        self._post('init/error', to_json(error).encode(), {'Content-Type': 'application/json', 'Lambda-Runtime-Function-Error-Type': error['errorType']})
+    def start_failed(self, phase, error):
+        self._post(f'{phase}/error', to_json(error).encode(), {'Content-Type': 'application/json', 'Lambda-Runtime-Function-Error-Type': error['errorType']})
 
 
 def invoke(api, handler, headers, body):
@@ -353,6 +367,71 @@ def invoke(api, handler, headers, body):
         api.respond(request_id, result, content_type)
 
 
+# ---- the snapshot ----
+
+def rest():
+    """Pauses; what goes on is this process or, from a copy of its memory, another environment's, which has another pid. To what cares about forks (locks,
+    random numbers, what os.register_at_fork has) it looks like one."""
+    import ctypes
+    python, pid = ctypes.pythonapi, os.getpid()
+    python.PyOS_BeforeFork()
+    signal.pause()
+    (python.PyOS_AfterFork_Parent if os.getpid() == pid else python.PyOS_AfterFork_Child)()
+
+
+def hooks(name):
+    """What the function has registered by snapshot_restore_py, which is there when it has imported it."""
+    module = sys.modules.get('snapshot_restore_py')
+    return getattr(module, name)() if module else []
+
+
+def idle_loops():
+    """The event loops that the function has made (Mangum makes one): each holds an epoll and a pair of sockets, which copies must not share."""
+    module = sys.modules.get('asyncio.selector_events')
+    loops = [o for o in gc.get_objects() if issubclass(type(o), module.BaseSelectorEventLoop)] if module else []
+    return [loop for loop in loops if not loop.is_closed() and len(loop._selector.get_map()) == 1]  # nothing but that pair is waited for
+
+
+def close_files_of(loop):
+    loop._close_self_pipe()
+    loop._selector.close()
+
+
+def open_files_of(loop):
+    loop._selector = type(loop._selector)()
+    loop._make_self_pipe()
+
+
+def settle(api):
+    """From the end of INIT to where invocations begin, perhaps in another environment."""
+    before = hooks('get_before_snapshot')
+    while before:
+        function, args, kwargs = before.pop()
+        function(*args, **kwargs)
+    gc.collect()
+    loops = idle_loops()
+    gc.freeze()  # so that a later collection leaves the pages alone that environments share
+    for loop in loops:
+        close_files_of(loop)
+    while (changes := api.restore_next()) is None:
+        api.close()
+        rest()
+    for loop in loops:
+        open_files_of(loop)
+    os.environ.update(changes)
+    if os.environ['AWS_LAMBDA_INITIALIZATION_TYPE'] == 'snap-start':
+        for function, args, kwargs in hooks('get_after_restore'):
+            function(*args, **kwargs)
+
+
+def give_up(api, phase, e):
+    error, _ = describe(e)
+    logging.warning('LAMBDA_WARNING: Unhandled exception. The most likely cause is an issue in the function code.\r')
+    log_error(error)
+    api.start_failed(phase, error)
+    sys.exit(1)
+
+
 def main():
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(line_buffering=False, write_through=True)
@@ -362,11 +441,12 @@ def main():
     try:
         handler = find_handler(os.environ.get('_HANDLER', ''))
     except Exception as e:
-        error, _ = describe(e)
-        logging.warning('LAMBDA_WARNING: Unhandled exception. The most likely cause is an issue in the function code.\r')
-        log_error(error)
-        api.init_failed(error)
-        sys.exit(1)
+        give_up(api, 'init', e)
+    if os.environ.get('AWS_LAMBDA_INITIALIZATION_TYPE') == 'snap-start':
+        try:
+            settle(api)
+        except Exception as e:
+            give_up(api, 'restore', e)
     while True:
         headers, body = api.next()
         _request['id'] = headers.get('Lambda-Runtime-Aws-Request-Id') or ''

@@ -24,7 +24,7 @@
 
 struct serve {
     const char *data_dir, *listen, *region, *passphrase_file;
-    bool iam_soft;
+    bool iam_soft, cold_environments;
     struct arena *arena; /* lives as long as the program serves */
     struct store *store;
     struct blobs *blobs;
@@ -123,7 +123,7 @@ static int open_cloud(struct serve *s, struct sandboxes *sandboxes)
 {
     struct cloud_config config = {
         .data_dir = s->data_dir, .region = s->region, .public_url = STR("http://127.0.0.1:4566"), .test_keys = is_loopback(s->listen),
-        .iam_soft = s->iam_soft, .weaker = STR(""), .root_key_passphrase_file = s->passphrase_file, .credentials_dir = getenv("CREDENTIALS_DIRECTORY"),
+        .iam_soft = s->iam_soft, .cold_environments = s->cold_environments, .weaker = STR(""), .root_key_passphrase_file = s->passphrase_file, .credentials_dir = getenv("CREDENTIALS_DIRECTORY"),
     };
     struct sandbox_caps caps = { .why = "the sandbox helper did not start" };
     if (sandboxes)
@@ -192,6 +192,8 @@ static const char usage[] =
     "  --region REGION     of requests that name none  (default: us-east-1)\n"
     "  --iam enforce|soft  soft: what policies would refuse is done all the same, and noted for `strata report access`; signatures are checked,\n"
     "                      and who has no identity is refused, as ever (default: enforce)\n"
+    "  --environments snapshot|cold  snapshot: one environment of a Python function runs its INIT, the others go on from there in milliseconds, as with\n"
+    "                      SnapStart; cold: each runs its own (default: snapshot)\n"
     "  --root-key-passphrase-file FILE  the root key, under which secrets lie on disk, is derived from FILE's first line\n"
     "                      (default: the service manager's credential strata.root-key, else DIR/root.key, made once)\n"
     "Prints `Ready.` when it serves (and tells systemd). SIGTERM finishes what runs and exits 0.\n";
@@ -201,7 +203,8 @@ static int parse(struct serve *s, int argc, char **argv)
     static const struct option options[] = {
         { "data", required_argument, NULL, 'd' },   { "listen", required_argument, NULL, 'l' }, { "region", required_argument, NULL, 'r' },
         { "help", no_argument, NULL, 'h' },         { "root-key-passphrase-file", required_argument, NULL, 'p' },
-        { "root-key-pkcs11", required_argument, NULL, 'k' }, { "iam", required_argument, NULL, 'i' }, { NULL, 0, NULL, 0 },
+        { "root-key-pkcs11", required_argument, NULL, 'k' }, { "iam", required_argument, NULL, 'i' },
+        { "environments", required_argument, NULL, 'e' }, { NULL, 0, NULL, 0 },
     };
     s->data_dir = data_dir(NULL);
     s->listen = "127.0.0.1:4566";
@@ -219,6 +222,11 @@ static int parse(struct serve *s, int argc, char **argv)
             s->iam_soft = strcmp(optarg, "soft") == 0;
             if (!s->iam_soft && strcmp(optarg, "enforce") != 0)
                 return complain("--iam is enforce or soft", NULL) + 1;
+            break;
+        case 'e':
+            s->cold_environments = strcmp(optarg, "cold") == 0;
+            if (!s->cold_environments && strcmp(optarg, "snapshot") != 0)
+                return complain("--environments is snapshot or cold", NULL) + 1;
             break;
         case 'h': fputs(usage, stdout); return 0;
         default: fputs(usage, stderr); return 2;

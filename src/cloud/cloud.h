@@ -37,6 +37,7 @@ struct cloud_config {
     bool test_keys;            /* test/test is root of 000000000000: only on loopback listeners */
     const char *root_key_passphrase_file, *credentials_dir; /* where the root key comes from: cloud/root_key.h; NULL: not from there */
     bool iam_soft;             /* what policies refuse is noted, not refused */
+    bool cold_environments;    /* each environment of a function runs its INIT: none is restored from another's */
     bool jobs_by_hand;         /* timers and outbox wait for jobs_step (tests) */
 };
 

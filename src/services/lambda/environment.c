@@ -16,7 +16,7 @@
 #include "sandbox/runtime.h"
 #include "services/lambda/host.h"
 
-enum { CREDENTIALS_S = 12 * 3600, PORTS = 3 };
+enum { CREDENTIALS_S = 12 * 3600, PORTS = LAMBDA_LISTENERS - 1 };
 
 static const uint16_t ports[PORTS] = { 9001, 4566, 443 };
 
@@ -84,7 +84,7 @@ static void assumed(struct cloud *cloud, void *ctx, int rc)
     pthread_mutex_unlock(&ask->lock);
 }
 
-static int credentials(struct lambda_host *h, struct environment *env, struct ask *ask)
+static int ask_for_credentials(struct lambda_host *h, struct environment *env, struct ask *ask)
 {
     pthread_mutex_init(&ask->lock, NULL);
     pthread_cond_init(&ask->done, NULL);
@@ -103,7 +103,7 @@ static int credentials(struct lambda_host *h, struct environment *env, struct as
 
 /* ---- what it sees ---- */
 
-static int fail(struct environment *env, const char *type, struct str words)
+int environment_fail(struct environment *env, const char *type, struct str words)
 {
     struct arena *a = env->arena;
     struct buf b;
@@ -113,6 +113,22 @@ static int fail(struct environment *env, const char *type, struct str words)
     buf_byte(&b, '}');
     env->init_error = opt_str(buf_done(&b), STR("{}"));
     return E_INVALID;
+}
+
+int environment_credentials(struct lambda_host *h, struct environment *env, struct session_credentials *ret)
+{
+    struct ask ask = { 0 };
+    int rc = ask_for_credentials(h, env, &ask);
+    if (env->refusal)
+        return environment_fail(env, env->refusal->code, env->refusal_message);
+    if (rc && rc != E_AWS && rc != E_NOT_FOUND)
+        return environment_fail(env, "Sandbox.Failed", str_printf(env->arena, "strata cannot make credentials for the function (%s)", err_name(rc)));
+    if (rc)
+        return environment_fail(env, "AccessDeniedException", str_printf(env->arena, "The role defined for the function cannot be assumed by Lambda. %.*s",
+                                                             STR_ARG(ask.why)));
+    env->credentials_until_ms = ask.credentials.expires_ms;
+    *ret = ask.credentials;
+    return 0;
 }
 
 static int find_layers(struct op *op, void *ctx)
@@ -179,7 +195,7 @@ static void variables(struct environment *env, const struct session_credentials 
     set(env, vars, "AWS_LAMBDA_FUNCTION_MEMORY_SIZE", str_printf(a, "%lld", (long long)f->MemorySize.v));
     set(env, vars, "AWS_LAMBDA_LOG_GROUP_NAME", f->Logging->LogGroup);
     set(env, vars, "AWS_LAMBDA_LOG_STREAM_NAME", env->log_stream);
-    set(env, vars, "AWS_LAMBDA_INITIALIZATION_TYPE", STR("on-demand"));
+    set(env, vars, "AWS_LAMBDA_INITIALIZATION_TYPE", env->origin == ENV_COLD ? STR("on-demand") : STR("snap-start"));
     if (str_is(f->Logging->LogFormat, "JSON"))
         set(env, vars, "AWS_LAMBDA_LOG_FORMAT", STR("JSON"));
     if (f->Logging->ApplicationLogLevel.p)
@@ -198,7 +214,7 @@ static void variables(struct environment *env, const struct session_credentials 
 
 /* ---- starting ---- */
 
-static int attach(struct lambda_host *h, struct environment *env, const int fds[PORTS + 1])
+static int attach(struct lambda_host *h, struct environment *env, const int fds[LAMBDA_LISTENERS])
 {
     for (int i = 0; i < PORTS; i++)
         if (ports[i] == 9001 ? runtime_server_attach(h->runtime_server, env, fds[i], &env->site) : http_listen_fd(h->cloud->http, fds[i], env, false))
@@ -208,6 +224,33 @@ static int attach(struct lambda_host *h, struct environment *env, const int fds[
         return E_IO;
     struct epoll_event e = { .events = EPOLLIN, .data.ptr = env };
     return epoll_ctl(h->output_epoll, EPOLL_CTL_ADD, env->output_fd, &e) ? E_IO : 0;
+}
+
+void environment_detach(struct lambda_host *h, struct environment *env)
+{
+    runtime_server_detach(env->site);
+    env->site = NULL;
+    if (h->cloud->http)
+        http_unlisten(h->cloud->http, env);
+    if (env->dns_fd >= 0)
+        dns_server_remove(h->dns, env->dns_fd);
+    env->dns_fd = -1;
+    pthread_mutex_lock(&h->lock);
+    if (env->output_fd >= 0)
+        close(env->output_fd);
+    env->output_fd = -1;
+    pthread_mutex_unlock(&h->lock);
+}
+
+void environment_take(struct lambda_host *h, struct environment *env, struct sandbox *box, int output, const int fds[LAMBDA_LISTENERS])
+{
+    (void)fcntl(output, F_SETFL, O_NONBLOCK); /* before anybody can read it, which is done under the host's lock */
+    pthread_mutex_lock(&h->lock);
+    env->box = box;
+    env->output_fd = output;
+    pthread_mutex_unlock(&h->lock);
+    if (attach(h, env, fds))
+        sandbox_kill(box); /* its exit is reported like any other */
 }
 
 static int launch(struct lambda_host *h, struct environment *env, const struct runtime_image *image, const struct sandbox_mount *mounts,
@@ -221,23 +264,14 @@ static int launch(struct lambda_host *h, struct environment *env, const struct r
     };
     if (config.cpu_percent < 50) /* AWS gives 7 % of a core at 128 MB; imports would take a minute */
         config.cpu_percent = 50;
-    int fds[PORTS + 1];
+    int fds[LAMBDA_LISTENERS];
     char why[256] = "";
     int output = -1;
     struct sandbox *box = NULL;
     int rc = sandbox_start(h->cloud->sandboxes, &config, env, &box, fds, &output, why);
     if (rc)
-        return fail(env, "Sandbox.Failed", str_printf(env->arena, "strata cannot make a sandbox: %s", why));
-    (void)fcntl(output, F_SETFL, O_NONBLOCK); /* before anybody can read it, which is done under the host's lock */
-    pthread_mutex_lock(&h->lock);
-    env->box = box;
-    env->output_fd = output;
-    pthread_mutex_unlock(&h->lock);
-    rc = attach(h, env, fds);
-    if (rc) {
-        sandbox_kill(box);
-        return 0; /* its exit is reported like any other */
-    }
+        return environment_fail(env, "Sandbox.Failed", str_printf(env->arena, "strata cannot make a sandbox: %s", why));
+    environment_take(h, env, box, output, fds);
     return 0;
 }
 
@@ -252,38 +286,32 @@ static int find_bootstrap(struct environment *env, struct runtime_image *image, 
         image->argv = argv;
         return 0;
     }
-    return fail(env, "Runtime.InvalidEntrypoint", STR("Couldn't find valid bootstrap(s): [/var/task/bootstrap /opt/bootstrap]"));
+    return environment_fail(env, "Runtime.InvalidEntrypoint", STR("Couldn't find valid bootstrap(s): [/var/task/bootstrap /opt/bootstrap]"));
 }
 
 int environment_start(struct lambda_host *h, struct environment *env)
 {
     const struct lambda_rec_Function *f = &env->pool->function;
     struct runtime_image image;
-    struct ask ask = { 0 };
+    struct session_credentials credentials;
     struct sandbox_mount mounts[8];
     uint32_t n_mounts = 0;
     struct str_list vars = { 0 };
     int rc = runtime_image_find(f->Runtime, env->arena, &image);
     if (rc)
-        return fail(env, "Runtime.NotInstalled", str_printf(env->arena, "the runtime %.*s is not installed here: run `strata runtime install %.*s`",
+        return environment_fail(env, "Runtime.NotInstalled", str_printf(env->arena, "the runtime %.*s is not installed here: run `strata runtime install %.*s`",
                                                             STR_ARG(f->Runtime), STR_ARG(f->Runtime)));
-    rc = credentials(h, env, &ask);
-    if (env->refusal)
-        return fail(env, env->refusal->code, env->refusal_message);
-    if (rc && rc != E_AWS && rc != E_NOT_FOUND)
-        return fail(env, "Sandbox.Failed", str_printf(env->arena, "strata cannot make credentials for the function (%s)", err_name(rc)));
+    rc = environment_credentials(h, env, &credentials);
     if (rc)
-        return fail(env, "AccessDeniedException", str_printf(env->arena, "The role defined for the function cannot be assumed by Lambda. %.*s",
-                                                             STR_ARG(ask.why)));
-    env->credentials_until_ms = ask.credentials.expires_ms;
+        return rc;
     rc = trees(h, env, mounts, &n_mounts);
     if (rc)
-        return fail(env, "InvalidZipFileException", str_printf(env->arena, "Lambda could not unpack the function's code (%s)", err_name(rc)));
+        return environment_fail(env, "InvalidZipFileException", str_printf(env->arena, "Lambda could not unpack the function's code (%s)", err_name(rc)));
     rc = str_starts(f->Runtime, STR("provided.")) ? find_bootstrap(env, &image, mounts, n_mounts) : 0;
     if (rc)
         return rc;
     for (uint32_t i = 0; i < image.n_mounts && n_mounts < sizeof mounts / sizeof *mounts; i++)
         mounts[n_mounts++] = image.mounts[i];
-    variables(env, &ask.credentials, &vars);
+    variables(env, &credentials, &vars);
     return launch(h, env, &image, mounts, n_mounts, &vars);
 }

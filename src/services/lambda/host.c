@@ -133,6 +133,8 @@ static bool usable(struct lambda_host *h, const struct environment *env)
 static bool wants_more(const struct pool *p)
 {
     uint32_t coming = p->starting;
+    if (p->queued && template_in_making(p)) /* the others will come of it */
+        return false;
     int64_t now = p->queued > coming ? clock_mono_ms() : 0;
     for (const struct environment *env = p->environments; env && p->queued > coming; env = env->next)
         coming += env->state == ENV_BUSY && !env->current && !env->exited && !env->timed_out && now - env->ended_ms < HOST_RETURN_MS;
@@ -199,7 +201,8 @@ int host_invoke(struct cloud *cloud, struct str account, struct str region, cons
 void environment_ready(struct lambda_host *h, struct environment *env, struct runtime_call *next)
 {
     if (env->state == ENV_STARTING) {
-        env->init_ms = clock_mono_ms() - env->since_ms;
+        *(env->by_restore ? &env->restore_ms : &env->init_ms) = clock_mono_ms() - env->since_ms;
+        env->pool->cold |= env->origin == ENV_INIT; /* its runtime knows of no rest */
         env->initialized = true;
         env->pool->starting--;
         pthread_cond_signal(&h->start_wanted); /* room for another start */
@@ -218,6 +221,8 @@ void environment_again(struct environment *env, struct runtime_call *next)
 void environment_lost(struct environment *env)
 {
     env->waiting = NULL;
+    if (env->state == ENV_STARTING) /* it asked what has changed: template.c */
+        return;
     env->state = ENV_BUSY;
     env->since_ms = clock_mono_ms();
 }
@@ -231,13 +236,16 @@ static void report(struct lambda_host *h, struct environment *env, const struct 
         env->peak_at_ms = now_ms;
     }
     int64_t peak = env->peak_bytes;
-    struct str init = env->init_ms ? str_printf(a, "Init Duration: %lld.00 ms\t", (long long)env->init_ms) : STR("");
+    struct str init = env->init_ms ? str_printf(a, "Init Duration: %lld.00 ms\t", (long long)env->init_ms)
+                      : env->restore_ms
+                          ? str_printf(a, "Restore Duration: %lld.00 ms\tBilled Restore Duration: %lld ms\t", (long long)env->restore_ms, (long long)env->restore_ms)
+                          : STR("");
     output_line(h, env, str_printf(a, "END RequestId: %.*s", STR_ARG(inv->id)));
     output_line(h, env,
                 str_printf(a, "REPORT RequestId: %.*s\tDuration: %.2f ms\tBilled Duration: %lld ms\tMemory Size: %lld MB\tMax Memory Used: %lld MB\t%.*s",
                            STR_ARG(inv->id), ms, (long long)(ms + env->init_ms) + 1, (long long)env->pool->function.MemorySize.v,
                            (long long)(peak > 0 ? (peak + (1 << 20) - 1) >> 20 : 0), STR_ARG(init)));
-    env->init_ms = 0;
+    env->init_ms = env->restore_ms = 0;
 }
 
 void environment_finish(struct lambda_host *h, struct environment *env, struct str error, struct str payload)
@@ -253,6 +261,17 @@ void environment_finish(struct lambda_host *h, struct environment *env, struct s
     struct lambda_result r = { .error = error, .payload = payload,
                                .log_tail = str_dup(inv->arena, (struct str){ env->tail, env->tail_n }) };
     conclude(h, inv, &r);
+}
+
+void environment_give_up(struct lambda_host *h, struct environment *env)
+{
+    if (env->state == ENV_STARTING)
+        env->pool->starting--;
+    env->state = ENV_BUSY; /* with nothing to do: its end is nobody's error */
+    if (env->box)
+        environment_kill(h, env);
+    else
+        env->exited = true;
 }
 
 void environment_kill(struct lambda_host *h, struct environment *env)
@@ -303,6 +322,7 @@ static void bury(struct lambda_host *h, struct environment *env)
         at = &(*at)->next;
     *at = env->next;
     p->live--;
+    p->template_used_ms = clock_mono_ms();
     h->environments--;
     env->state = ENV_DEAD;
     if (starting)
@@ -310,7 +330,8 @@ static void bury(struct lambda_host *h, struct environment *env)
     pthread_cond_signal(&h->start_wanted);
     if (env->output_fd >= 0)
         output_drain(h, env);
-    if (!env->current && starting && p->queue) { /* INIT failed: the first in the queue hears it */
+    bool with_template = env->by_restore && p->template_exited;
+    if (!env->current && starting && p->queue && !with_template) { /* INIT failed: the first in the queue hears it */
         env->current = queue_take(p);
         env->current->started_ms = env->since_ms;
     }
@@ -327,13 +348,7 @@ static void bury(struct lambda_host *h, struct environment *env)
     output_flush(h, env);
     env->waiting = NULL;
     pthread_mutex_unlock(&h->lock);
-    runtime_server_detach(env->site);
-    if (h->cloud->http)
-        http_unlisten(h->cloud->http, env);
-    if (env->dns_fd >= 0)
-        dns_server_remove(h->dns, env->dns_fd);
-    if (env->output_fd >= 0)
-        close(env->output_fd);
+    environment_detach(h, env);
     sandbox_free(env->box);
     arena_free(env->log_arena);
     arena_free(env->arena);
@@ -375,25 +390,49 @@ static struct pool *wants_start(struct lambda_host *h)
     return NULL;
 }
 
+/* One whose INIT has ended, and that rests to become a template. */
+static struct environment *wants_keeping(struct lambda_host *h)
+{
+    for (struct pool *p = h->pools; p; p = p->next)
+        for (struct environment *env = p->environments; env; env = env->next)
+            if (env->origin == ENV_RESTS && !env->exited && !env->timed_out)
+                return env;
+    return NULL;
+}
+
+static struct environment *new_wanted(struct lambda_host *h)
+{
+    struct pool *p = wants_start(h);
+    if (!p)
+        return NULL;
+    struct environment *env = environment_new(h, p);
+    template_choose(h, env);
+    return env;
+}
+
 static void *starter_loop(void *arg)
 {
     struct lambda_host *h = arg;
     pthread_mutex_lock(&h->lock);
     while (!h->stopping) {
-        struct pool *p = wants_start(h);
-        if (!p) {
+        struct environment *env = wants_keeping(h);
+        int (*start)(struct lambda_host *, struct environment *) = template_keep;
+        if (!env) {
+            env = new_wanted(h);
+            start = env && env->origin == ENV_RESTORED ? template_restore : environment_start;
+        }
+        if (!env) {
             pthread_cond_wait(&h->start_wanted, &h->lock);
             continue;
         }
-        struct environment *env = environment_new(h, p);
         env->in_starter = true;
         pthread_mutex_unlock(&h->lock);
-        int rc = environment_start(h, env);
+        int rc = start(h, env);
         pthread_mutex_lock(&h->lock);
         env->in_starter = false;
         if (rc) {
             env->exited = true;
-            log_warn("function %.*s cannot start: %.*s", STR_ARG(p->arn), STR_ARG(env->init_error));
+            log_warn("function %.*s cannot start: %.*s", STR_ARG(env->pool->arn), STR_ARG(env->init_error));
         }
         pthread_cond_signal(&h->changed);
     }
@@ -437,7 +476,7 @@ static void drop_retired_pools(struct lambda_host *h)
 {
     for (struct pool **at = &h->pools; *at;) {
         struct pool *p = *at;
-        if (p->retired && !p->environments && !p->queue) {
+        if (p->retired && !p->environments && !p->queue && !p->template) {
             *at = p->next;
             arena_free(p->arena);
         } else {
@@ -476,9 +515,11 @@ static void tick(struct lambda_host *h)
                     again = true;
                 }
     }
-    for (struct pool *p = h->pools; p; p = p->next) /* an environment that was taken to come back may not have */
-        if (wants_more(p))
+    for (struct pool *p = h->pools; p; p = p->next) {
+        template_tend(h, p, now);
+        if (wants_more(p)) /* an environment that was taken to come back may not have */
             pthread_cond_signal(&h->start_wanted);
+    }
     drop_retired_pools(h);
     if (h->sweep_wanted && !h->sweeps && !h->stopping)
         sweep(h);
@@ -492,11 +533,11 @@ static void *host_loop(void *arg)
         tick(h);
         if (h->stopping) /* asked behind tick, which leaves the lock: who stops signals once */
             break;
-        if (h->environments == 0) {
+        if (h->environments == 0 && h->templates == 0) {
             pthread_cond_wait(&h->changed, &h->lock);
             continue;
         }
-        int64_t until_ms = clock_mono_ms() + HOST_TICK_MS;
+        int64_t until_ms = clock_mono_ms() + (h->environments ? HOST_TICK_MS : HOST_IDLE_TICK_MS);
         struct timespec until = { .tv_sec = until_ms / 1000, .tv_nsec = until_ms % 1000 * 1000000 };
         pthread_cond_timedwait(&h->changed, &h->lock, &until);
     }
@@ -507,10 +548,12 @@ static void *host_loop(void *arg)
 static void on_exit_of(void *ctx, struct sandbox *box, const struct sandbox_exit *exit)
 {
     struct lambda_host *h = ctx;
-    struct environment *env = sandbox_tag(box);
     pthread_mutex_lock(&h->lock);
-    env->exit = *exit;
-    env->exited = true;
+    if (!template_exit(h, box)) { /* whose tag's environment may have gone */
+        struct environment *env = sandbox_tag(box);
+        env->exit = *exit;
+        env->exited = true;
+    }
     pthread_cond_signal(&h->changed);
     pthread_mutex_unlock(&h->lock);
 }
@@ -553,6 +596,7 @@ int lambda_start(struct cloud *cloud)
     pthread_cond_init(&h->start_wanted, &attr);
     pthread_condattr_destroy(&attr);
     long cores = sysconf(_SC_NPROCESSORS_ONLN);
+    h->cold = cloud->config.cold_environments;
     h->starts_max = cores > 1 ? (uint32_t)cores : 1;
     h->output_epoll = epoll_create1(EPOLL_CLOEXEC);
     h->output_wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
@@ -588,6 +632,7 @@ static void abandon(struct lambda_host *h)
             output_flush(h, env);
             environment_kill(h, env);
         }
+        template_kill(p);
     }
 }
 
@@ -595,7 +640,7 @@ static void abandon(struct lambda_host *h)
 static void bury_all(struct lambda_host *h)
 {
     int64_t until_ms = clock_mono_ms() + HOST_STOP_MS;
-    for (tick(h); h->environments && clock_mono_ms() < until_ms; tick(h)) {
+    for (tick(h); (h->environments || h->templates) && clock_mono_ms() < until_ms; tick(h)) {
         int64_t next_ms = clock_mono_ms() + HOST_TICK_MS;
         struct timespec next = { .tv_sec = next_ms / 1000, .tv_nsec = next_ms % 1000 * 1000000 };
         pthread_cond_timedwait(&h->changed, &h->lock, &next);
@@ -634,7 +679,7 @@ void lambda_free(struct cloud *cloud)
     if (!h)
         return;
     poller_free(h);
-    if (h->environments) /* a sandbox that would not end may still be told of: the process takes it along */
+    if (h->environments || h->templates) /* a sandbox that would not end may still be told of: the process takes it along */
         return;
     for (struct pool *p = h->pools; p; p = p->next)
         p->retired = true;

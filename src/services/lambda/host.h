@@ -3,12 +3,14 @@
  * A pool is one revision of one function: its configuration, its environments, the invocations that wait. An environment is one sandbox:
  *   STARTING --(first GET next)--> IDLE --(invocation)--> BUSY --(GET next)--> IDLE ... --(exit, kill)--> DEAD --(host thread)--> freed
  *   IDLE --(its GET next breaks off)--> BUSY, with nothing to do: it has the function's timeout to ask anew
+ * A pool may have a template (template.c): its first environment, as it was after INIT, from which the others are restored.
  * One lock guards all of it; callbacks run outside the lock. The host thread keeps deadlines, freezes and reaps; the starter thread starts sandboxes. */
 #ifndef STRATA_SERVICES_LAMBDA_HOST_H
 #define STRATA_SERVICES_LAMBDA_HOST_H
 
 #include <pthread.h>
 
+#include "auth/assume.h"
 #include "cloud/cloud.h"
 #include "sandbox/sandbox.h"
 #include "services/lambda/lambda.h"
@@ -20,12 +22,15 @@ enum {
     HOST_INIT_MS = 30 * 1000,         /* AWS allows 10 s; a laptop may be slower */
     HOST_FREEZE_AFTER_MS = 200,
     HOST_IDLE_MS = 10 * 60 * 1000,
+    HOST_TEMPLATES_MAX = 16,          /* one more, and the one that was used longest ago goes, of those that no environment came of */
     HOST_TICK_MS = 50,
+    HOST_IDLE_TICK_MS = 1000,         /* while there are templates alone */
     HOST_RETURN_MS = 50,              /* an environment that has answered is taken to ask for more within this time: no other is started for what waits */
     HOST_LOG_MS = 50,                 /* how long lines gather before they go to CloudWatch Logs: a synced write for many invocations */
     HOST_PEAK_MS = 100,               /* how old the memory peak in a REPORT may be: looking at the processes costs more than a short invocation */
     HOST_STOP_MS = 5 * 1000,          /* for the sandboxes to end when strata stops */
     HOST_TAIL_BYTES = 4096,           /* LogType=Tail */
+    LAMBDA_LISTENERS = 4,             /* of a sandbox: 9001, 4566, 443, and DNS */
 };
 
 /* What an invocation came to. Valid in done. */
@@ -63,6 +68,10 @@ struct environment {
     struct environment *next;
     struct pool *pool;
     enum { ENV_STARTING, ENV_IDLE, ENV_BUSY, ENV_DEAD } state;
+    /* How it comes about. INIT --(GET restore/next)--> RESTS --(its sandbox becomes the pool's template)--> RESTORED, or --(it cannot)--> COLD */
+    enum { ENV_COLD, ENV_INIT, ENV_RESTS, ENV_RESTORED } origin;
+    bool by_restore;            /* not the first of its template: it has no INIT of its own */
+    struct str changes;         /* variables that it is to set as it goes on: a JSON object */
     struct sandbox *box;
     int output_fd, dns_fd;
     struct runtime_call *waiting; /* its parked GET next */
@@ -74,7 +83,7 @@ struct environment {
     int64_t since_ms;           /* in this state; clock_mono_ms */
     int64_t ended_ms;           /* when its last invocation ended */
     int64_t peak_bytes, peak_at_ms; /* of memory, when it was last looked at */
-    int64_t init_ms;            /* how long INIT took; reported with the first invocation */
+    int64_t init_ms, restore_ms; /* how long INIT or its restore took; reported with the first invocation */
     int64_t credentials_until_ms; /* the clock's */
     struct str log_stream, init_error;
     const struct aws_error *refusal; /* it cannot start, and the invoker is refused: not an error of the function. NULL: none */
@@ -102,6 +111,12 @@ struct pool {
     struct invocation *queue, **queue_end;
     uint32_t queued, starting, live;
     bool retired;               /* the function changed or went */
+    struct sandbox *template;   /* NULL: none */
+    bool template_exited, template_killed;
+    struct str_list template_trees; /* names of those that it sees, and what comes of it (tree.c) */
+    int64_t template_used_ms;   /* clock_mono_ms */
+    int64_t template_until_ms;  /* the clock's: its memory may hold credentials until then */
+    bool cold;                  /* what its runtime or its code does cannot be kept as a template */
 };
 
 struct lambda_host {
@@ -110,7 +125,8 @@ struct lambda_host {
     pthread_cond_t changed, start_wanted;
     pthread_t thread, starter, output, sweeper;
     struct pool *pools;
-    uint32_t environments, starts_max;
+    uint32_t environments, templates, starts_max;
+    bool cold;                  /* no templates: as configured, or this machine cannot keep them */
     int output_epoll, output_wake; /* wake: an eventfd in it, for lambda_stop */
     struct dns_server *dns;
     struct runtime_server *runtime_server;
@@ -137,7 +153,25 @@ struct str tree_name(struct arena *a, const struct lambda_code *codes, uint32_t 
 int tree_unpack(struct cloud *cloud, struct arena *a, struct str name, const struct lambda_code *codes, uint32_t n, struct str *ret_dir);
 void *trees_sweep(void *host); /* a thread that removes what neither a function nor an environment needs; host->sweeps is set until it is done */
 
+/* The same by steps, for template.c. E_INVALID as above. */
+int environment_credentials(struct lambda_host *h, struct environment *env, struct session_credentials *ret);
+void environment_take(struct lambda_host *h, struct environment *env, struct sandbox *box, int output, const int fds[LAMBDA_LISTENERS]);
+void environment_detach(struct lambda_host *h, struct environment *env); /* listeners and output */
+int environment_fail(struct environment *env, const char *type, struct str words); /* E_INVALID, with an init_error */
+
+/* template.c, in the starter thread, without the lock: env rests, and its sandbox becomes the template that it is then restored from; env is restored from
+ * the pool's template. On failure as environment_start, or env goes on by itself, or is given up: then what waits is started anew. */
+int template_keep(struct lambda_host *h, struct environment *env);
+int template_restore(struct lambda_host *h, struct environment *env);
+/* With the lock held. */
+void template_choose(struct lambda_host *h, struct environment *env); /* how a new environment is to come about */
+bool template_in_making(const struct pool *p);
+bool template_exit(struct lambda_host *h, const struct sandbox *box); /* false: it was no template's */
+void template_tend(struct lambda_host *h, struct pool *p, int64_t now_ms);
+void template_kill(struct pool *p); /* if there is one */
+
 /* With the lock held (all below). */
+void environment_give_up(struct lambda_host *h, struct environment *env); /* it starts no more, and nobody is told */
 void environment_ready(struct lambda_host *h, struct environment *env, struct runtime_call *next); /* it asks for work */
 void environment_again(struct environment *env, struct runtime_call *next); /* it asks for the invocation that it has */
 void environment_lost(struct environment *env); /* the connection on which it waited for work has gone */

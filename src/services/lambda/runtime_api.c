@@ -83,12 +83,42 @@ static void next(struct lambda_host *h, struct environment *env, struct runtime_
         reply_error(c, 403, "InvalidStateTransition", "There is a request for the next invocation already");
 }
 
+/* INIT has ended. A runtime that may become a template is told to rest (202): to close its connection and pause(2). What goes on from there, restored or the
+ * same, asks again, and is told what has changed: https://docs.aws.amazon.com/lambda/latest/dg/snapstart-runtime-hooks.html tells of what it does then. */
+static void restore_next(struct lambda_host *h, struct environment *env, struct runtime_call *c)
+{
+    pthread_mutex_lock(&h->lock);
+    bool starts = env->state == ENV_STARTING && !env->exited && !env->waiting;
+    bool rests = starts && (env->origin == ENV_INIT || env->origin == ENV_RESTS), in_hand = rests && env->in_starter && env->origin == ENV_RESTS;
+    struct str changes = env->changes;
+    if (in_hand)
+        env->waiting = c;
+    pthread_mutex_unlock(&h->lock);
+    if (in_hand) /* it was found not to be fit, and will hear what follows (template.c) */
+        return;
+    if (rests)
+        reply(c, 202, STR("{}"));
+    else if (starts && changes.p)
+        reply(c, 200, changes);
+    else
+        reply_error(c, 403, "InvalidStateTransition", "There is nothing to restore");
+    if (!rests)
+        return;
+    pthread_mutex_lock(&h->lock);
+    if (env->origin == ENV_INIT)
+        env->origin = ENV_RESTS;
+    pthread_cond_signal(&h->start_wanted);
+    pthread_mutex_unlock(&h->lock);
+}
+
 void runtime_api(struct lambda_host *h, struct environment *env, struct runtime_call *c)
 {
     struct str rest = str_starts(c->target, str_c(prefix)) ? str_sub(c->target, sizeof prefix - 1, c->target.n) : STR(""), id, what;
     if (!c->post && str_is(rest, "invocation/next")) {
         next(h, env, c);
-    } else if (c->post && str_is(rest, "init/error")) {
+    } else if (!c->post && str_is(rest, "restore/next")) {
+        restore_next(h, env, c);
+    } else if (c->post && (str_is(rest, "init/error") || str_is(rest, "restore/error"))) {
         init_failed(h, env, c);
     } else if (c->post && str_starts(rest, STR("invocation/")) && str_cut(str_sub(rest, 11, rest.n), '/', &id, &what) &&
                (str_is(what, "response") || str_is(what, "error"))) {

@@ -152,10 +152,13 @@ static int need_all(struct op *op, void *ctx)
 
 static bool is_seen(const struct lambda_host *h, struct str name)
 {
-    for (const struct pool *p = h->pools; p; p = p->next)
+    for (const struct pool *p = h->pools; p; p = p->next) {
+        if (p->template && str_list_has(&p->template_trees, name))
+            return true;
         for (const struct environment *env = p->environments; env; env = env->next)
             if (str_list_has(&env->trees, name))
                 return true;
+    }
     return false;
 }
 
