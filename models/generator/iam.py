@@ -40,7 +40,7 @@ def check(room):
 def _known_key(key, known):
     lower = key.lower()
     for k in known:
-        k = k.lower()
+        k = k.lower().replace('<', '${') # s3:ExistingObjectTag/<key>
         if lower == k or ('${' in k and lower.startswith(k.split('${')[0])):
             return True
     return False

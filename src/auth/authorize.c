@@ -12,6 +12,7 @@
 #include "base/buf.h"
 #include "base/code.h"
 #include "base/limits.h"
+#include "sched/clock.h"
 #include "wire/wire.h"
 
 struct authz_item *authz_add(struct authz *a, const char *action, struct str resource)
@@ -90,6 +91,31 @@ static const char *type_of(enum principal_kind kind)
     return "Anonymous";
 }
 
+/* Whether a service asks another one in the name of whoever asked it (S3 of KMS), which is not so when it acts as itself or as a role. */
+static bool in_name_of_caller(const struct op *op)
+{
+    return op->parent && op->parent->row && op->parent->caller && op->caller->kind != PRINCIPAL_SERVICE && str_eq(op->parent->caller->arn, op->caller->arn);
+}
+
+/* aws:CalledVia knows these alone: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html#condition-keys-calledvia */
+static void add_called_via(struct op *op, struct str_map *m)
+{
+    static const char *const known[] = { "dynamodb", "kms" };
+    struct str_list chain = { 0 };
+    for (const struct op *at = op; in_name_of_caller(at); at = at->parent)
+        for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+            if (str_is(str_c(at->parent->row->service->name), known[i]))
+                str_list_add(op->arena, &chain, str_printf(op->arena, "%s.amazonaws.com", known[i]));
+    if (!chain.n)
+        return;
+    add(op, m, "aws:CalledViaFirst", chain.v[chain.n - 1]);
+    add(op, m, "aws:CalledViaLast", chain.v[0]);
+    struct str all = chain.v[chain.n - 1];
+    for (uint32_t i = chain.n - 1; i-- > 0;)
+        all = str_cat(op->arena, all, STR(CONTEXT_SEPARATOR), chain.v[i]);
+    *list_push(op->arena, m) = (struct str_pair){ STR("aws:CalledVia"), all };
+}
+
 /* Of an account's place in an organization: aws:PrincipalOrgID, aws:PrincipalOrgPaths. */
 static void add_organization(struct op *op, const char *whose, struct str account, struct str_map *m)
 {
@@ -109,7 +135,8 @@ static void add_principal(struct op *op, const struct principal *p, struct str_m
     bool service = p->kind == PRINCIPAL_SERVICE;
     add(op, m, "aws:PrincipalType", str_c(type_of(p->kind)));
     add(op, m, "aws:PrincipalIsAWSService", bool_text(service));
-    add(op, m, "aws:ViaAWSService", STR("false"));
+    add(op, m, "aws:ViaAWSService", bool_text(in_name_of_caller(op)));
+    add_called_via(op, m);
     if (service) {
         add(op, m, "aws:PrincipalServiceName", p->name);
         add(op, m, "aws:SourceArn", p->source_arn);
@@ -132,6 +159,24 @@ static void add_principal(struct op *op, const struct principal *p, struct str_m
         if (p->mfa)
             add(op, m, "aws:MultiFactorAuthAge", str_printf(op->arena, "%lld", (long long)((op_now_ms(op) - p->session_issued_ms) / 1000)));
     }
+}
+
+/* What S3 tells of every request: https://docs.aws.amazon.com/AmazonS3/latest/API/bucket-policy-s3-sigv4-conditions.html */
+static void add_s3(struct op *op, struct str owner, struct str_map *m)
+{
+    struct sigv4 s;
+    int64_t signed_ms;
+    add(op, m, "s3:ResourceAccount", owner);
+    if (!op->http)
+        return;
+    add(op, m, "s3:TlsVersion", str_c(op->http->tls_version));
+    add(op, m, "s3:x-amz-content-sha256", exchange_header(op->http, "x-amz-content-sha256"));
+    if (op->caller->kind == PRINCIPAL_ANONYMOUS || sigv4_parse(op, op->http, &s) || !s.present)
+        return;
+    add(op, m, "s3:signatureversion", s.v2 ? STR("AWS") : STR("AWS4-HMAC-SHA256"));
+    add(op, m, "s3:authType", s.presigned ? STR("REST-QUERY-STRING") : STR("REST-HEADER"));
+    if (!s.v2 && time_parse_amz(s.amz_date, &signed_ms) == 0)
+        add(op, m, "s3:signatureAge", str_printf(op->arena, "%lld", (long long)(clock_real_ms() - signed_ms)));
 }
 
 static void add_global(struct op *op, const struct identity *who, struct str_map *m)
@@ -209,6 +254,8 @@ static void find_context(struct eval_late *l)
     for (uint32_t i = had; i < c->item->context.n; i++)
         *list_push(op->arena, &l->context) = c->item->context.v[i];
     add_global(op, c->who, &l->context);
+    if (str_starts(c->item->action, STR("s3:")))
+        add_s3(op, c->owner, &l->context);
     add(op, &l->context, "aws:ResourceAccount", c->owner);
     add_organization(op, "Resource", c->owner, &l->context);
 }

@@ -54,6 +54,7 @@ struct exchange {
     struct header_list headers;
     struct str peer;        /* the client's address */
     bool tls;
+    const char *tls_version, *tls_cipher; /* "1.3", "TLS_AES_128_GCM_SHA256"; NULL without TLS */
     bool loopback;          /* came in on a loopback or sandbox listener */
     void *listener_tag;     /* what http_listen was given: tells which sandbox calls; NULL on the public port */
     int64_t content_length; /* -1 when chunked or unknown */

@@ -217,6 +217,7 @@ void reply_own(struct request *r); /* fills r->answer from r->own_status */
 /* tls.c */
 int tls_new(const struct http_config *config, struct tls **ret);
 void tls_free(struct tls *t);
+void tls_describe(struct MHD_Connection *mc, const char **ret_version, const char **ret_cipher); /* static texts, or NULL */
 struct MHD_Daemon *tls_daemon(struct http *h, unsigned flags, const struct MHD_OptionItem *options);
 
 #endif

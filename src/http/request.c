@@ -136,6 +136,8 @@ void *request_new(void *cls, const char *uri, struct MHD_Connection *mc)
     r->x.host = STR_NONE;
     r->x.peer = (struct str){ c->peer, strlen(c->peer) };
     r->x.tls = c->tls;
+    if (c->tls)
+        tls_describe(mc, &r->x.tls_version, &r->x.tls_cipher);
     r->x.loopback = c->listener->loopback;
     r->x.listener_tag = c->listener->tag;
     conn_ref(c);

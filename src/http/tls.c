@@ -44,6 +44,17 @@ static void cert_free(struct cert *c)
     free(c);
 }
 
+void tls_describe(struct MHD_Connection *mc, const char **ret_version, const char **ret_cipher)
+{
+    const union MHD_ConnectionInfo *info = MHD_get_connection_info(mc, MHD_CONNECTION_INFO_GNUTLS_SESSION);
+    gnutls_session_t session = info ? info->tls_session : NULL;
+    *ret_version = *ret_cipher = NULL;
+    if (!session)
+        return;
+    *ret_version = gnutls_protocol_get_version(session) == GNUTLS_TLS1_3 ? "1.3" : "1.2"; /* no older one is spoken */
+    *ret_cipher = gnutls_ciphersuite_get(session);
+}
+
 void tls_free(struct tls *t)
 {
     if (!t)

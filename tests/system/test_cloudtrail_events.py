@@ -5,6 +5,7 @@ import gzip
 import json
 import subprocess
 
+import boto3
 import pytest
 
 from running import Strata
@@ -55,6 +56,16 @@ def logging(strata, trail):
     trail.start_logging(Name=name)
     yield name, bucket
     trail.delete_trail(Name=name)
+
+
+def test_an_event_tells_how_it_was_encrypted(strata):
+    url = strata.url.replace('http://127.0.0.1', 'https://localhost')
+    client = boto3.client('sts', region_name='us-east-1', endpoint_url=url, aws_access_key_id='test', aws_secret_access_key='test', verify=str(strata.data / 'ca.pem'))
+    asked = client.get_caller_identity()['ResponseMetadata']['RequestId']
+    shown = strata.client('cloudtrail').lookup_events(LookupAttributes=[{'AttributeKey': 'EventName', 'AttributeValue': 'GetCallerIdentity'}])['Events']
+    record = next(r for r in (json.loads(e['CloudTrailEvent']) for e in shown) if r['requestID'] == asked)
+    assert record['tlsDetails'] == {'tlsVersion': 'TLSv1.3', 'cipherSuite': record['tlsDetails']['cipherSuite'], 'clientProvidedHostHeader': url.split('/')[-1]}
+    assert record['tlsDetails']['cipherSuite'].startswith('TLS_AES_')
 
 
 def test_a_write_of_a_user_is_recorded(strata, trail):

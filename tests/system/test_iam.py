@@ -44,6 +44,7 @@ def test_role_life(iam):
     assert made['Arn'] == f'arn:aws:iam::{ACCOUNT}:role/app/{name}' and made['RoleId'].startswith('AROA') and len(made['RoleId']) == 21
     assert made['CreateDate'].microsecond == 0
     got = iam.get_role(RoleName=name)['Role']
+    assert 'MaxSessionDuration' not in made
     assert got['AssumeRolePolicyDocument'] == json.loads(TRUST) and got['MaxSessionDuration'] == 7200 and got['Description'] == 'd'
     assert got['Tags'] == [{'Key': 'a', 'Value': '1'}]
     assert refused('EntityAlreadyExists', iam.create_role, RoleName=name, AssumeRolePolicyDocument=TRUST) == f'Role with name {name} already exists.'

@@ -268,6 +268,9 @@ static struct str record(struct op *op, const void *in, const void *out, int rc,
     put(&b, "eventCategory", e->management ? STR("Management") : STR("Data"));
     if (op->http && op->http->tls) {
         buf_c(&b, ",\"tlsDetails\":{");
+        if (op->http->tls_version)
+            put(&b, "tlsVersion", str_printf(op->arena, "TLSv%s", op->http->tls_version));
+        put(&b, "cipherSuite", str_c(op->http->tls_cipher));
         put(&b, "clientProvidedHostHeader", op->http->host);
         buf_byte(&b, '}');
     }

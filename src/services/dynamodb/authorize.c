@@ -30,6 +30,8 @@ static int add_keys(struct authz *a, struct authz_item *item, const void *arg)
     authz_context(a, item, "dynamodb:Select", k.select);
     authz_context(a, item, "dynamodb:ReturnValues", k.return_values);
     authz_context(a, item, "dynamodb:FullTableScan", k.full_scan);
+    if (str_starts(str_c(a->op->row->name), STR("Transact")))
+        authz_context(a, item, "dynamodb:EnclosingOperation", str_c(a->op->row->name));
     return 0;
 }
 

@@ -42,7 +42,11 @@ static int check(struct op *op, const struct events_Target *t)
 
 int events_authorize_PutTargets(struct op *op, const struct events_PutTargets_in *in, struct authz *a)
 {
-    authz_add(a, "events:PutTargets", events_arn_rule(op, in->EventBusName, in->Rule));
+    struct authz_item *item = authz_add(a, "events:PutTargets", events_arn_rule(op, in->EventBusName, in->Rule));
+    struct str_list targets = { 0 };
+    for list_each(t, &in->Targets)
+        str_list_add(op->arena, &targets, t->Arn);
+    authz_context_list(a, item, "events:TargetArn", &targets);
     for (uint32_t i = 0; i < in->Targets.n; i++) {
         if (!in->Targets.v[i].RoleArn.n)
             continue;

@@ -316,14 +316,16 @@ static void pass_role(struct op *op, struct authz *a, struct str role)
 
 int lambda_authorize_CreateFunction(struct op *op, const struct lambda_CreateFunction_in *in, struct authz *a)
 {
-    authz_add(a, "lambda:CreateFunction", lambda_arn_function(op, in->FunctionName));
+    struct authz_item *item = authz_add(a, "lambda:CreateFunction", lambda_arn_function(op, in->FunctionName));
+    authz_context_list(a, item, "lambda:Layer", &in->Layers);
     pass_role(op, a, in->Role);
     return 0;
 }
 
 int lambda_authorize_UpdateFunctionConfiguration(struct op *op, const struct lambda_UpdateFunctionConfiguration_in *in, struct authz *a)
 {
-    authz_add(a, "lambda:UpdateFunctionConfiguration", lambda_arn_function(op, in->FunctionName));
+    struct authz_item *item = authz_add(a, "lambda:UpdateFunctionConfiguration", lambda_arn_function(op, in->FunctionName));
+    authz_context_list(a, item, "lambda:Layer", &in->Layers);
     pass_role(op, a, in->Role);
     return 0;
 }

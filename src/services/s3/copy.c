@@ -25,8 +25,15 @@ int s3_authorize_CopyObject(struct op *op, const struct s3_CopyObject_in *in, st
     int rc = s3_source_parse(op, in->CopySource, &s);
     if (rc)
         return rc;
-    authz_add(a, s.version_id.p ? "s3:GetObjectVersion" : "s3:GetObject", s3_arn_object(op, s.bucket, s.key));
-    authz_add(a, "s3:PutObject", s3_arn_object(op, in->Bucket, in->Key));
+    s3_ask_object(op, a, s.version_id.p ? "s3:GetObjectVersion" : "s3:GetObject", s.bucket, s.key, s.version_id);
+    struct authz_item *put = authz_add(a, "s3:PutObject", s3_arn_object(op, in->Bucket, in->Key));
+    authz_context(a, put, "s3:x-amz-acl", in->ACL);
+    authz_context(a, put, "s3:x-amz-copy-source", in->CopySource);
+    authz_context(a, put, "s3:x-amz-metadata-directive", in->MetadataDirective);
+    authz_context(a, put, "s3:x-amz-server-side-encryption", in->ServerSideEncryption);
+    authz_context(a, put, "s3:x-amz-server-side-encryption-aws-kms-key-id", in->SSEKMSKeyId);
+    authz_context(a, put, "s3:x-amz-storage-class", in->StorageClass);
+    s3_ask_header_tags(a, put, in->Tagging);
     return 0;
 }
 

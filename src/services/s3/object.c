@@ -7,13 +7,13 @@
 
 int s3_authorize_GetObject(struct op *op, const struct s3_GetObject_in *in, struct authz *a)
 {
-    authz_add(a, in->VersionId.p ? "s3:GetObjectVersion" : "s3:GetObject", s3_arn_object(op, in->Bucket, in->Key));
+    s3_ask_object(op, a, in->VersionId.p ? "s3:GetObjectVersion" : "s3:GetObject", in->Bucket, in->Key, in->VersionId);
     return 0;
 }
 
 int s3_authorize_HeadObject(struct op *op, const struct s3_HeadObject_in *in, struct authz *a)
 {
-    authz_add(a, in->VersionId.p ? "s3:GetObjectVersion" : "s3:GetObject", s3_arn_object(op, in->Bucket, in->Key));
+    s3_ask_object(op, a, in->VersionId.p ? "s3:GetObjectVersion" : "s3:GetObject", in->Bucket, in->Key, in->VersionId);
     return 0;
 }
 

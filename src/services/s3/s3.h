@@ -33,6 +33,10 @@ void s3_key_versions(struct op *op, struct key *k, struct str bucket, struct str
 struct str s3_key_of(struct op *op, struct str store_key); /* the object's key in a key of any kind but bucket and part */
 
 /* The version a request means: the newest when version_id is absent. E_NOT_FOUND. A delete marker is found, too. */
+/* An action on an object, for authorization: its tags are s3:ExistingObjectTag/. And the tags of a header: s3:RequestObjectTag/. */
+struct authz_item *s3_ask_object(struct op *op, struct authz *a, const char *action, struct str bucket, struct str key, struct str version_id);
+void s3_ask_header_tags(struct authz *a, struct authz_item *item, struct str header);
+
 int s3_object_find(struct op *op, struct str bucket, struct str key, struct str version_id, struct s3_rec_Object *ret);
 /* NoSuchKey or NoSuchVersion, in AWS's words. */
 int s3_object_missing(struct op *op, struct str key, struct str version_id);
