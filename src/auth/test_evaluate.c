@@ -276,6 +276,60 @@ TEST(services_and_anonymous_come_in_by_the_resource_policy_alone)
     end(&w);
 }
 
+static void level(struct world *w, struct policy_levels *levels, const char *one, const char *other)
+{
+    struct policy_set *set = list_push(w->a, levels);
+    *list_push(w->a, set) = parse(w, one);
+    if (other)
+        *list_push(w->a, set) = parse(w, other);
+}
+
+TEST(every_level_of_an_organization_must_allow_and_none_deny)
+{
+    struct world w;
+    begin(&w);
+    identity(&w, DOC(ALLOW("*", "*")));
+    level(&w, &w.policies.organization, DOC(ALLOW("*", "*")), NULL);
+    level(&w, &w.policies.organization, DOC(ALLOW("s3:*", "*")), DOC(ALLOW("sqs:*", "*")));
+    assert_true(allowed(&w));
+    level(&w, &w.policies.organization, DOC(ALLOW("s3:*", "*")), NULL);
+    struct eval_result r = evaluate(&w.r, &w.policies);
+    assert_false(r.explicit_deny);
+    assert_int_equal(r.refused_by, EVAL_ORGANIZATION);
+    w.p.kind = PRINCIPAL_ROOT;
+    assert_false(allowed(&w));
+    level(&w, &w.policies.organization, DOC(ALLOW("*", "*")), DOC(DENY("sqs:*", "*")));
+    assert_true(evaluate(&w.r, &w.policies).explicit_deny);
+    resource(&w, DOC(TO("{\"Service\":\"events.amazonaws.com\"}", "")));
+    w.p = (struct principal){ .kind = PRINCIPAL_SERVICE, .arn = STR("events.amazonaws.com"), .name = STR("events.amazonaws.com") };
+    assert_true(allowed(&w)); /* a service is of no organization */
+    end(&w);
+}
+
+TEST(resource_control_policies_bind_everybody)
+{
+    struct world w;
+    begin(&w);
+    resource(&w, DOC(TO("\"*\"", "")));
+    level(&w, &w.policies.resource_control, DOC(TO("\"*\"", "")), NULL);
+    for (enum principal_kind kind = PRINCIPAL_ANONYMOUS; kind <= PRINCIPAL_FEDERATED; kind++) {
+        w.p.kind = kind;
+        assert_true(allowed(&w));
+    }
+    level(&w, &w.policies.resource_control, DOC(TO("\"*\"", "")),
+          DOC("{\"Effect\":\"Deny\",\"Principal\":\"*\",\"Action\":\"sqs:*\",\"Resource\":\"*\",\"Condition\":{\"Null\":{\"aws:PrincipalOrgID\":\"true\"}}}"));
+    for (enum principal_kind kind = PRINCIPAL_ANONYMOUS; kind <= PRINCIPAL_SERVICE; kind++) {
+        w.p.kind = kind;
+        struct eval_result r = evaluate(&w.r, &w.policies);
+        assert_true(r.explicit_deny);
+        assert_int_equal(r.refused_by, EVAL_RESOURCE_CONTROL);
+    }
+    w.p.kind = PRINCIPAL_USER;
+    context(&w, "aws:PrincipalOrgID", "o-x");
+    assert_true(allowed(&w));
+    end(&w);
+}
+
 TEST(not_principal)
 {
     struct world w;
