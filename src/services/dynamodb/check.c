@@ -4,6 +4,7 @@
 
 #include "aws/check.h"
 #include "base/arena.h"
+#include "services/dynamodb/backup.h"
 #include "services/dynamodb/stream.h"
 
 /* A table or an index, with what the walk counted in it. */
@@ -11,6 +12,7 @@ struct container {
     struct str id;
     const struct table *table;
     const struct table_index *index; /* NULL: the table itself */
+    bool backup;                     /* a copy of it */
     struct stats counted;
 };
 
@@ -32,6 +34,27 @@ static void add(struct arena *a, struct memo *m, struct str id, const struct tab
         m->v = more;
     }
     m->v[m->n++] = (struct container){ .id = id, .table = t, .index = x };
+}
+
+/* What a backup holds is looked at as entries of its table that stand alone. */
+static void load_backups(struct op *op, struct check *c, struct memo *m)
+{
+    struct arena *a = check_arena(c);
+    struct key from, to;
+    struct str key, value;
+    op_key(op, &from, &dynamodb_kind_tablebackup);
+    key_after_prefix(&from, &to);
+    struct scan *s = txn_scan(op->txn, key_view(&from), key_view(&to), false);
+    scan_brief(s);
+    while (scan_next(s, &key, &value)) {
+        struct dynamodb_rec_Backup *b = arena_one(a, struct dynamodb_rec_Backup);
+        struct table *t = arena_one(a, struct table);
+        if (op_rec_decode(op, value, &dynamodb_rec_Backup_shape, b) || table_open_rec(op, b->Table, t))
+            continue;
+        add(a, m, b->Container, t, NULL);
+        m->v[m->n - 1].backup = true;
+    }
+    scan_end(s);
 }
 
 static void load_tables(struct op *op, struct check *c, struct memo *m)
@@ -56,6 +79,7 @@ static void load_tables(struct op *op, struct check *c, struct memo *m)
             add(a, m, t->indexes[i].rec->Id, t, &t->indexes[i]);
     }
     scan_end(s);
+    load_backups(op, c, m);
     op->arena = own;
 }
 
@@ -173,7 +197,7 @@ void dynamodb_check_item(struct op *op, struct check *c)
             check_fault(op, c, "it is sealed, and the table %.*s has no key", STR_ARG(rec->TableName));
         return;
     }
-    if (rec->TableKey.p && !str_list_has(&rec->Unsealed, id))
+    if (rec->TableKey.p && (m->found->backup || !str_list_has(&rec->Unsealed, id)))
         check_fault(op, c, "it lies in clear, and the table %.*s is encrypted", STR_ARG(rec->TableName));
     if (item_decode(op, m->found->table, c->key, c->value, &stored) || item_parse(op, &stored, &item) || value_map_size(&item) != stored.size) {
         check_fault(op, c, "it does not decode");
@@ -181,6 +205,8 @@ void dynamodb_check_item(struct op *op, struct check *c)
     }
     m->found->counted.items++;
     m->found->counted.bytes += (int64_t)stored.size;
+    if (m->found->backup)
+        return;
     if (!has_key(x ? &x->schema : &m->found->table->schema, &item))
         check_fault(op, c, "it lacks its key attributes");
     else if (x)
@@ -244,6 +270,19 @@ void dynamodb_check_table(struct op *op, struct check *c)
     }
 }
 
+void dynamodb_check_tablebackup(struct op *op, struct check *c)
+{
+    const struct dynamodb_rec_Backup *b = c->rec;
+    const struct container *k = find(memo_of(op, c), b->Container);
+    struct key own;
+    backup_key(op, &own, b->Table->TableName, b->Id);
+    if (!str_eq(key_view(&own), c->key))
+        check_fault(op, c, "its table and id are not those of its key");
+    if (k && (b->Items.v != k->counted.items || b->Bytes.v != k->counted.bytes))
+        check_fault(op, c, "it counts %lld items of %lld bytes; there are %lld of %lld", (long long)b->Items.v, (long long)b->Bytes.v,
+                    (long long)k->counted.items, (long long)k->counted.bytes);
+}
+
 /* Keys whose only element is the id of a table or an index. */
 static void check_id(struct op *op, struct check *c)
 {
@@ -300,7 +339,7 @@ void dynamodb_check_token(struct op *op, struct check *c)
 static const struct table *table_of_generation(struct memo *m, struct str generation)
 {
     for (uint32_t i = 0; i < m->n; i++)
-        if (!m->v[i].index && str_eq(m->v[i].table->rec->TtlGeneration, generation))
+        if (!m->v[i].index && !m->v[i].backup && str_eq(m->v[i].table->rec->TtlGeneration, generation))
             return m->v[i].table;
     return NULL;
 }

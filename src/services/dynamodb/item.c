@@ -179,6 +179,18 @@ int item_seal(struct op *op, const struct table *t, struct str key, struct str v
     return bytes.p ? txn_put(op->txn, key, bytes) : E_LIMIT;
 }
 
+int item_copy(struct op *op, const struct table *from, struct str key, struct str value, const struct table *to, const struct key *new_key)
+{
+    struct stored s;
+    int rc = item_decode(op, from, key, value, &s);
+    if (rc < 0)
+        return rc;
+    struct str bytes = value;
+    if (to->key)
+        bytes = encode_sealed(op, to, key_view(new_key), s.json, s.size);
+    return bytes.p && !new_key->over ? txn_put(op->txn, key_view(new_key), bytes) : E_LIMIT;
+}
+
 /* ---- indexes ---- */
 
 struct attr_map item_key_of(struct op *op, const struct table *t, const struct table_index *x, const struct attr_map *item)

@@ -31,6 +31,8 @@ int item_load(struct op *op, const struct table *t, const struct key *k, struct 
 int item_decode(struct op *op, const struct table *t, struct str key, struct str value, struct stored *ret); /* of a scan; copied */
 int item_size(struct str value, size_t *ret); /* all that can be told of an entry without its table's key */
 bool item_is_sealed(struct str value);
+/* One entry of another container. from and to say what either is sealed with. */
+int item_copy(struct op *op, const struct table *from, struct str key, struct str value, const struct table *to, const struct key *new_key);
 /* Seals an entry that lies in clear. */
 int item_seal(struct op *op, const struct table *t, struct str key, struct str value);
 int item_parse(struct op *op, const struct stored *s, struct attr_map *ret);

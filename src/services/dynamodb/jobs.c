@@ -3,10 +3,11 @@
 #include "base/arena.h"
 #include "services/dynamodb/item.h"
 #include "services/dynamodb/seal.h"
+#include "services/dynamodb/walk.h"
 
 enum { STEP_ITEMS = 500, STEP_BYTES = 4 << 20 };
 
-static int later(struct op *op, const char *kind, struct str id, struct str payload)
+int walk_later(struct op *op, const char *kind, struct str id, struct str payload)
 {
     return op_timer_set(op, kind, id, op_now_ms(op) + LOCKED_RETRY_MS, payload);
 }
@@ -71,7 +72,7 @@ int dynamodb_job_ttl(struct op *op, struct str name)
     if (rc == 0)
         rc = table_unlock(op, &t);
     if (rc == E_AWS)
-        return later(op, "dynamodb.ttl", t.rec->TtlGeneration, name);
+        return walk_later(op, "dynamodb.ttl", t.rec->TtlGeneration, name);
     if (rc == 0)
         rc = find_expired(op, &t, &e);
     for (uint32_t i = 0; i < e.index_keys.n && rc == 0; i++)
@@ -114,7 +115,7 @@ int dynamodb_job_clear(struct op *op, struct str prefix)
     return rc == 0 && keys.n == STEP_ITEMS ? op_outbox(op, "dynamodb.clear", prefix) : rc;
 }
 
-/* ---- walking through a container: payload is (table name, what it is for, key to go on from) ---- */
+/* ---- walks ---- */
 
 static int walk_outbox(struct op *op, const char *kind, struct str table, struct str target, struct str from)
 {
@@ -126,13 +127,7 @@ static int walk_outbox(struct op *op, const char *kind, struct str table, struct
     return k.over ? E_LIMIT : op_outbox(op, kind, str_dup(op->arena, key_view(&k)));
 }
 
-struct walk {
-    struct str table, target, from;  /* of the payload */
-    struct str_list keys, values;    /* one step */
-    struct str next;                 /* where the next one begins; absent: there is none */
-};
-
-static int walk_read(struct op *op, struct str payload, struct walk *ret)
+int walk_read(struct op *op, struct str payload, struct walk *ret)
 {
     struct key_reader r;
     *ret = (struct walk){ 0 };
@@ -143,7 +138,7 @@ static int walk_read(struct op *op, struct str payload, struct walk *ret)
     return 0;
 }
 
-static int walk_step(struct op *op, struct str container, struct walk *w)
+int walk_step(struct op *op, struct str container, struct walk *w)
 {
     struct key from, to;
     struct str key, value;
@@ -168,9 +163,13 @@ static int walk_step(struct op *op, struct str container, struct walk *w)
     return scan_end(s);
 }
 
+int walk_begin(struct op *op, const char *kind, struct str table, struct str target) { return walk_outbox(op, kind, table, target, STR("")); }
+
+int walk_on(struct op *op, const char *kind, const struct walk *w) { return walk_outbox(op, kind, w->table, w->target, w->next); }
+
 /* ---- dynamodb.fill: for an index id or a TTL generation ---- */
 
-int job_fill(struct op *op, struct str table, struct str target) { return walk_outbox(op, "dynamodb.fill", table, target, STR("")); }
+int job_fill(struct op *op, struct str table, struct str target) { return walk_begin(op, "dynamodb.fill", table, target); }
 
 static struct table_index *index_by_id(const struct table *t, struct str id)
 {
@@ -205,7 +204,7 @@ static int fill_step(struct op *op, const struct table *t, const struct table_in
     if (rc < 0)
         return rc;
     if (w->next.p)
-        return walk_outbox(op, "dynamodb.fill", w->table, w->target, w->next);
+        return walk_on(op, "dynamodb.fill", w);
     if (!x)
         return 0;
     x->rec->Status = STR_NONE; /* ACTIVE */
@@ -226,13 +225,13 @@ int dynamodb_job_fill(struct op *op, struct str payload)
         return 0; /* dropped meanwhile */
     rc = table_unlock(op, &t);
     if (rc == E_AWS)
-        return later(op, "dynamodb.fill", w.target, payload);
+        return walk_later(op, "dynamodb.fill", w.target, payload);
     return rc < 0 ? rc : fill_step(op, &t, x, &w);
 }
 
 /* ---- dynamodb.seal: for a container of Unsealed ---- */
 
-int job_seal(struct op *op, struct str table, struct str container) { return walk_outbox(op, "dynamodb.seal", table, container, STR("")); }
+int job_seal(struct op *op, struct str table, struct str container) { return walk_begin(op, "dynamodb.seal", table, container); }
 
 static int container_sealed(struct op *op, struct dynamodb_rec_Table *rec, struct str container)
 {
@@ -253,7 +252,7 @@ static int seal_step(struct op *op, const struct table *t, struct walk *w)
             rc = item_seal(op, t, w->keys.v[i], w->values.v[i]);
     if (rc < 0)
         return rc;
-    return w->next.p ? walk_outbox(op, "dynamodb.seal", w->table, w->target, w->next) : container_sealed(op, t->rec, w->target);
+    return w->next.p ? walk_on(op, "dynamodb.seal", w) : container_sealed(op, t->rec, w->target);
 }
 
 int dynamodb_job_seal(struct op *op, struct str payload)
@@ -269,6 +268,6 @@ int dynamodb_job_seal(struct op *op, struct str payload)
         return 0; /* another table of the name */
     rc = table_unlock(op, &t);
     if (rc == E_AWS)
-        return later(op, "dynamodb.seal", w.target, payload);
+        return walk_later(op, "dynamodb.seal", w.target, payload);
     return rc < 0 ? rc : seal_step(op, &t, &w);
 }

@@ -85,6 +85,8 @@ static int unlock_as(struct op *op, struct table *t, const struct principal *as)
 int table_open_items(struct op *op, struct str name_or_arn, struct table *ret)
 {
     int rc = table_open(op, name_or_arn, ret);
+    if (rc == 0 && ret->rec->Restoring.set && ret->rec->Restoring.v) /* not made yet */
+        return aws_fail(op, DYNAMODB_ResourceNotFoundException, "Requested resource not found");
     return rc == 0 ? table_unlock_caller(op, ret) : rc;
 }
 
@@ -224,6 +226,11 @@ int table_encrypt_anew(struct op *op, struct dynamodb_rec_Table *rec, const stru
     if (rc == 0)
         rc = retire_grant(op, rec, old_arn, old_grant);
     return rc == 0 && first ? seal_entries(op, rec) : rc;
+}
+
+int table_encrypt_grant(struct op *op, const struct dynamodb_rec_Table *rec, struct str *ret_id)
+{
+    return rec->SseKeyArn.p ? make_grant(op, rec, rec->SseKeyArn, ret_id) : 0;
 }
 
 int table_encrypt_end(struct op *op, const struct dynamodb_rec_Table *rec) { return retire_grant(op, rec, rec->SseKeyArn, rec->GrantId); }

@@ -19,6 +19,7 @@ enum { LOCKED_RETRY_MS = 15 * 60 * 1000 };             /* when a job looks again
 
 int table_encrypt(struct op *op, struct dynamodb_rec_Table *rec, const struct dynamodb_SSESpecification *s); /* a new table, not stored yet */
 int table_encrypt_anew(struct op *op, struct dynamodb_rec_Table *rec, const struct dynamodb_SSESpecification *s); /* to be stored by the caller */
+int table_encrypt_grant(struct op *op, const struct dynamodb_rec_Table *rec, struct str *ret_id); /* one more for its key; none for a table without */
 int table_encrypt_end(struct op *op, const struct dynamodb_rec_Table *rec); /* the table goes */
 
 #endif

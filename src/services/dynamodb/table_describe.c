@@ -1,5 +1,6 @@
 /* What DescribeTable, and every operation that changes a table, says about it. */
 #include "base/arena.h"
+#include "services/dynamodb/backup.h"
 #include "services/dynamodb/stream.h"
 
 /* On-demand tables answer these for a table that was never warmed: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/warm-throughput.html */
@@ -113,7 +114,8 @@ int table_describe(struct op *op, const struct table *t, const char *status, str
     d->TableName = rec->TableName;
     d->TableId = rec->TableId;
     d->TableArn = t->arn;
-    d->TableStatus = status ? str_c(status) : STR("ACTIVE");
+    d->TableStatus = status ? str_c(status) : opt_bool(rec->Restoring, false) ? STR("CREATING") : STR("ACTIVE");
+    d->RestoreSummary = restore_summary(op, rec);
     d->CreationDateTime = rec->CreatedMs;
     d->AttributeDefinitions = rec->AttributeDefinitions;
     d->KeySchema = rec->KeySchema;
@@ -126,7 +128,7 @@ int table_describe(struct op *op, const struct table *t, const char *status, str
     describe_stream(op, rec, d);
     for (uint32_t i = 0; i < t->n_indexes && rc == 0; i++)
         rc = describe_index(op, t, &t->indexes[i], d);
-    if (status && !str_is(d->TableStatus, "ACTIVE") && !str_is(d->TableStatus, "UPDATING"))
+    if (!str_is(d->TableStatus, "ACTIVE") && !str_is(d->TableStatus, "UPDATING"))
         unwarmed(t, d);
     *ret = d;
     return rc;

@@ -2,6 +2,7 @@
 #include "aws/id.h"
 #include "aws/tags.h"
 #include "base/arena.h"
+#include "services/dynamodb/backup.h"
 #include "services/dynamodb/policy.h"
 #include "services/dynamodb/request.h"
 #include "services/dynamodb/seal.h"
@@ -145,7 +146,15 @@ int dynamodb_DeleteTable(struct op *op, const struct dynamodb_DeleteTable_in *in
         return rc;
     if (opt_bool(t.rec->DeletionProtected, false))
         return invalid(op, "Resource cannot be deleted as it is currently protected against deletion. Disable deletion protection first.");
-    rc = table_describe(op, &t, "DELETING", &out->TableDescription);
+    if (opt_bool(t.rec->Restoring, false))
+        return aws_fail(op, DYNAMODB_ResourceInUseException, "Attempt to change a resource which is still in use: Table is being created: %.*s",
+                        STR_ARG(t.rec->TableName));
+    rc = backup_is_running(op, t.rec);
+    if (rc > 0)
+        return aws_fail(op, DYNAMODB_ResourceInUseException, "Attempt to change a resource which is still in use: Table is being backed up: %.*s",
+                        STR_ARG(t.rec->TableName));
+    if (rc == 0)
+        rc = table_describe(op, &t, "DELETING", &out->TableDescription);
     table_key(op, &k, t.rec->TableName);
     if (rc == 0)
         rc = op_rec_delete(op, &k);

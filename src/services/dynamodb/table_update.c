@@ -194,6 +194,9 @@ int dynamodb_UpdateTable(struct op *op, const struct dynamodb_UpdateTable_in *in
     int rc = check_unsupported(op, in);
     if (rc == 0)
         rc = table_open_admin(op, in->TableName, &t);
+    if (rc == 0 && opt_bool(t.rec->Restoring, false))
+        return aws_fail(op, DYNAMODB_ResourceInUseException, "Attempt to change a resource which is still in use: Table is being created: %.*s",
+                        STR_ARG(t.rec->TableName));
     if (rc == 0)
         old_key = t.rec->SseKeyArn;
     if (rc == 0)
