@@ -17,7 +17,8 @@
 #include "services/lambda/poller.h"
 #include "wire/wire.h"
 
-enum { PIECES_MAX = 64, BACKOFF_MS = 200, BACKOFF_MAX_MS = 30 * 1000, PAYLOAD_BYTES_MAX = LAMBDA_PAYLOAD_BYTES_MAX - 64, SEQUENCE_MAX = 48 };
+enum { PIECES_MAX = 64, PAYLOAD_BYTES_MAX = LAMBDA_PAYLOAD_BYTES_MAX - 64, SEQUENCE_MAX = 48 };
+enum { BACKOFF_MS = 200, BACKOFF_MAX_MS = 30 * 1000, REFUSED_MS = 10 * 1000 /* the stream went, or the right to read it */ };
 
 struct lane {
     struct feed *feed;
@@ -234,6 +235,7 @@ static int read_stream(struct op *op, void *ctx)
     rc = gather(op, b, &who, &why);
     if (rc == E_AWS) {
         b->result = str_printf(b->arena, "PROBLEM: %.*s", STR_ARG(why.message));
+        b->pause_ms = REFUSED_MS;
         log_warn("event source mapping %.*s: %s: %.*s", STR_ARG(f->mapping.UUID), why.error->code, STR_ARG(why.message));
     }
     if (rc)
@@ -406,7 +408,8 @@ static void was_read(struct cloud *cloud, void *ctx, int rc)
     struct lane *l = b->lane;
     b->request_id = random_uuid(b->arena);
     if (rc) {
-        b->pause_ms = rc == E_NOT_FOUND ? 0 : POLL_RETRY_MS;
+        if (!b->pause_ms && rc != E_NOT_FOUND)
+            b->pause_ms = POLL_RETRY_MS;
         finish(cloud, b);
         return;
     }
