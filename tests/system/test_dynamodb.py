@@ -119,9 +119,7 @@ def test_table_definitions_refused(ddb):
             bad + 'Table KeySchema does not have a range key, which is required when specifying a LocalSecondaryIndex')
     invalid(make(GlobalSecondaryIndexes=[{'IndexName': 'gsi', 'KeySchema': hash_key, 'Projection': {'ProjectionType': 'INCLUDE'}}]),
             bad + 'ProjectionType is INCLUDE, but NonKeyAttributes is not specified')
-    with pytest.raises(ClientError) as e:
-        make(StreamSpecification={'StreamEnabled': True, 'StreamViewType': 'NEW_IMAGE'})()
-    assert 'StreamSpecification' in e.value.response['Error']['Message']
+    invalid(make(StreamSpecification={'StreamEnabled': True}), bad + 'If stream is being enabled then UpdateViewType is required')
 
 
 def test_list_tables_pages(ddb):
