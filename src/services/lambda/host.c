@@ -201,7 +201,8 @@ int host_invoke(struct cloud *cloud, struct str account, struct str region, cons
 void environment_ready(struct lambda_host *h, struct environment *env, struct runtime_call *next)
 {
     if (env->state == ENV_STARTING) {
-        *(env->by_restore ? &env->restore_ms : &env->init_ms) = clock_mono_ms() - env->since_ms;
+        int64_t took_ms = clock_mono_ms() - env->since_ms;
+        *(env->by_restore ? &env->restore_ms : &env->init_ms) = took_ms > 0 ? took_ms : 1; /* 0: there is none to report */
         env->pool->cold |= env->origin == ENV_INIT; /* its runtime knows of no rest */
         env->initialized = true;
         env->pool->starting--;
