@@ -48,7 +48,7 @@ def test_variables_are_not_on_the_disk(own_strata):
     aliases = [a['AliasName'] for a in own_strata.client('kms').list_aliases()['Aliases']]
     assert 'alias/aws/lambda' in aliases
     client.update_function_configuration(FunctionName=name, Environment={'Variables': {}})
-    assert variables(client, name) is None
+    assert variables(client, name) == {'Variables': {}}
 
 
 def test_changing_the_key(strata, kms, key):
