@@ -82,7 +82,7 @@ TEST(services_are_found_by_scope_host_target_and_path)
         { "POST", LOCAL, "/", NULL, "X-Amz-Target", "CloudTrail_20131101.GetTrail", NULL, "cloudtrail", "GetTrail", PROTO_JSON_1_1, 0 },
         { "POST", LOCAL, "/", NULL, "X-Amz-Target", "com.amazonaws.cloudtrail.v20131101.CloudTrail_20131101.GetTrail", NULL, "cloudtrail", "GetTrail", PROTO_JSON_1_1, 0 },
         { "POST", LOCAL, "/", NULL, "X-Amz-Target", "AmazonSQS.Nonsense", "sqs", "sqs", "Nonsense", PROTO_JSON_1_0, E_INVALID },
-        { "POST", LOCAL, "/", NULL, "X-Amz-Target", "DynamoDB_20120810.ListBackups", "dynamodb", "dynamodb", "ListBackups", PROTO_JSON_1_0, E_UNSUPPORTED },
+        { "POST", LOCAL, "/", NULL, "X-Amz-Target", "DynamoDB_20120810.ListGlobalTables", "dynamodb", "dynamodb", "ListGlobalTables", PROTO_JSON_1_0, E_UNSUPPORTED },
         { "GET", LOCAL, "/", "Action=ListQueues&Version=2012-11-05", NULL, NULL, "sqs", "sqs", "ListQueues", PROTO_QUERY, 0 },
         { "GET", "us-east-1.queue.amazonaws.com", "/", "Action=ListQueues", NULL, NULL, NULL, "sqs", "ListQueues", PROTO_QUERY, 0 },
         { "GET", LOCAL, "/", "Action=GetCallerIdentity&Version=2011-06-15", NULL, NULL, NULL, "sts", "GetCallerIdentity", PROTO_QUERY, 0 },

@@ -36,7 +36,7 @@ BREAKS = {
     'no sync of a copy\'s name': ('store/blob.c', ['synced(b, fsync(folder_fd))'], ['0'], 'power cut'),
     'no sync of a folder of bodies': ('store/blob.c', ['synced(b, fsync(b->dir_fd))'], ['0'], 'power cut'),
     'no sync of a new folder\'s name': ('base/file.c', ['    int rc = folder_sync(slash ? parent : ".");\n'], ['    int rc = 0;\n'], 'power cut'),
-    'no sync of unpacked code': ('services/lambda/code.c', ['        rc = sync_all(parent.p);\n'], ['        rc = 0 * sync_all(STR("/none").p);\n'], 'power cut'),
+    'no sync of unpacked code': ('services/lambda/tree.c', ['        rc = sync_all(parent.p);\n'], ['        rc = 0 * sync_all(STR("/none").p);\n'], 'power cut'),
 }
 SHOWN = 500
 TRIES = {'kill': ['--kills', '100', '--cuts', '0'], 'power cut': ['--kills', '0', '--cuts', '20']}
