@@ -5,7 +5,7 @@ import json
 import pytest
 
 import functions
-from apis import Api
+from apis import Api, new_function
 from refusals import refusal
 
 SOURCE = '''
@@ -35,10 +35,7 @@ def client(strata):
 
 @pytest.fixture(scope='module')
 def function(strata):
-    functions.need_runtime(strata)
-    name = functions.create(strata, SOURCE, functions.role(strata), MemorySize=256)
-    strata.client('lambda').add_permission(FunctionName=name, StatementId='api', Action='lambda:InvokeFunction', Principal='apigateway.amazonaws.com')
-    return strata.client('lambda').get_function(FunctionName=name)['Configuration']['FunctionArn']
+    return new_function(strata, SOURCE)
 
 
 def group(strata, name):

@@ -7,7 +7,7 @@ import pytest
 import requests
 
 import functions
-from apis import Api
+from apis import Api, new_function
 from refusals import refusal
 
 # Answers with what it got, or with what the body (its JSON) or the query asks for.
@@ -38,13 +38,7 @@ def client(strata):
 
 @pytest.fixture(scope='module')
 def function(strata):
-    """The ARN of the function behind the APIs; every API of the account may invoke it."""
-    functions.need_runtime(strata)
-    name = functions.create(strata, SOURCE, functions.role(strata), MemorySize=256)
-    client = strata.client('lambda')
-    client.add_permission(FunctionName=name, StatementId='api', Action='lambda:InvokeFunction', Principal='apigateway.amazonaws.com',
-                          SourceArn='arn:aws:execute-api:us-east-1:000000000000:*/*')
-    return client.get_function(FunctionName=name)['Configuration']['FunctionArn']
+    return new_function(strata, SOURCE)
 
 
 @pytest.fixture(scope='module')

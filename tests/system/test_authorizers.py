@@ -11,7 +11,7 @@ from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
 import functions
-from apis import Api
+from apis import Api, new_function, permit
 from issuer import Issuer, part
 from refusals import refusal
 
@@ -59,29 +59,15 @@ def client(strata):
     return strata.client('apigatewayv2')
 
 
-def make_function(strata, source):
-    name = functions.create(strata, source, functions.role(strata), MemorySize=256)
-    return strata.client('lambda').get_function(FunctionName=name)['Configuration']['FunctionArn']
-
-
-def permit(strata, function):
-    strata.client('lambda').add_permission(FunctionName=function, StatementId='api', Action='lambda:InvokeFunction', Principal='apigateway.amazonaws.com')
-
-
 @pytest.fixture(scope='module')
 def echo(strata):
-    functions.need_runtime(strata)
-    arn = make_function(strata, ECHO)
-    permit(strata, arn)
-    return arn
+    return new_function(strata, ECHO)
 
 
 @pytest.fixture
 def asked(strata, echo):
     """A new authorizer function."""
-    arn = make_function(strata, AUTHORIZER)
-    permit(strata, arn)
-    return arn
+    return new_function(strata, AUTHORIZER)
 
 
 def uri(function):
@@ -304,8 +290,14 @@ def test_answers_are_kept_as_long_as_the_authorizer_says(strata, client, echo, a
     assert [count('a'), count('a')] == [6, 7]  # the second no was not asked
 
 
+def test_great_answers_are_not_kept(strata, client, echo, asked):
+    api = function_api(strata, client, echo, asked, AuthorizerResultTtlInSeconds=300)
+    count = lambda pad: api('GET', '/x?who=a', headers=say({'isAuthorized': True, 'pad': 'x' * pad})).json()['requestContext']['authorizer']['lambda']['asked']
+    assert [count(10), count(10), count(9000), count(9000)] == [1, 1, 2, 3]
+
+
 def test_the_gateway_may_call_by_permission_or_by_a_role(strata, client, echo):
-    arn = make_function(strata, AUTHORIZER)
+    arn = new_function(strata, AUTHORIZER, permitted=False)
     headers = say({'isAuthorized': True})
     assert outcome(function_api(strata, client, echo, arn)('GET', '/x?who=1', headers=headers)) == (500, SERVER_ERROR)
     iam, name = strata.client('iam'), 'gateway-' + uuid.uuid4().hex[:8]

@@ -19,6 +19,12 @@ static void put(struct buf *b, const char *name, struct str value)
         buf_c(b, "null");
 }
 
+static void more(struct buf *b, const char *name, struct str value)
+{
+    buf_byte(b, ',');
+    put(b, name, value);
+}
+
 /* A map of name to values, in order of first appearance. */
 struct multi {
     struct str name;
@@ -157,14 +163,11 @@ static void put_authorizer_v2(struct buf *b, const struct api_request *r)
     } else if (caller) {
         buf_c(b, "\"authorizer\":{\"iam\":{");
         put(b, "accessKey", caller->access_key_id);
-        buf_byte(b, ',');
-        put(b, "accountId", caller->account);
-        buf_byte(b, ',');
-        put(b, "callerId", caller->user_id);
+        more(b, "accountId", caller->account);
+        more(b, "callerId", caller->user_id);
         buf_c(b, ",\"cognitoIdentity\":null,\"principalOrgId\":null,");
         put(b, "userArn", caller->arn);
-        buf_byte(b, ',');
-        put(b, "userId", caller->user_id);
+        more(b, "userId", caller->user_id);
         buf_c(b, "}},");
     }
 }
@@ -173,29 +176,22 @@ static void put_context_v2(struct op *op, struct buf *b, const struct api_reques
 {
     buf_c(b, ",\"requestContext\":{");
     put(b, "accountId", op->account);
-    buf_byte(b, ',');
-    put(b, "apiId", r->api_id);
+    more(b, "apiId", r->api_id);
     buf_byte(b, ',');
     put_authorizer_v2(b, r);
     put(b, "domainName", r->domain);
-    buf_byte(b, ',');
-    put(b, "domainPrefix", r->api_id);
+    more(b, "domainPrefix", r->api_id);
     buf_c(b, ",\"http\":{");
     put(b, "method", r->x->method);
-    buf_byte(b, ',');
-    put(b, "path", r->raw_path);
+    more(b, "path", r->raw_path);
     buf_c(b, ",\"protocol\":\"HTTP/1.1\",");
     put(b, "sourceIp", r->x->peer);
-    buf_byte(b, ',');
-    put(b, "userAgent", opt_str(exchange_header(r->x, "user-agent"), STR("")));
+    more(b, "userAgent", opt_str(exchange_header(r->x, "user-agent"), STR("")));
     buf_c(b, "},");
     put(b, "requestId", op->request_id);
-    buf_byte(b, ',');
-    put(b, "routeKey", r->route.RouteKey);
-    buf_byte(b, ',');
-    put(b, "stage", r->stage.StageName);
-    buf_byte(b, ',');
-    put(b, "time", time_clf(op->arena, op_now_ms(op)));
+    more(b, "routeKey", r->route.RouteKey);
+    more(b, "stage", r->stage.StageName);
+    more(b, "time", time_clf(op->arena, op_now_ms(op)));
     buf_printf(b, ",\"timeEpoch\":%lld}", (long long)op_now_ms(op));
 }
 
@@ -227,10 +223,8 @@ static struct str event_v2(struct op *op, const struct api_request *r, const str
         buf_byte(&b, ',');
     }
     put(&b, "routeKey", r->route.RouteKey);
-    buf_byte(&b, ',');
-    put(&b, "rawPath", r->raw_path);
-    buf_byte(&b, ',');
-    put(&b, "rawQueryString", r->x->query.p ? r->x->query : STR(""));
+    more(&b, "rawPath", r->raw_path);
+    more(&b, "rawQueryString", r->x->query.p ? r->x->query : STR(""));
     if (cookies.n)
         put_cookies(op, &b, cookies);
     buf_c(&b, ",\"headers\":");
@@ -280,42 +274,31 @@ static void put_context_v1(struct op *op, struct buf *b, const struct api_reques
     const struct principal *caller = r->admission.caller;
     buf_c(b, "\"requestContext\":{");
     put(b, "accountId", op->account);
-    buf_byte(b, ',');
-    put(b, "apiId", r->api_id);
+    more(b, "apiId", r->api_id);
     buf_byte(b, ',');
     put_authorizer_v1(b, r);
     put(b, "domainName", r->domain);
-    buf_byte(b, ',');
-    put(b, "domainPrefix", r->api_id);
-    buf_byte(b, ',');
-    put(b, "extendedRequestId", op->request_id);
-    buf_byte(b, ',');
-    put(b, "httpMethod", r->x->method);
+    more(b, "domainPrefix", r->api_id);
+    more(b, "extendedRequestId", op->request_id);
+    more(b, "httpMethod", r->x->method);
     buf_c(b, ",\"identity\":{");
     put(b, "accessKey", caller ? caller->access_key_id : STR_NONE);
-    buf_byte(b, ',');
-    put(b, "accountId", caller ? caller->account : STR_NONE);
-    buf_byte(b, ',');
-    put(b, "caller", caller ? caller->user_id : STR_NONE);
+    more(b, "accountId", caller ? caller->account : STR_NONE);
+    more(b, "caller", caller ? caller->user_id : STR_NONE);
     buf_c(b, ",\"cognitoAmr\":null,\"cognitoAuthenticationProvider\":null,\"cognitoAuthenticationType\":null,\"cognitoIdentityId\":null,"
              "\"cognitoIdentityPoolId\":null,\"principalOrgId\":null,");
     put(b, "sourceIp", r->x->peer);
-    buf_byte(b, ',');
-    put(b, "user", caller ? caller->user_id : STR_NONE);
-    buf_byte(b, ',');
-    put(b, "userAgent", opt_str(exchange_header(r->x, "user-agent"), STR("")));
-    buf_byte(b, ',');
-    put(b, "userArn", caller ? caller->arn : STR_NONE);
+    more(b, "user", caller ? caller->user_id : STR_NONE);
+    more(b, "userAgent", opt_str(exchange_header(r->x, "user-agent"), STR("")));
+    more(b, "userArn", caller ? caller->arn : STR_NONE);
     buf_c(b, "},");
     put(b, "path", r->raw_path);
     buf_c(b, ",\"protocol\":\"HTTP/1.1\",");
     put(b, "requestId", op->request_id);
-    buf_byte(b, ',');
-    put(b, "requestTime", time_clf(op->arena, op_now_ms(op)));
+    more(b, "requestTime", time_clf(op->arena, op_now_ms(op)));
     buf_printf(b, ",\"requestTimeEpoch\":%lld,\"resourceId\":null,", (long long)op_now_ms(op));
     put(b, "resourcePath", resource);
-    buf_byte(b, ',');
-    put(b, "stage", r->stage.StageName);
+    more(b, "stage", r->stage.StageName);
     buf_byte(b, '}');
 }
 
@@ -326,10 +309,8 @@ static void put_question_v1(struct op *op, struct buf *b, const struct authorize
         values = values.p ? str_cat(op->arena, values, STR(","), *v) : *v;
     buf_c(b, "\"type\":\"REQUEST\",");
     put(b, "methodArn", q->arn);
-    buf_byte(b, ',');
-    put(b, "identitySource", values);
-    buf_byte(b, ',');
-    put(b, "authorizationToken", values);
+    more(b, "identitySource", values);
+    more(b, "authorizationToken", values);
     buf_byte(b, ',');
 }
 
@@ -347,10 +328,8 @@ static struct str event_v1(struct op *op, const struct api_request *r, const str
     if (q)
         put_question_v1(op, &b, q);
     put(&b, "resource", resource);
-    buf_byte(&b, ',');
-    put(&b, "path", r->raw_path);
-    buf_byte(&b, ',');
-    put(&b, "httpMethod", r->x->method);
+    more(&b, "path", r->raw_path);
+    more(&b, "httpMethod", r->x->method);
     buf_c(&b, ",\"headers\":");
     put_object(&b, &headers, put_last);
     buf_c(&b, ",\"multiValueHeaders\":");

@@ -10,7 +10,7 @@
 #include "gen/lambda.h"
 #include "wire/wire.h"
 
-enum { ANSWER_MS = 10 * 1000 };
+enum { ANSWER_MS = 10 * 1000, KEPT_BYTES_MAX = 16 * 1024 };
 
 /* What a function answered: kept by what it was asked, as long as its authorizer says. */
 struct decision {
@@ -102,8 +102,11 @@ static int decide(struct op *op, const struct api_request *r, const struct decis
     return evaluate(&e, &policies).allowed ? 0 : E_DENIED;
 }
 
+/* A large one is asked for again each time: a thousand of them may be kept. */
 static void remember(struct op *op, struct str key, const struct decision *d)
 {
+    if (key.n + d->policy.n + d->principal_id.n + d->context.n > KEPT_BYTES_MAX)
+        return;
     struct arena *own = arena_new();
     struct decision *kept = arena_dup(own, d, sizeof *d);
     kept->policy = str_dup(own, d->policy);
