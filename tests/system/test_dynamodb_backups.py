@@ -1,5 +1,7 @@
 """On-demand backups through boto3: what they hold, what is restored from them, and who is refused."""
 
+import json
+
 import pytest
 
 from functions import wait_for
@@ -19,7 +21,7 @@ def ddb(strata):
 
 def create(ddb, name, **more):
     ddb.create_table(TableName=name, BillingMode='PAY_PER_REQUEST', KeySchema=[{'AttributeName': 'id', 'KeyType': 'HASH'}],
-                     AttributeDefinitions=[{'AttributeName': a, 'AttributeType': 'S'} for a in ('id', 'owner')],
+                     AttributeDefinitions=[{'AttributeName': a, 'AttributeType': 'S'} for a in ('owner', 'id')],
                      GlobalSecondaryIndexes=[{'IndexName': 'by-owner', 'KeySchema': [{'AttributeName': 'owner', 'KeyType': 'HASH'}],
                                               'Projection': {'ProjectionType': 'ALL'}}], **more)
 
@@ -63,7 +65,10 @@ def test_a_backup_outlives_its_table(ddb):
                       ExpressionAttributeValues={':o': {'S': 'o0'}})
     assert found['Count'] == 601
     assert 'GlobalSecondaryIndexes' not in restore(ddb, arn, 'third', GlobalSecondaryIndexOverride=[])
+    assert [x['IndexName'] for x in restore(ddb, arn, 'fourth')['GlobalSecondaryIndexes']] == ['by-owner']  # the backup is as it was
     assert refused('TableAlreadyExistsException', ddb.restore_table_from_backup, TargetTableName='third', BackupArn=arn) == 'Table already exists: third'
+    for foreign in (arn.replace(':dynamodb:', ':s3:'), arn.replace('arn:aws:', 'arn:aws-cn:')):
+        assert refused('BackupNotFoundException', ddb.delete_backup, BackupArn=foreign) == 'Backup not found: ' + foreign
     assert ddb.delete_backup(BackupArn=arn)['BackupDescription']['BackupDetails']['BackupStatus'] == 'DELETED'
     assert refused('BackupNotFoundException', ddb.describe_backup, BackupArn=arn) == 'Backup not found: ' + arn
 
@@ -84,10 +89,17 @@ def test_backups_are_listed(strata, ddb):
 
 
 def test_what_is_sealed_stays_so(strata, ddb):
-    create(ddb, 'sealed', SSESpecification={'Enabled': True, 'SSEType': 'KMS'})
+    key = strata.client('kms').create_key()['KeyMetadata']['KeyId']
+    create(ddb, 'sealed', SSESpecification={'Enabled': True, 'SSEType': 'KMS', 'KMSMasterKeyId': key})
     fill(ddb, 'sealed', 3, secret={'S': 'backed-up-secret-5521'})
     arn = back_up(ddb, 'sealed')
     ddb.delete_table(TableName='sealed')
+    user, iam, name = strata.user('dynamodb')
+    allow = lambda *actions: iam.put_user_policy(UserName=name, PolicyName='p', PolicyDocument=json.dumps(
+        {'Version': '2012-10-17', 'Statement': [{'Effect': 'Allow', 'Action': actions, 'Resource': '*'}]}))
+    allow('dynamodb:*')
+    assert 'kms:' in refused('AccessDeniedException', user.restore_table_from_backup, TargetTableName='copied', BackupArn=arn,
+                                    SSESpecificationOverride={'Enabled': False})
     table = restore(ddb, arn, 'sealed')
     assert table['SSEDescription']['SSEType'] == 'KMS'
     assert ddb.get_item(TableName='sealed', Key={'id': {'S': '1'}})['Item']['secret'] == {'S': 'backed-up-secret-5521'}

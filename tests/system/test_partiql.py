@@ -34,6 +34,20 @@ def run(ddb, table):
     return execute
 
 
+def test_a_grant_on_an_index_does_not_lead_to_its_table(strata, ddb, table):
+    user, iam, name = strata.user('dynamodb')
+    index = 'arn:aws:dynamodb:us-east-1:000000000000:table/qls/index/by-owner'
+    iam.put_user_policy(UserName=name, PolicyName='p', PolicyDocument=json.dumps(
+        {'Version': '2012-10-17', 'Statement': [{'Effect': 'Allow', 'Action': 'dynamodb:*', 'Resource': index}]}))
+    user.query(TableName='qls', IndexName='by-owner', KeyConditionExpression='#o = :o', ExpressionAttributeNames={'#o': 'owner'}, ExpressionAttributeValues={':o': {'S': 'x'}})
+    for elsewhere in (index, 'arn:aws:s3:us-east-1:000000000000:table/qls', 'arn:aws-cn:dynamodb:us-east-1:000000000000:table/qls'):
+        assert refusal(user.scan, TableName=elsewhere)[0] in ('ResourceNotFoundException', 'AccessDeniedException')
+        assert refusal(ddb.scan, TableName=elsewhere)[0] == 'ResourceNotFoundException'
+        assert refusal(user.execute_statement, Statement=f'SELECT * FROM "{elsewhere}"')[0] in ('ResourceNotFoundException', 'AccessDeniedException')
+        assert refusal(ddb.execute_statement, Statement=f'SELECT * FROM "{elsewhere}"')[0] == 'ResourceNotFoundException'
+    assert ddb.scan(TableName='arn:aws:dynamodb:us-east-1:000000000000:table/qls')['Items'] is not None
+
+
 def invalid(run, statement, *parameters, **more):
     return refused('ValidationException', run, statement, *parameters, **more)
 
@@ -163,3 +177,11 @@ def test_who_may(strata, ddb, table):
     allow({'Effect': 'Allow', 'Action': 'dynamodb:PartiQL*', 'Resource': arn, 'Condition': {'ForAllValues:StringEquals': {'dynamodb:LeadingKeys': ['me']}}})
     mine.execute_statement(Statement="UPDATE qls SET a = 1 WHERE id = 'me' AND n = 1")
     refused('AccessDeniedException', mine.execute_statement, Statement="UPDATE qls SET a = 1 WHERE id = 'you' AND n = 1")
+
+
+def test_statements_too_large_to_plan_are_refused_before(ddb, run):
+    names = ', '.join(f'a{i}' for i in range(1000))
+    assert 'size' in invalid(run, f'SELECT {names} FROM qls')
+    assert 'Incorrect number of operands' in invalid(run, f"SELECT * FROM qls WHERE id IN [{', '.join(['?'] * 102)}]", *[{'S': 'x'}] * 102)
+    assert 'RETURNING' in refused('ValidationException', ddb.execute_transaction, TransactStatements=[
+        {'Statement': "DELETE FROM qls WHERE id = 'x' AND n = 1 RETURNING ALL OLD *"}])

@@ -25,9 +25,9 @@ void backup_key(const struct op *op, struct key *k, struct str table_name, struc
         key_str(k, id);
 }
 
-static struct str backup_arn(struct op *op, const struct dynamodb_rec_Backup *b)
+static struct str backup_arn(struct op *op, struct str table_name, struct str id)
 {
-    return str_printf(op->arena, "%.*s/backup/%.*s", STR_ARG(table_arn(op, b->Table->TableName)), STR_ARG(b->Id));
+    return str_printf(op->arena, "%.*s/backup/%.*s", STR_ARG(table_arn(op, table_name)), STR_ARG(id));
 }
 
 static int load(struct op *op, struct str table_name, struct str id, struct dynamodb_rec_Backup *ret)
@@ -50,9 +50,9 @@ static bool parse_arn(struct op *op, struct str text, struct str *ret_table, str
 {
     struct arn arn;
     struct str rest, word;
-    return arn_parse(text, &arn) == 0 && str_eq(arn.account, op->account) && str_eq(arn.region, op->region) &&
-           str_starts(arn.resource, STR("table/")) && str_cut(str_sub(arn.resource, 6, arn.resource.n), '/', ret_table, &rest) &&
-           str_cut(rest, '/', &word, ret_id) && str_is(word, "backup");
+    return arn_parse(text, &arn) == 0 && str_starts(arn.resource, STR("table/")) &&
+           str_cut(str_sub(arn.resource, 6, arn.resource.n), '/', ret_table, &rest) && str_cut(rest, '/', &word, ret_id) &&
+           str_eq(text, backup_arn(op, *ret_table, *ret_id)); /* IAM was asked about this very text */
 }
 
 static int open_backup(struct op *op, struct str arn, struct dynamodb_rec_Backup *ret)
@@ -92,7 +92,7 @@ int backup_is_running(struct op *op, const struct dynamodb_rec_Table *rec)
 static struct dynamodb_BackupDetails *details(struct op *op, const struct dynamodb_rec_Backup *b, const char *status)
 {
     struct dynamodb_BackupDetails *d = arena_one(op->arena, struct dynamodb_BackupDetails);
-    *d = (struct dynamodb_BackupDetails){ .BackupArn = backup_arn(op, b), .BackupName = b->Name, .BackupSizeBytes = b->Bytes, .BackupType = STR("USER"),
+    *d = (struct dynamodb_BackupDetails){ .BackupArn = backup_arn(op, b->Table->TableName, b->Id), .BackupName = b->Name, .BackupSizeBytes = b->Bytes, .BackupType = STR("USER"),
         .BackupStatus = status ? str_c(status) : opt_bool(b->Ready, false) ? STR("AVAILABLE") : STR("CREATING"), .BackupCreationDateTime = b->CreatedMs };
     return d;
 }
@@ -264,7 +264,7 @@ int dynamodb_ListBackups(struct op *op, const struct dynamodb_ListBackups_in *in
     key_after_prefix(&from, &to);
     if (in->ExclusiveStartBackupArn.p) {
         struct key last;
-        if (!parse_arn(op, in->ExclusiveStartBackupArn, &table, &id))
+        if (!parse_arn(op, in->ExclusiveStartBackupArn, &table, &id) || (in->TableName.p && !str_eq(table, table_name(in->TableName))))
             return invalid(op, "Invalid ExclusiveStartBackupArn");
         backup_key(op, &last, table, id);
         key_after_prefix(&last, &from);
@@ -338,11 +338,9 @@ static int restore_indexes(struct op *op, const struct dynamodb_RestoreTableFrom
     }
     if (found < asked)
         return invalid(op, BAD "An index that is overridden is not in the backup");
-    uint32_t kept = 0; /* of the definitions, those that a key uses */
-    for (uint32_t i = 0; i < rec->AttributeDefinitions.n; i++)
-        if (define_uses(rec, rec->AttributeDefinitions.v[i].AttributeName))
-            rec->AttributeDefinitions.v[kept++] = rec->AttributeDefinitions.v[i];
-    rec->AttributeDefinitions.n = kept;
+    for list_each(d, &from->AttributeDefinitions)
+        if (define_uses(rec, d->AttributeName))
+            *list_push(op->arena, &rec->AttributeDefinitions) = *d;
     return 0;
 }
 
@@ -350,7 +348,7 @@ static int define_target(struct op *op, const struct dynamodb_RestoreTableFromBa
 {
     const struct dynamodb_rec_Table *from = b->Table;
     *rec = (struct dynamodb_rec_Table){ .TableName = in->TargetTableName, .TableId = id_uuid(op), .CreatedMs = SOME_I64(op_now_ms(op)),
-        .AttributeDefinitions = from->AttributeDefinitions, .KeySchema = from->KeySchema, .BillingMode = from->BillingMode,
+        .KeySchema = from->KeySchema, .BillingMode = from->BillingMode,
         .OnDemandSinceMs = from->OnDemandSinceMs, .ReadCapacity = from->ReadCapacity, .WriteCapacity = from->WriteCapacity,
         .OnDemand = in->OnDemandThroughputOverride ? in->OnDemandThroughputOverride : from->OnDemand, .DeletionProtected = SOME_BOOL(false),
         .TableClass = from->TableClass, .Restoring = SOME_BOOL(true), .RestoreBackupArn = in->BackupArn, .RestoreTableArn = table_arn(op, from->TableName),
@@ -368,7 +366,7 @@ int dynamodb_RestoreTableFromBackup(struct op *op, const struct dynamodb_Restore
 {
     struct dynamodb_rec_Table *rec = arena_one(op->arena, struct dynamodb_rec_Table);
     struct dynamodb_rec_Backup b;
-    struct table t;
+    struct table t, from;
     struct key k;
     if (in->VectorIndexOverride.n)
         return aws_unsupported(op, "VectorIndexOverride");
@@ -377,6 +375,12 @@ int dynamodb_RestoreTableFromBackup(struct op *op, const struct dynamodb_Restore
         return rc;
     if (!opt_bool(b.Ready, false))
         return aws_fail(op, DYNAMODB_BackupInUseException, "Backup is being created: %.*s", STR_ARG(in->BackupArn));
+    rc = table_open_rec(op, b.Table, &from);
+    from.arn = table_arn(op, b.Table->TableName);
+    if (rc == 0)
+        rc = table_unlock_caller(op, &from); /* who may not use its key may not have it copied */
+    if (rc < 0)
+        return rc;
     table_key(op, &k, in->TargetTableName);
     if (op_rec_has(op, &k))
         return aws_fail(op, DYNAMODB_TableAlreadyExistsException, "Table already exists: %.*s", STR_ARG(in->TargetTableName));

@@ -110,12 +110,6 @@ static bool is_doomed(struct op *op, struct check *c, const struct record_kind *
 
 /* ---- items ---- */
 
-static bool same(const struct attr_map *a, const struct attr_map *b)
-{
-    struct value x = { .type = VALUE_M, .m = *a }, y = { .type = VALUE_M, .m = *b };
-    return value_equal(&x, &y);
-}
-
 static void check_in_table(struct op *op, struct check *c, const struct memo *m, const struct table *t, const struct attr_map *item)
 {
     struct key k, entry;
@@ -159,14 +153,8 @@ static void check_in_index(struct op *op, struct check *c, const struct table *t
         return;
     }
     struct attr_map wanted = item_projection(op, t, x, &base);
-    if (!same(&wanted, item))
+    if (!value_map_equal(&wanted, item))
         check_fault(op, c, "the index %.*s holds other attributes than its item", STR_ARG(x->rec->Name));
-}
-
-static bool has_key(const struct key_schema *s, const struct attr_map *item)
-{
-    const struct value *hash = attr_get(item, s->hash.name), *range = s->range.name.p ? attr_get(item, s->range.name) : NULL;
-    return hash && hash->type == s->hash.type && (!s->range.name.p || (range && range->type == s->range.type));
 }
 
 void dynamodb_check_item(struct op *op, struct check *c)
@@ -207,7 +195,7 @@ void dynamodb_check_item(struct op *op, struct check *c)
     m->found->counted.bytes += (int64_t)stored.size;
     if (m->found->backup)
         return;
-    if (!has_key(x ? &x->schema : &m->found->table->schema, &item))
+    if (!item_has_key(x ? &x->schema : &m->found->table->schema, &item))
         check_fault(op, c, "it lacks its key attributes");
     else if (x)
         check_in_index(op, c, m->found->table, x, &item);

@@ -70,17 +70,10 @@ void item_key(struct op *op, struct key *k, const struct table *t, const struct 
     full_key(op, k, t->rec->TableId, &t->schema, attrs);
 }
 
-static bool has_key(const struct key_schema *s, const struct attr_map *attrs)
-{
-    const struct value *hash = attr_get(attrs, s->hash.name);
-    const struct value *range = s->range.name.p ? attr_get(attrs, s->range.name) : NULL;
-    return hash && hash->type == s->hash.type && (!s->range.name.p || (range && range->type == s->range.type));
-}
-
 bool item_index_key(struct op *op, struct key *k, const struct table *t, const struct table_index *x, const struct attr_map *attrs)
 {
     struct key primary;
-    if (!has_key(&x->schema, attrs))
+    if (!item_has_key(&x->schema, attrs))
         return false;
     full_key(op, k, x->rec->Id, &x->schema, attrs);
     key_init(&primary);
@@ -94,7 +87,7 @@ bool item_index_key(struct op *op, struct key *k, const struct table *t, const s
         key_str(&primary, (struct str){ (const char *)digest, sizeof digest });
     }
     key_raw(k, key_view(&primary));
-    return true;
+    return !k->over; /* what was put before the index existed may be too long for its key: AWS passes it over, too */
 }
 
 /* ---- the stored form ---- */
@@ -238,12 +231,6 @@ static void make_entry(struct op *op, const struct table *t, const struct table_
     ret->size = value_map_size(&ret->item);
 }
 
-static bool same_item(const struct attr_map *a, const struct attr_map *b)
-{
-    struct value x = { .type = VALUE_M, .m = *a }, y = { .type = VALUE_M, .m = *b };
-    return value_equal(&x, &y);
-}
-
 static int change_index(struct op *op, const struct table *t, const struct table_index *x, const struct attr_map *old, const struct attr_map *neu,
                         double *units)
 {
@@ -252,7 +239,7 @@ static int change_index(struct op *op, const struct table *t, const struct table
     make_entry(op, t, x, old, a);
     make_entry(op, t, x, neu, b);
     bool same_key = a->present && b->present && str_eq(key_view(&a->key), key_view(&b->key));
-    if (same_key && same_item(&a->item, &b->item))
+    if (same_key && value_map_equal(&a->item, &b->item))
         return 0;
     /* An index that is still being filled may not have the old entry yet. */
     if (a->present && str_is(x->rec->Status, "CREATING")) {

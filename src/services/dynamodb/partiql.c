@@ -682,6 +682,8 @@ static int read_all(struct op *op, const struct dynamodb_ExecuteTransaction_in *
 static int plan_write(struct op *op, const struct dynamodb_ParameterizedStatement *in, const struct ql_statement *s, struct dynamodb_TransactWriteItem *ret)
 {
     struct change *x = arena_one(op->arena, struct change);
+    if (s->returning)
+        return invalid(op, "RETURNING is not supported in transactions");
     int rc = plan_change(op, s, x);
     if (rc < 0)
         return rc;

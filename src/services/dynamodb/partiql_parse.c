@@ -27,6 +27,9 @@ struct parser {
 
 /* ---- tokens ---- */
 
+/* What a name takes at least in the expression that a statement becomes: "#n0, ". */
+enum { NAMED_BYTES = 5 };
+
 static bool is_name_start(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' || c == '$'; }
 static bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
@@ -190,7 +193,9 @@ static void put_literal(struct parser *p, struct buf *b);
 
 static void put_parameter(struct parser *p, struct buf *b)
 {
-    if (p->used < p->parameters->n)
+    if (p->used < p->parameters->n && p->parameters->v[p->used].n > ITEM_JSON_BYTES_MAX)
+        fail(p, "Item size has exceeded the maximum allowed size");
+    else if (p->used < p->parameters->n)
         buf_str(b, p->parameters->v[p->used]);
     else
         fail(p, "Number of parameters in request and statement don't match.");
@@ -472,9 +477,11 @@ static void parse_members(struct parser *p, struct ql_node *n)
     const char *close = round ? ")" : is_symbol(p, "<<") ? ">>" : "]";
     if (!accept_symbol(p, "(") && !accept_symbol(p, "<<") && !accept_symbol(p, "["))
         fail(p, "IN operator must have a left hand argument of type Variable Reference and right hand argument of type Seq with at least one member");
-    do
+    do {
         *list_push(p->a, &n->operands) = operand(p);
-    while (accept_symbol(p, ","));
+        if (n->operands.n > EXPR_IN_MAX + 1)
+            fail(p, "Incorrect number of operands for operator or function; operator or function: IN, number of operands: %u", n->operands.n);
+    } while (accept_symbol(p, ","));
     expect_symbol(p, close, round ? "RIGHT_PAREN" : "RIGHT_BRACKET");
 }
 
@@ -618,6 +625,8 @@ static void parse_projection(struct parser *p, struct ql_statement *s)
         if (at_call(p))
             fail(p, "Unexpected path component%.*s", STR_ARG(place(p, &p->token)));
         *list_push(p->a, &s->paths) = parse_path(p);
+        if (s->paths.n > EXPR_TEXT_MAX / NAMED_BYTES) /* known to be refused before anything compares them with one another */
+            fail(p, "Expression size has exceeded the maximum allowed size");
         if (is_word(p, "AS"))
             fail(p, "Aliasing is not supported");
     } while (accept_symbol(p, ","));

@@ -56,7 +56,7 @@ int dynamodb_resource_policy(struct op *op, struct str arn, struct str *ret_poli
     struct arn parts;
     struct key k;
     *ret_policy = STR_NONE;
-    if (arn_parse(arn, &parts) < 0 || !str_starts(parts.resource, STR("table/")))
+    if (arn_parse(arn, &parts) < 0 || !str_starts(parts.resource, STR("table/")) || str_contains(parts.resource, STR("/backup/"))) /* those have none */
         return 0;
     op_key_in(op, &k, parts.account, parts.region, &dynamodb_kind_policy);
     key_str(&k, table_name(arn));

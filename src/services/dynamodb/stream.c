@@ -120,7 +120,9 @@ int64_t change_time(struct str value)
 
 static bool take_image(struct str *rest, struct str *ret)
 {
-    size_t n = rest->n < 4 ? SIZE_MAX : get_u32(rest->p);
+    if (rest->n < 4)
+        return false;
+    size_t n = get_u32(rest->p);
     if (n > rest->n - 4)
         return false;
     *ret = n ? str_sub(*rest, 4, n) : STR_NONE;
@@ -166,16 +168,10 @@ static int append(struct op *op, const struct table *t, const struct change *c, 
     return rc;
 }
 
-static bool equal(const struct attr_map *a, const struct attr_map *b)
-{
-    struct value x = { .type = VALUE_M, .m = *a }, y = { .type = VALUE_M, .m = *b };
-    return value_equal(&x, &y);
-}
-
 int stream_note(struct op *op, const struct table *t, const struct attr_map *old, const struct attr_map *neu, bool expired)
 {
     struct str view = t->rec->StreamView;
-    if (old && neu && equal(old, neu))
+    if (old && neu && value_map_equal(old, neu))
         return 0;
     struct attr_map keys = item_key_of(op, t, NULL, neu ? neu : old);
     bool both = str_is(view, "NEW_AND_OLD_IMAGES");

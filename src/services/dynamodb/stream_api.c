@@ -42,7 +42,7 @@ static int open_stream(struct op *op, struct str text, struct dynamodb_rec_Strea
         return STREAM_INVALID(op, "Invalid StreamArn");
     stream_key(op, &k, table);
     key_str(&k, label);
-    bool ours = str_eq(arn.account, op->account) && str_eq(arn.region, op->region);
+    bool ours = str_eq(text, stream_arn(op, table, label)); /* IAM was asked about this very text */
     int rc = ours ? op_rec_get(op, &k, &dynamodb_rec_Stream_shape, ret) : E_NOT_FOUND;
     if (rc == 0 && ret->EndedMs.set && ret->EndedMs.v + STREAM_KEPT_MS <= op_now_ms(op))
         rc = E_NOT_FOUND; /* its timer is about to remove it */

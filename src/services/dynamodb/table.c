@@ -76,13 +76,10 @@ int table_open_rec(struct op *op, struct dynamodb_rec_Table *rec, struct table *
     return 0;
 }
 
-/* A table of another region or account is none of ours: the request would have gone elsewhere. */
-static bool is_local(struct op *op, struct str name_or_arn)
+/* IAM was asked about the text that the request has: nothing but the table's own ARN may lead to it, not its index's, nor another service's. */
+static bool is_own(struct op *op, struct str name_or_arn)
 {
-    struct arn arn;
-    if (!str_starts(name_or_arn, STR("arn:")) || arn_parse(name_or_arn, &arn) < 0)
-        return true;
-    return str_eq(arn.region, op->region) && str_eq(arn.account, op->account);
+    return !str_starts(name_or_arn, STR("arn:")) || str_eq(name_or_arn, table_arn(op, table_name(name_or_arn)));
 }
 
 static int open_table(struct op *op, struct str name_or_arn, struct table *ret)
@@ -90,7 +87,7 @@ static int open_table(struct op *op, struct str name_or_arn, struct table *ret)
     struct key k;
     struct dynamodb_rec_Table *rec = arena_one(op->arena, struct dynamodb_rec_Table);
     struct str name = table_name(name_or_arn);
-    if (!is_local(op, name_or_arn))
+    if (!is_own(op, name_or_arn))
         return E_NOT_FOUND;
     table_key(op, &k, name);
     int rc = op_rec_get(op, &k, &dynamodb_rec_Table_shape, rec);

@@ -1,5 +1,6 @@
 /* UpdateTable. */
 #include "base/arena.h"
+#include "services/dynamodb/backup.h"
 #include "services/dynamodb/request.h"
 #include "services/dynamodb/seal.h"
 #include "services/dynamodb/stream.h"
@@ -196,6 +197,11 @@ int dynamodb_UpdateTable(struct op *op, const struct dynamodb_UpdateTable_in *in
         rc = table_open_admin(op, in->TableName, &t);
     if (rc == 0 && opt_bool(t.rec->Restoring, false))
         return aws_fail(op, DYNAMODB_ResourceInUseException, "Attempt to change a resource which is still in use: Table is being created: %.*s",
+                        STR_ARG(t.rec->TableName));
+    if (rc == 0 && in->SSESpecification)
+        rc = backup_is_running(op, t.rec); /* which copies entries as they lie */
+    if (rc > 0)
+        return aws_fail(op, DYNAMODB_ResourceInUseException, "Attempt to change a resource which is still in use: Table is being backed up: %.*s",
                         STR_ARG(t.rec->TableName));
     if (rc == 0)
         old_key = t.rec->SseKeyArn;

@@ -226,6 +226,11 @@ bool value_equal(const struct value *a, const struct value *b)
     }
 }
 
+bool value_map_equal(const struct attr_map *a, const struct attr_map *b)
+{
+    return value_equal(&(struct value){ .type = VALUE_M, .m = *a }, &(struct value){ .type = VALUE_M, .m = *b });
+}
+
 bool value_set_has(const struct value *set, struct str element)
 {
     uint32_t lo = 0, hi = set->items.n;

@@ -71,6 +71,7 @@ bool value_type_by_name(struct str name, enum value_type *ret);
 struct str value_show(struct arena *a, const struct value *v);
 
 bool value_equal(const struct value *a, const struct value *b);
+bool value_map_equal(const struct attr_map *a, const struct attr_map *b); /* items */
 /* Order of S, N, B of the same type. */
 int value_compare(const struct value *a, const struct value *b);
 /* Order of two elements of sets of that element type (VALUE_S, VALUE_N, VALUE_B). */
