@@ -67,7 +67,7 @@ struct authz_item {
     struct str resource_policy;  /* JSON, looked up by the pipeline through the service row */
     struct str account;          /* whose resource, where its ARN does not say (buckets); absent: the ARN's, else op->account */
     bool resource_policy_decides;/* identity policies alone do not suffice (role trust policies, KMS keys) */
-    bool granted;                /* allowed by something beside policies (a grant of KMS): only an explicit deny holds it back */
+    bool granted;                /* allowed by something beside policies (a grant of KMS): only an explicit deny, or an organization that does not allow it, holds it back */
     bool no_resource_policy;     /* the resource's policy has no say in this action */
 };
 struct authz {

@@ -124,7 +124,7 @@ static void add_organization(struct op *op, const char *whose, struct str accoun
     if (!account.n || organization_member(op, account, &member))
         return;
     add(op, m, str_printf(op->arena, "aws:%sOrgID", whose).p, member.Organization);
-    if (organization_path(op, account, &path) == 0)
+    if (organization_path(op, member.Organization, account, &path) == 0)
         add(op, m, str_printf(op->arena, "aws:%sOrgPaths", whose).p, path);
     if (str_is(str_c(whose), "Principal"))
         add(op, m, "aws:PrincipalOrgMasterAccountId", member.Management);
@@ -300,7 +300,21 @@ static bool is_resource_controlled(struct str action)
     return false;
 }
 
-static int authorize_item(struct authz *a, struct authz_item *item, const struct identity **who)
+/* Of the last resource's account: the items of a request seldom have two. */
+struct resource_controls {
+    struct str account;
+    struct policy_levels levels;
+};
+
+static int bind_resource(struct op *op, struct str owner, struct resource_controls *last)
+{
+    if (last->account.p && str_eq(last->account, owner))
+        return 0;
+    *last = (struct resource_controls){ .account = owner };
+    return organization_bind(op, owner, ORGANIZATION_RESOURCE_CONTROL, &last->levels);
+}
+
+static int authorize_item(struct authz *a, struct authz_item *item, const struct identity **who, struct resource_controls *controls)
 {
     struct op *op = a->op;
     const struct principal *p = op->caller;
@@ -315,8 +329,10 @@ static int authorize_item(struct authz *a, struct authz_item *item, const struct
         return rc;
     late.who = *who;
     struct eval_policies policies = (*who)->policies;
-    if (is_resource_controlled(item->action))
-        rc = organization_bind(op, late.owner, ORGANIZATION_RESOURCE_CONTROL, &policies.resource_control);
+    if (is_resource_controlled(item->action)) {
+        rc = bind_resource(op, late.owner, controls);
+        policies.resource_control = controls->levels;
+    }
     if (rc)
         return rc;
     policies.has_resource = item->resource_policy.p != NULL;
@@ -327,7 +343,8 @@ static int authorize_item(struct authz *a, struct authz_item *item, const struct
     struct eval_result result = evaluate(&r, &policies);
     if (late.rc)
         return late.rc;
-    if (auth_settle(op, item, p, result.allowed || (item->granted && !result.explicit_deny)))
+    bool granted = item->granted && !result.explicit_deny && result.refused_by != EVAL_ORGANIZATION && result.refused_by != EVAL_RESOURCE_CONTROL;
+    if (auth_settle(op, item, p, result.allowed || granted))
         return 0;
     if (op->http)
         message_attach(op, &r, &policies, result);
@@ -337,9 +354,10 @@ static int authorize_item(struct authz *a, struct authz_item *item, const struct
 int auth_authorize(struct op *op, struct authz *a)
 {
     const struct identity *who = NULL;
+    struct resource_controls controls = { 0 };
     int rc = op->caller ? 0 : E_DENIED;
     for (uint32_t i = 0; i < a->n && rc == 0; i++)
-        rc = authorize_item(a, &a->v[i], &who);
+        rc = authorize_item(a, &a->v[i], &who, &controls);
     return rc;
 }
 

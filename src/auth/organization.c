@@ -65,17 +65,14 @@ static int chain(struct op *op, struct str organization, struct str account, str
     return 0;
 }
 
-int organization_path(struct op *op, struct str account, struct str *ret)
+int organization_path(struct op *op, struct str organization, struct str account, struct str *ret)
 {
-    struct organizations_rec_Member m;
     struct organizations_rec_Node nodes[DEPTH_MAX];
     unsigned n;
-    int rc = organization_member(op, account, &m);
-    if (rc == 0)
-        rc = chain(op, m.Organization, account, nodes, &n);
+    int rc = chain(op, organization, account, nodes, &n);
     if (rc)
         return rc;
-    struct str path = str_cat(op->arena, m.Organization, STR("/"));
+    struct str path = str_cat(op->arena, organization, STR("/"));
     while (n-- > 1)
         path = str_cat(op->arena, path, nodes[n].Id, STR("/"));
     *ret = path;

@@ -9,8 +9,8 @@
 int organization_member(struct op *op, struct str account, struct organizations_rec_Member *ret);
 void organization_key(struct op *op, struct key *k, const struct record_kind *kind, struct str organization, struct str id); /* id absent: a scan's prefix */
 
-/* "o-.../r-.../ou-.../" of the account's place, as aws:PrincipalOrgPaths has it. E_NOT_FOUND. */
-int organization_path(struct op *op, struct str account, struct str *ret);
+/* "o-.../r-.../ou-.../" of the account's place, as aws:PrincipalOrgPaths has it. */
+int organization_path(struct op *op, struct str organization, struct str account, struct str *ret);
 
 enum organization_policies { ORGANIZATION_SERVICE_CONTROL, ORGANIZATION_RESOURCE_CONTROL };
 extern const char *const organization_policy_type[]; /* SERVICE_CONTROL_POLICY, ... */

@@ -6,7 +6,7 @@
 #include "base/code.h"
 #include "base/err.h"
 
-enum { REDEEM_MS = 5 * 60 * 1000, SKEW_MS = 5 * 60 * 1000 };
+enum { REDEEM_MS = 5 * 60 * 1000, SKEW_MS = 5 * 60 * 1000, CERTIFICATES_MAX = 10 /* AWS: keys a provider */ };
 
 #define SAML "urn:oasis:names:tc:SAML:2.0:"
 static const char md[] = SAML "metadata", samlp[] = SAML "protocol", saml[] = SAML "assertion", ds[] = "http://www.w3.org/2000/09/xmldsig#";
@@ -30,7 +30,7 @@ static int add_certificates(struct arena *a, const struct xml_node *role, struct
             struct evp_pkey_st *public;
             if (!xml_is(n, ds, "X509Certificate"))
                 continue;
-            if (xml_base64(a, n, &der) || xml_signature_key(a, der, &public))
+            if (ret->certificates.n == CERTIFICATES_MAX || xml_base64(a, n, &der) || xml_signature_key(a, der, &public))
                 return E_INVALID;
             str_list_add(a, &ret->certificates, der);
         }

@@ -10,7 +10,7 @@
 #include "base/err.h"
 #include "base/limits.h"
 
-enum { ATTRIBUTES_MAX = 64 /* of an element, declarations too */ };
+enum { ATTRIBUTES_MAX = 64 /* of an element, declarations too */, DECLARED_MAX = 256 /* in a document: each name is looked up among them */ };
 
 static const char xml_uri[] = "http://www.w3.org/XML/1998/namespace", xmlns_uri[] = "http://www.w3.org/2000/xmlns/";
 
@@ -20,7 +20,7 @@ struct parse {
     struct xml_node *root, *current;
     struct buf text; /* not yet a node */
     int depth;
-    uint32_t nodes;
+    uint32_t nodes, declared;
     bool comments, failed;
 };
 
@@ -67,7 +67,7 @@ static bool declare(struct parse *p, struct xml_node *n, struct str prefix, stru
     bool reserved = str_is(uri, xml_uri) || str_is(uri, xmlns_uri);
     if (str_is(prefix, "xml"))
         return str_is(uri, xml_uri);
-    if (str_is(prefix, "xmlns") || reserved || (prefix.n && !uri.n))
+    if (str_is(prefix, "xmlns") || reserved || (prefix.n && !uri.n) || ++p->declared > DECLARED_MAX)
         return false;
     str_map_put(p->a, &n->namespaces, prefix, uri);
     return true;

@@ -9,7 +9,8 @@
 #include "base/err.h"
 #include "base/limits.h"
 
-enum { RSA_BITS_MIN = 1024, RSA_BITS_MAX = 16384 };
+/* Prefixes are looked up at each element, before it is known who signed. */
+enum { RSA_BITS_MIN = 1024, RSA_BITS_MAX = 16384, PREFIXES_MAX = 32 };
 
 #define EXCLUSIVE "http://www.w3.org/2001/10/xml-exc-c14n#"
 static const char ds[] = "http://www.w3.org/2000/09/xmldsig#", ec[] = EXCLUSIVE;
@@ -63,6 +64,8 @@ static bool exclusive(struct arena *a, const struct xml_node *method, struct str
     rest = inclusive ? xml_attribute(inclusive, "PrefixList") : STR_NONE;
     while (rest.n) {
         str_cut(rest, ' ', &one, &rest);
+        if (one.n && ret_prefixes->n == PREFIXES_MAX)
+            return false;
         if (one.n)
             str_list_add(a, ret_prefixes, str_is(one, "#default") ? STR("") : one);
     }

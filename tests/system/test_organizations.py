@@ -253,17 +253,36 @@ def test_a_deny_anywhere_above_binds_users_roles_and_the_root(org, root, member)
 
 def test_every_level_must_allow(org, root, member):
     user, only = member.user(allow('*')), policy(org, allow(['sqs:*', 'organizations:*']))
+    granted, key = member.user(allow('sqs:*')), member.root('kms').create_key()['KeyMetadata']
+    member.root('kms').create_grant(KeyId=key['KeyId'], GranteePrincipal=granted('sts').get_caller_identity()['Arn'], Operations=['DescribeKey'])
+    granted('kms').describe_key(KeyId=key['KeyId'])
     org.attach_policy(PolicyId=only, TargetId=member.id)
     user('iam').list_users()
     org.detach_policy(PolicyId='p-FullAWSAccess', TargetId=member.id)
     user('sqs').list_queues()
     refused(user('iam').list_users, 'AccessDenied', 'because no service control policy allows the iam:ListUsers action')
     refused(member.root('iam').list_users, 'AccessDenied', 'because no service control policy allows the iam:ListUsers action')
+    refused(granted('kms').describe_key, 'AccessDeniedException', 'no service control policy allows', KeyId=key['KeyId'])
     nobody = member.user  # what is allowed above must still be allowed by the identity's own policy
     org.attach_policy(PolicyId='p-FullAWSAccess', TargetId=member.id)
     refused(nobody(allow('iam:GetUser'))('sqs').list_queues, 'AccessDenied', 'because no identity-based policy allows')
     org.detach_policy(PolicyId=only, TargetId=member.id)
     org.delete_policy(PolicyId=only)
+
+
+def test_a_simulation_tells_nothing_of_another_accounts_organization(org, strata, member):
+    stranger = f'arn:aws:iam::{member.id}:user/anybody'
+    denied = policy(org, allow('sqs:*', effect='Deny'))
+    org.attach_policy(PolicyId=denied, TargetId=member.id)
+    iam, name = strata.client('iam'), 'u-' + uuid.uuid4().hex[:8]
+    own = iam.create_user(UserName=name)['User']['Arn']
+    iam.put_user_policy(UserName=name, PolicyName='p', PolicyDocument=allow('sqs:*'))
+    ask = lambda **more: [r.get('OrganizationsDecisionDetail') for r in iam.simulate_principal_policy(PolicySourceArn=own, ActionNames=['sqs:ListQueues'], **more)['EvaluationResults']]
+    asked = {'CallerArn': stranger, 'ResourceArns': [f'arn:aws:sqs:us-east-1:{MANAGEMENT}:q']}
+    before = ask(**asked)
+    org.detach_policy(PolicyId=denied, TargetId=member.id)
+    assert ask(**asked) == before
+    org.delete_policy(PolicyId=denied)
 
 
 def test_the_management_account_is_not_bound(org, root, strata):

@@ -178,6 +178,7 @@ def test_metadata_must_be_an_identity_providers(strata, idp, tmp_path):
     weak = Provider(tmp_path, bits=1024)  # the least
     bad = {
         'a byte order mark': '\ufeff' + good, 'not XML': 'x' * 1000, 'a document type': good.replace('<!-- of a test -->', '<!DOCTYPE EntityDescriptor>'),
+        'eleven keys': idp.metadata().replace('<SingleSign', 10 * good[good.index('<KeyDescriptor'):good.index('<SingleSign')] + '<SingleSign'),
         'no role': idp.metadata(role='SPSSODescriptor'), 'no certificate': good.replace('X509Certificate', 'X509SKI') + pad,
         'a certificate that is none': idp.metadata(certificate=base64.b64encode(b'0' * 600).decode()), 'keys for encryption alone': idp.metadata(use=' use="encryption"'),
         'no entity': good.replace('entityID', 'entity'), 'past its end': idp.metadata(' validUntil="2020-01-01T00:00:00Z"'), 'no time': idp.metadata(' validUntil="soon"'),
@@ -409,6 +410,11 @@ def test_documents_that_are_not_plain(strata, idp, provider, role):
     bad(signed.replace('urn:oasis:names:tc:SAML:2.0:protocol', 'urn:oasis:names:tc:SAML:1.1:protocol'))
     bad(idp.signed(given, response={'version': '1.1'}))
     bad('<a>' * 5000)
+    bad(f'<samlp:Response {NAMESPACES}>' + ''.join(f'<a xmlns:p{i}="urn:{i}"/>' for i in range(300)) + '</samlp:Response>')
+    prefixes = f'<i:InclusiveNamespaces xmlns:i="{EXCLUSIVE}" PrefixList="{" ".join(f"p{i}" for i in range(40))}"/></ds:CanonicalizationMethod>'
+    start = signed.index('<ds:CanonicalizationMethod')
+    end = signed.index('/>', start)
+    bad(signed[:end] + '>' + prefixes + signed[end + 2:], "The signature's algorithm is not supported: it must be exclusive canonicalization and RSA with SHA-256, SHA-384 or SHA-512")
     bad('<r xmlns="urn:oasis:names:tc:SAML:2.0:protocol"/>')
     with pytest.raises(ClientError, match='Invalid base64 SAMLResponse'):
         strata.client('sts', signature_version=UNSIGNED).assume_role_with_saml(RoleArn=role, PrincipalArn=provider, SAMLAssertion='no base64 at all!')

@@ -364,7 +364,7 @@ int iam_SimulatePrincipalPolicy(struct op *op, const struct iam_SimulatePrincipa
     if (rc == 0)
         rc = sim_caller(op, opt_str(in->CallerArn, in->PolicySourceArn), &s.caller);
     if (rc == 0)
-        rc = organization_bind(op, s.caller.principal.account, ORGANIZATION_SERVICE_CONTROL, &s.policies.organization);
+        rc = organization_bind(op, op->account, ORGANIZATION_SERVICE_CONTROL, &s.policies.organization); /* another account's are not the asker's to know */
     return rc ? rc : simulate(&s, &q, true, out);
 }
 

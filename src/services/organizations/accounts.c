@@ -30,23 +30,14 @@ int organizations_DescribeAccount(struct op *op, const struct organizations_Desc
 
 static int list(struct op *op, struct str parent, struct str token, struct opt_i64 max_results, struct organizations_Accounts *ret, struct str *ret_token)
 {
-    struct organizations_rec_Organization o;
-    struct org_nodes nodes = { 0 };
-    struct org_pager page;
-    int rc = org_own(op, true, &o);
-    if (rc == 0 && parent.p)
-        rc = org_parent_check(op, &o, parent);
-    if (rc == 0)
-        rc = org_pager_begin(op, token, max_results, &page);
-    if (rc == 0)
-        rc = org_nodes_all(op, &o, &nodes);
+    struct org_listing l;
+    int rc = org_listing_begin(op, parent, STR("ACCOUNT"), token, max_results, &l);
     if (rc)
         return rc;
     ret->set = true;
-    for list_each(n, &nodes)
-        if (org_node_is(n, "ACCOUNT") && (!parent.p || str_eq(n->Parent, parent)) && org_pager_takes(&page))
-            account_out(op, &o, n, list_push(op->arena, ret));
-    *ret_token = org_pager_token(&page);
+    for (const struct organizations_rec_Node *n; (n = org_listing_next(&l));)
+        account_out(op, &l.o, n, list_push(op->arena, ret));
+    *ret_token = org_pager_token(&l.page);
     return 0;
 }
 

@@ -256,3 +256,28 @@ struct str org_pager_token(struct org_pager *p)
 {
     return p->more ? page_token(p->op, str_printf(p->op->arena, "%lld", (long long)p->to)) : STR_NONE;
 }
+
+int org_page(struct op *op, struct str token, struct opt_i64 max_results, struct organizations_rec_Organization *ret_o, struct org_pager *ret)
+{
+    int rc = org_own(op, true, ret_o);
+    return rc ? rc : org_pager_begin(op, token, max_results, ret);
+}
+
+int org_listing_begin(struct op *op, struct str parent, struct str kind, struct str token, struct opt_i64 max_results, struct org_listing *ret)
+{
+    *ret = (struct org_listing){ .parent = parent, .kind = kind };
+    int rc = org_page(op, token, max_results, &ret->o, &ret->page);
+    if (rc == 0 && parent.p)
+        rc = org_parent_check(op, &ret->o, parent);
+    return rc ? rc : org_nodes_all(op, &ret->o, &ret->nodes);
+}
+
+const struct organizations_rec_Node *org_listing_next(struct org_listing *l)
+{
+    while (l->next < l->nodes.n) {
+        const struct organizations_rec_Node *n = &l->nodes.v[l->next++];
+        if (str_eq(n->Kind, l->kind) && (!l->parent.p || str_eq(n->Parent, l->parent)) && org_pager_takes(&l->page))
+            return n;
+    }
+    return NULL;
+}

@@ -22,21 +22,26 @@ static void out_creation(const struct organizations_rec_Creation *c, struct orga
                                                        .CompletedTimestamp = c->CompletedMs, .AccountId = c->AccountId, .FailureReason = c->FailureReason };
 }
 
+static int64_t accounts_in(const struct org_nodes *nodes)
+{
+    int64_t n = 0;
+    for list_each(node, nodes)
+        n += org_node_is(node, "ACCOUNT");
+    return n;
+}
+
 int organizations_CreateAccount(struct op *op, const struct organizations_CreateAccount_in *in, struct organizations_CreateAccount_out *out)
 {
     struct organizations_rec_Organization o;
     struct org_nodes nodes = { 0 };
     struct organizations_rec_Creation c = { .AccountName = in->AccountName, .Email = in->Email, .RoleName = opt_str(in->RoleName, str_c(role_default)),
                                             .State = STR("IN_PROGRESS"), .RequestedMs = SOME_I64(op_now_ms(op)) };
-    int64_t accounts = 0;
     int rc = org_own(op, true, &o);
     if (rc == 0)
         rc = org_tags_take(op, &in->Tags, &c.Tags);
     if (rc == 0)
         rc = org_nodes_all(op, &o, &nodes);
-    for list_each(n, &nodes)
-        accounts += org_node_is(n, "ACCOUNT");
-    if (rc == 0 && accounts >= ACCOUNTS_MAX)
+    if (rc == 0 && accounts_in(&nodes) >= ACCOUNTS_MAX)
         rc = org_constraint(op, "ACCOUNT_NUMBER_LIMIT_EXCEEDED", "You have exceeded the allowed number of AWS accounts.");
     if (rc)
         return rc;
@@ -116,9 +121,10 @@ int organizations_job_create_account(struct op *op, struct str payload)
     if (rc)
         return rc;
     c.CompletedMs = SOME_I64(op_now_ms(op));
-    if (email_is_taken(&nodes, c.Email)) {
+    bool taken = email_is_taken(&nodes, c.Email);
+    if (taken || accounts_in(&nodes) >= ACCOUNTS_MAX) { /* more may have been asked for at once than there is room for */
         c.State = STR("FAILED");
-        c.FailureReason = STR("EMAIL_ALREADY_EXISTS");
+        c.FailureReason = taken ? STR("EMAIL_ALREADY_EXISTS") : STR("ACCOUNT_LIMIT_EXCEEDED");
     } else {
         c.State = STR("SUCCEEDED");
         rc = make_account(op, &o, &c);
@@ -153,9 +159,7 @@ int organizations_ListCreateAccountStatus(struct op *op, const struct organizati
     struct org_pager page;
     struct key prefix, to;
     struct str key, value;
-    int rc = org_own(op, true, &o);
-    if (rc == 0)
-        rc = org_pager_begin(op, in->NextToken, in->MaxResults, &page);
+    int rc = org_page(op, in->NextToken, in->MaxResults, &o, &page);
     if (rc)
         return rc;
     organization_key(op, &prefix, &organizations_kind_creation, o.Id, STR_NONE);

@@ -102,9 +102,7 @@ int organizations_ListRoots(struct op *op, const struct organizations_ListRoots_
 {
     struct organizations_rec_Organization o;
     struct org_pager page;
-    int rc = org_own(op, true, &o);
-    if (rc == 0)
-        rc = org_pager_begin(op, in->NextToken, in->MaxResults, &page);
+    int rc = org_page(op, in->NextToken, in->MaxResults, &o, &page);
     if (rc)
         return rc;
     out->Roots.set = true;
@@ -177,9 +175,7 @@ int organizations_ListAWSServiceAccessForOrganization(struct op *op, const struc
 {
     struct organizations_rec_Organization o;
     struct org_pager page;
-    int rc = org_own(op, true, &o);
-    if (rc == 0)
-        rc = org_pager_begin(op, in->NextToken, in->MaxResults, &page);
+    int rc = org_page(op, in->NextToken, in->MaxResults, &o, &page);
     if (rc)
         return rc;
     out->EnabledServicePrincipals.set = true;

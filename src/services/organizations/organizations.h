@@ -72,5 +72,18 @@ struct org_pager {
 int org_pager_begin(struct op *op, struct str token, struct opt_i64 max_results, struct org_pager *ret);
 bool org_pager_takes(struct org_pager *p);
 struct str org_pager_token(struct org_pager *p); /* absent: that was all */
+/* The organization that the caller manages, and a page of something of it. */
+int org_page(struct op *op, struct str token, struct opt_i64 max_results, struct organizations_rec_Organization *ret_o, struct org_pager *ret);
+
+/* A page of the nodes of one kind, below one parent (absent: anywhere). ParentNotFoundException. */
+struct org_listing {
+    struct organizations_rec_Organization o;
+    struct org_nodes nodes;
+    struct org_pager page;
+    struct str parent, kind;
+    uint32_t next;
+};
+int org_listing_begin(struct op *op, struct str parent, struct str kind, struct str token, struct opt_i64 max_results, struct org_listing *ret);
+const struct organizations_rec_Node *org_listing_next(struct org_listing *l); /* NULL: that was all; then org_pager_token(&l->page) */
 
 #endif

@@ -33,23 +33,14 @@ int organizations_ListParents(struct op *op, const struct organizations_ListPare
 
 int organizations_ListChildren(struct op *op, const struct organizations_ListChildren_in *in, struct organizations_ListChildren_out *out)
 {
-    struct organizations_rec_Organization o;
-    struct org_nodes nodes = { 0 };
-    struct org_pager page;
-    int rc = org_own(op, true, &o);
-    if (rc == 0)
-        rc = org_parent_check(op, &o, in->ParentId);
-    if (rc == 0)
-        rc = org_pager_begin(op, in->NextToken, in->MaxResults, &page);
-    if (rc == 0)
-        rc = org_nodes_all(op, &o, &nodes);
+    struct org_listing l;
+    int rc = org_listing_begin(op, in->ParentId, in->ChildType, in->NextToken, in->MaxResults, &l);
     if (rc)
         return rc;
     out->Children.set = true;
-    for list_each(n, &nodes)
-        if (str_eq(n->Parent, in->ParentId) && str_eq(n->Kind, in->ChildType) && org_pager_takes(&page))
-            *list_push(op->arena, &out->Children) = (struct organizations_Child){ n->Id, n->Kind };
-    out->NextToken = org_pager_token(&page);
+    for (const struct organizations_rec_Node *n; (n = org_listing_next(&l));)
+        *list_push(op->arena, &out->Children) = (struct organizations_Child){ n->Id, n->Kind };
+    out->NextToken = org_pager_token(&l.page);
     return 0;
 }
 

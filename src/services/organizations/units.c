@@ -7,11 +7,16 @@ enum { DEPTH_MAX = 5, UNITS_MAX = 2000 };
 
 static int no_unit(struct op *op) { return aws_fail(op, ORGANIZATIONS_OrganizationalUnitNotFoundException, "You specified an organizational unit that doesn't exist."); }
 
-static int unit_get(struct op *op, struct str id, struct organizations_rec_Organization *ret_o, struct organizations_rec_Node *ret)
+struct unit {
+    struct organizations_rec_Organization o;
+    struct organizations_rec_Node n;
+};
+
+static int unit_get(struct op *op, struct str id, struct unit *ret)
 {
-    int rc = org_own(op, true, ret_o);
+    int rc = org_own(op, true, &ret->o);
     if (rc == 0)
-        rc = org_node_get(op, ret_o, id, ret);
+        rc = org_node_get(op, &ret->o, id, &ret->n);
     return rc == E_NOT_FOUND ? no_unit(op) : rc;
 }
 
@@ -76,67 +81,56 @@ int organizations_CreateOrganizationalUnit(struct op *op, const struct organizat
 int organizations_DescribeOrganizationalUnit(struct op *op, const struct organizations_DescribeOrganizationalUnit_in *in,
                                              struct organizations_DescribeOrganizationalUnit_out *out)
 {
-    struct organizations_rec_Organization o;
-    struct organizations_rec_Node n;
-    int rc = unit_get(op, in->OrganizationalUnitId, &o, &n);
+    struct unit u;
+    int rc = unit_get(op, in->OrganizationalUnitId, &u);
     if (rc == 0)
-        out->OrganizationalUnit = unit_new(op, &o, &n);
+        out->OrganizationalUnit = unit_new(op, &u.o, &u.n);
     return rc;
 }
 
 int organizations_UpdateOrganizationalUnit(struct op *op, const struct organizations_UpdateOrganizationalUnit_in *in,
                                            struct organizations_UpdateOrganizationalUnit_out *out)
 {
-    struct organizations_rec_Organization o;
-    struct organizations_rec_Node n;
+    struct unit u;
     struct org_nodes nodes = { 0 };
-    int rc = unit_get(op, in->OrganizationalUnitId, &o, &n);
-    if (rc == 0)
-        rc = org_nodes_all(op, &o, &nodes);
-    if (rc == 0 && in->Name.p && !str_eq(in->Name, n.Name))
-        rc = check_name(op, &nodes, n.Parent, in->Name);
+    int rc = unit_get(op, in->OrganizationalUnitId, &u);
+    bool renamed = rc == 0 && in->Name.p && !str_eq(in->Name, u.n.Name);
+    if (renamed)
+        rc = org_nodes_all(op, &u.o, &nodes);
+    if (rc == 0 && renamed)
+        rc = check_name(op, &nodes, u.n.Parent, in->Name);
     if (rc)
         return rc;
-    n.Name = opt_str(in->Name, n.Name);
-    out->OrganizationalUnit = unit_new(op, &o, &n);
-    return org_node_put(op, &o, &n);
+    u.n.Name = opt_str(in->Name, u.n.Name);
+    out->OrganizationalUnit = unit_new(op, &u.o, &u.n);
+    return org_node_put(op, &u.o, &u.n);
 }
 
 int organizations_DeleteOrganizationalUnit(struct op *op, const struct organizations_DeleteOrganizationalUnit_in *in,
                                            struct organizations_DeleteOrganizationalUnit_out *out)
 {
-    struct organizations_rec_Organization o;
-    struct organizations_rec_Node n;
+    struct unit u;
     struct org_nodes nodes = { 0 };
-    int rc = unit_get(op, in->OrganizationalUnitId, &o, &n);
+    int rc = unit_get(op, in->OrganizationalUnitId, &u);
     if (rc == 0)
-        rc = org_nodes_all(op, &o, &nodes);
+        rc = org_nodes_all(op, &u.o, &nodes);
     for list_each(child, &nodes)
-        if (rc == 0 && str_eq(child->Parent, n.Id))
+        if (rc == 0 && str_eq(child->Parent, u.n.Id))
             return aws_fail(op, ORGANIZATIONS_OrganizationalUnitNotEmptyException,
                             "The specified OU is not empty. Move all accounts to another root or to other OUs, remove all child OUs, and try the operation again.");
-    return rc ? rc : org_node_delete(op, &o, n.Id);
+    return rc ? rc : org_node_delete(op, &u.o, u.n.Id);
 }
 
 int organizations_ListOrganizationalUnitsForParent(struct op *op, const struct organizations_ListOrganizationalUnitsForParent_in *in,
                                                    struct organizations_ListOrganizationalUnitsForParent_out *out)
 {
-    struct organizations_rec_Organization o;
-    struct org_nodes nodes = { 0 };
-    struct org_pager page;
-    int rc = org_own(op, true, &o);
-    if (rc == 0)
-        rc = org_parent_check(op, &o, in->ParentId);
-    if (rc == 0)
-        rc = org_pager_begin(op, in->NextToken, in->MaxResults, &page);
-    if (rc == 0)
-        rc = org_nodes_all(op, &o, &nodes);
+    struct org_listing l;
+    int rc = org_listing_begin(op, in->ParentId, STR("ORGANIZATIONAL_UNIT"), in->NextToken, in->MaxResults, &l);
     if (rc)
         return rc;
     out->OrganizationalUnits.set = true;
-    for list_each(n, &nodes)
-        if (org_node_is(n, "ORGANIZATIONAL_UNIT") && str_eq(n->Parent, in->ParentId) && org_pager_takes(&page))
-            unit_out(op, &o, n, list_push(op->arena, &out->OrganizationalUnits));
-    out->NextToken = org_pager_token(&page);
+    for (const struct organizations_rec_Node *n; (n = org_listing_next(&l));)
+        unit_out(op, &l.o, n, list_push(op->arena, &out->OrganizationalUnits));
+    out->NextToken = org_pager_token(&l.page);
     return 0;
 }
