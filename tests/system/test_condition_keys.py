@@ -82,7 +82,9 @@ def test_what_an_object_is_put_with(strata):
     denied(put)
     with pytest.raises(ClientError, match='PreconditionFailed'):
         put(IfNoneMatch='*')
-    allow(iam, user, 's3:PutObject', **{'StringEquals': {'s3:RequestObjectTag/team': 'blue'}, 'ForAllValues:StringEquals': {'s3:RequestObjectTagKeys': ['team']}})
+    allow(iam, user, 's3:PutObject')
+    denied(put, Tagging='team=blue')  # who sets tags needs s3:PutObjectTagging, too
+    allow(iam, user, ['s3:PutObject', 's3:PutObjectTagging'], **{'StringEquals': {'s3:RequestObjectTag/team': 'blue'}, 'ForAllValues:StringEquals': {'s3:RequestObjectTagKeys': ['team']}})
     denied(put, Tagging='team=red')
     denied(put, Tagging='team=blue&more=x')
     put(Tagging='team=blue')
@@ -100,6 +102,12 @@ def test_an_object_is_read_by_its_tags_and_how_it_is_asked_for(strata):
         call(Bucket=bucket, Key='blue', **more)
         with pytest.raises(ClientError, match='403|AccessDenied|Forbidden'):
             call(Bucket=bucket, Key='red', **more)
+    root.put_object(Bucket=bucket, Key='to', Body=b'x')
+    allow(iam, user, ['s3:GetObject', 's3:PutObject'], StringEqualsIfExists={'s3:ExistingObjectTag/team': 'blue'})
+    upload = client.create_multipart_upload(Bucket=bucket, Key='to')['UploadId']
+    part = {'Bucket': bucket, 'Key': 'to', 'UploadId': upload, 'PartNumber': 1}
+    client.upload_part_copy(CopySource=f'{bucket}/blue', **part)
+    denied(client.upload_part_copy, CopySource=f'{bucket}/red', **part)
     allow(iam, user, 's3:ListBucket', NumericLessThanEquals={'s3:max-keys': '10'})
     client.list_objects_v2(Bucket=bucket, MaxKeys=10)
     denied(client.list_objects_v2, Bucket=bucket, MaxKeys=11)

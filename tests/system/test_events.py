@@ -169,6 +169,11 @@ def test_an_event_stays_on_its_bus_unless_a_rule_sends_it_on(events, sqs, strata
     event_id = put(events, 'mine', EventBusName=one_arn)
     assert json.loads(receive(sqs, urls[two])[0]['Body'])['id'] == event_id
     assert not receive(sqs, urls[three], 1)  # what was sent on once is not sent on again
+    deny = {'Sid': 'd', 'Effect': 'Deny', 'Principal': '*', 'Action': 'events:PutEvents', 'Resource': two_arn, 'Condition': {'StringEquals': {'events:source': 'mine'}}}
+    events.put_permission(EventBusName=two, Policy=json.dumps({'Version': '2012-10-17', 'Statement': [deny]}))
+    put(events, 'mine', EventBusName=one)
+    other = put(events, 'other', EventBusName=one)
+    assert [json.loads(m['Body'])['id'] for m in receive(sqs, urls[two])] == [other]  # the bus's own policy has its say
     put(events, 'mine', EventBusName='nobody')
 
 
@@ -195,6 +200,26 @@ def test_a_bus_lets_others_in(events, sqs, strata):
     stranger.put_events(Entries=[entry])
     assert code_of(stranger.put_events, Entries=[entry, {**entry, 'Source': 'other'}]) == 'AccessDeniedException'
     events.remove_permission(EventBusName=name, RemoveAllPermissions=True)
+
+
+def test_rules_of_a_bus_have_a_limit(events):
+    name, _ = new_bus(events)
+    for n in range(300):
+        events.put_rule(Name=f'r{n}', EventBusName=name, EventPattern='{"source": ["x"]}')
+    assert code_of(events.put_rule, Name='more', EventBusName=name, EventPattern='{"source": ["x"]}') == 'LimitExceededException'
+    events.put_rule(Name='r7', EventBusName=name, EventPattern='{"source": ["y"]}')
+
+
+def test_an_input_that_is_too_large_goes_to_the_dead_letters(events, sqs):
+    name, rule = new_rule(events)
+    url, arn = new_queue(sqs, rule)
+    dead_url, dead = new_queue(sqs, rule)
+    events.put_targets(Rule=name, Targets=[{'Id': 'q', 'Arn': arn, 'DeadLetterConfig': {'Arn': dead},
+                                            'InputTransformer': {'InputPathsMap': {'a': '$.detail.a'}, 'InputTemplate': '"' + '<a>' * 2600 + '"'}}])
+    put(events, name, {'a': 'x' * 200000})
+    m, = receive(sqs, dead_url)
+    assert 'too large' in m['MessageAttributes']['ERROR_MESSAGE']['StringValue'] and json.loads(m['Body'])['detail']['a'] == 'x' * 200000
+    assert not receive(sqs, url, 0)
 
 
 def test_list_rules_pages(events):

@@ -444,6 +444,20 @@ def test_delete_objects(s3, bucket):
     assert d['DeleteMarker'] and s3.head_object(Bucket=bucket, Key='c')
 
 
+@pytest.mark.parametrize('header, value', [('Content-MD5', 'AAAAAAAAAAAAAAAAAAAAAA=='), ('x-amz-checksum-crc32', 'AAAAAA==')])
+def test_a_list_of_deletions_that_was_damaged_deletes_nothing(strata, bucket, header, value):
+    s3 = strata.client('s3')
+    s3.put_object(Bucket=bucket, Key='kept', Body=b'x')
+
+    def damage(request, **_):
+        del request.headers[header]
+        request.headers[header] = value
+    s3.meta.events.register('before-sign.s3.DeleteObjects', damage)
+    with pytest.raises(ClientError, match='BadDigest'):
+        s3.delete_objects(Bucket=bucket, Delete={'Objects': [{'Key': 'kept'}]})
+    s3.head_object(Bucket=bucket, Key='kept')
+
+
 def test_delete_objects_denied_in_part(strata, s3, bucket):
     user, iam, name = strata.user('s3')
     for k in ('mine', 'yours'):

@@ -140,3 +140,14 @@ def test_what_a_configuration_may_not_say(s3, sqs, bucket, queue):
         'QueueConfigurations': [{'Events': EVENTS, 'QueueArn': arn + '-no'}]})
     s3.put_object(Bucket=bucket, Key='k', Body=b'x')  # whom it cannot tell, it does not tell
     assert code_of(s3.get_object, Bucket=bucket, Key='none') == 'NoSuchKey'
+
+
+def test_configurations_have_limits(s3, sqs, bucket, queue):
+    put = lambda *configurations: s3.put_bucket_notification_configuration(Bucket=bucket, NotificationConfiguration={'QueueConfigurations': list(configurations)})
+    one = {'QueueArn': queue[1], 'Events': ['s3:ObjectCreated:Put']}
+    by_prefix = lambda prefix: {**one, 'Filter': {'Key': {'FilterRules': [{'Name': 'prefix', 'Value': prefix}]}}}
+    assert code_of(put, *[by_prefix(f'{n:03}/') for n in range(101)]) == 'InvalidArgument'
+    assert code_of(put, by_prefix('x' * 1025)) == 'InvalidArgument'
+    assert code_of(put, {**one, 'Id': 'x' * 256}) == 'MalformedXML'
+    assert code_of(put, {**one, 'Events': one['Events'] * 33}) == 'MalformedXML'
+    put(*[by_prefix(f'{n:03}/') for n in range(100)])

@@ -433,6 +433,20 @@ def test_random_operations_lose_and_double_nothing(sqs, strata, fifo):
     assert left == set(visible_at) and counts(sqs, url) == (0, 0, 0)
 
 
+def test_a_fifo_message_that_was_delayed_is_not_left_behind(sqs, strata):
+    url = sqs.create_queue(QueueName=f'f{uuid.uuid4().hex[:8]}.fifo', Attributes={'FifoQueue': 'true', 'ContentBasedDeduplication': 'true', 'DelaySeconds': '10'})['QueueUrl']
+    sqs.send_message(QueueUrl=url, MessageBody='one', MessageGroupId='g')
+    sqs.set_queue_attributes(QueueUrl=url, Attributes={'DelaySeconds': '0'})
+    sqs.send_message(QueueUrl=url, MessageBody='two', MessageGroupId='g')
+    strata.advance_clock(11)
+    bodies = []
+    for _ in range(2):
+        m, = receive(sqs, url)
+        bodies.append(m['Body'])
+        sqs.delete_message(QueueUrl=url, ReceiptHandle=m['ReceiptHandle'])
+    assert sorted(bodies) == ['one', 'two']
+
+
 def test_receive_attempts_of_fifo_queues_repeat(sqs):
     url = sqs.create_queue(QueueName=f'f{uuid.uuid4().hex[:8]}.fifo', Attributes={'FifoQueue': 'true', 'ContentBasedDeduplication': 'true'})['QueueUrl']
     sqs.send_message(QueueUrl=url, MessageBody='x', MessageGroupId='a')

@@ -87,16 +87,16 @@ static int check_settings(struct op *op, struct str key, const void *dead_letter
 }
 
 /* Of the buses of this account and region: how many there are. */
-static int count(struct op *op, uint32_t *ret)
+int events_room_for(struct op *op, const struct key *from, const struct key *to, uint32_t max)
 {
-    struct key from, to;
     struct str key, value;
-    op_key(op, &from, &events_kind_bus);
-    key_after_prefix(&from, &to);
-    struct scan *s = txn_scan(op->txn, key_view(&from), key_view(&to), false);
-    for (*ret = 0; scan_next(s, &key, &value); ++*ret)
-        ;
-    return scan_end(s);
+    uint32_t n = 0;
+    struct scan *s = txn_scan(op->txn, key_view(from), key_view(to), false);
+    scan_brief(s);
+    while (n < max && scan_next(s, &key, &value))
+        n++;
+    int rc = scan_end(s);
+    return rc || n < max ? rc : aws_fail(op, EVENTS_LimitExceededException, "The requested resource exceeds the maximum number allowed.");
 }
 
 int events_CreateEventBus(struct op *op, const struct events_CreateEventBus_in *in, struct events_CreateEventBus_out *out)
@@ -104,7 +104,7 @@ int events_CreateEventBus(struct op *op, const struct events_CreateEventBus_in *
     struct events_rec_Bus b = { 0 };
     struct bus_ref bus = bus_ref(op, in->Name);
     struct str_map tags;
-    uint32_t there = 0;
+    struct key from, to;
     if (in->EventSourceName.p || str_starts(in->Name, STR("aws.partner/")))
         return aws_unsupported(op, "EventSourceName");
     int rc = check_settings(op, in->KmsKeyIdentifier, in->DeadLetterConfig, in->LogConfig);
@@ -114,10 +114,10 @@ int events_CreateEventBus(struct op *op, const struct events_CreateEventBus_in *
         rc = bus_read(op, &bus, &b);
     if (rc == 0)
         return aws_fail(op, EVENTS_ResourceAlreadyExistsException, "Event bus %.*s already exists.", STR_ARG(in->Name));
-    if (rc != E_NOT_FOUND || (rc = count(op, &there)))
+    op_key(op, &from, &events_kind_bus);
+    key_after_prefix(&from, &to);
+    if (rc != E_NOT_FOUND || (rc = events_room_for(op, &from, &to, BUSES_MAX)))
         return rc;
-    if (there >= BUSES_MAX)
-        return aws_fail(op, EVENTS_LimitExceededException, "The requested resource exceeds the maximum number allowed.");
     tags_read(op, &events_TagList_shape, &in->Tags, &tags);
     const char *wrong = tags_check(&tags, &tag_rules_usual);
     if (wrong)

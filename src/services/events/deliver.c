@@ -79,6 +79,7 @@ struct filling {
     struct str event_text, rule; /* rule: its ARN */
     const cJSON *event;
     int64_t ingested_ms;
+    size_t taken; /* of values, whatever became of them */
 };
 
 /* <aws.events.event>: the event without its detail. */
@@ -119,7 +120,7 @@ static bool predefined(struct op *op, const struct filling *f, struct str name, 
 }
 
 /* One <name> of a template: within quotes a string is put in bare and JSON without its quotes, elsewhere both as JSON. */
-static void substitute(struct op *op, struct buf *b, const struct filling *f, struct str name, bool quoted)
+static void substitute(struct op *op, struct buf *b, struct filling *f, struct str name, bool quoted)
 {
     struct str text = STR("");
     bool json = false;
@@ -128,6 +129,11 @@ static void substitute(struct op *op, struct buf *b, const struct filling *f, st
         const cJSON *v = path.p ? at_path(f->event, path) : NULL;
         json = v && !cJSON_IsString(v);
         text = json ? print(op, v) : v ? str_dup(op->arena, str_c(v->valuestring)) : STR("");
+    }
+    f->taken += text.n;
+    if (f->taken > INPUT_BYTES_MAX) {
+        b->over = true;
+        return;
     }
     if (json) {
         if (quoted) /* what is quoted within is no better off than the rest */
@@ -143,13 +149,13 @@ static void substitute(struct op *op, struct buf *b, const struct filling *f, st
     }
 }
 
-static struct str transform(struct op *op, const struct filling *f)
+static struct str transform(struct op *op, struct filling *f)
 {
     struct buf b;
     struct str template = f->target->InputTransformer->InputTemplate;
     bool quoted = false;
     buf_init(&b, op->arena, INPUT_BYTES_MAX);
-    for (size_t i = 0; i < template.n; i++) {
+    for (size_t i = 0; i < template.n && buf_ok(&b); i++) {
         char c = template.p[i];
         if (c == '"' && (i == 0 || template.p[i - 1] != '\\'))
             quoted = !quoted;
@@ -165,6 +171,7 @@ static struct str transform(struct op *op, const struct filling *f)
     return buf_done(&b);
 }
 
+/* Absent: it would be too large. */
 static struct str input_of(struct op *op, const struct events_Target *t, const struct events_rec_Delivery *d, struct str rule)
 {
     if (t->Input.p)
@@ -181,7 +188,7 @@ static struct str input_of(struct op *op, const struct events_Target *t, const s
         input = v ? print(op, v) : STR("null");
     }
     cJSON_Delete(event);
-    return input.p ? input : d->Event;
+    return input;
 }
 
 /* ---- the call ---- */
@@ -200,10 +207,16 @@ static int forward(struct op *op, struct str target, const struct principal *who
     const struct str account = op->account;
     struct authz a = { .op = op };
     struct bus_ref bus = bus_ref(op, target);
-    authz_add(&a, "events:PutEvents", target);
+    struct authz_item *item = authz_add(&a, "events:PutEvents", target);
+    int rc = events_resource_policy(op, target, &item->resource_policy, &item->account);
+    cJSON *tree = cJSON_ParseWithLength(event.p, event.n);
+    authz_context(&a, item, "events:source", str_dup(op->arena, str_c(cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(tree, "source")))));
+    authz_context(&a, item, "events:detail-type", str_dup(op->arena, str_c(cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(tree, "detail-type")))));
+    cJSON_Delete(tree);
     op->caller = who;
     op->account = bus.account;
-    int rc = auth_authorize(op, &a);
+    if (rc == 0 || rc == E_NOT_FOUND)
+        rc = auth_authorize(op, &a);
     op->caller = own;
     op->account = account;
     if (rc == E_AWS) {
@@ -297,7 +310,12 @@ int events_job_deliver(struct op *op, struct str payload)
         return 0;
     struct str rule = rule_arn(op, r.EventBusName, r.Name);
     struct op_failure why = { 0 };
-    rc = call_target(op, t, input_of(op, t, &d, rule), rule, &why);
+    struct str input = input_of(op, t, &d, rule);
+    if (!input.p) {
+        why.message = STR("The input that the transformer makes is too large");
+        return give_up(op, t, d.Event, rule, &why, STR_NONE, 0);
+    }
+    rc = call_target(op, t, input, rule, &why);
     if (rc != E_AWS && rc != E_NOT_FOUND)
         return rc;
     struct retry again = { .attempts = opt_i64(d.Attempts, 0) + 1, .age_ms = op_now_ms(op) - d.AcceptedMs.v };

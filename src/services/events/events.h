@@ -19,6 +19,8 @@ int rule_put(struct op *op, const struct events_rec_Rule *r);
 int rule_arm(struct op *op, struct events_rec_Rule *r, int64_t after_ms); /* the timer of a schedule; saves the record */
 struct str rule_arn(struct op *op, struct str bus, struct str name);
 void rule_prefix(struct op *op, struct str bus, struct key *ret_from, struct key *ret_to); /* of a bus's rules */
+/* One more of the records from `from` to `to`? E_AWS LimitExceededException. */
+int events_room_for(struct op *op, const struct key *from, const struct key *to, uint32_t max);
 bool target_is_bus(const struct events_Target *t);
 /* Gives an event to every rule of a bus that it matches. forwarded: it came from another bus. */
 int bus_match(struct op *op, const struct bus_ref *bus, struct str event, bool forwarded);

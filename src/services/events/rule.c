@@ -7,7 +7,7 @@
 #include "aws/schedule.h"
 #include "aws/pattern.h"
 
-enum { RULES_PAGE = 100 };
+enum { RULES_PAGE = 100, RULES_MAX = 300 /* of a bus: each event is held against all of them */ };
 
 struct str rule_arn(struct op *op, struct str bus, struct str name)
 {
@@ -109,7 +109,7 @@ int events_PutRule(struct op *op, const struct events_PutRule_in *in, struct eve
 {
     struct events_rec_Rule r = { 0 };
     struct events_rec_Bus bus = { 0 };
-    struct key k;
+    struct key k, from, to;
     int rc = bus_get(op, in->EventBusName, &bus);
     if (!rc)
         rc = check(op, in, bus.Name);
@@ -122,7 +122,11 @@ int events_PutRule(struct op *op, const struct events_PutRule_in *in, struct eve
     if (rc == E_NOT_FOUND) {
         r.CreatedMs = SOME_I64(op_now_ms(op));
         r.Tags = in->Tags;
+        rule_prefix(op, bus.Name, &from, &to);
+        rc = events_room_for(op, &from, &to, RULES_MAX);
     }
+    if (rc)
+        return rc;
     r.EventBusName = bus_is_default(bus.Name) ? STR_NONE : bus.Name;
     r.Name = in->Name; /* a rule that is put again is replaced, but for its targets and tags */
     r.EventPattern = in->EventPattern;

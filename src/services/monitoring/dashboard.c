@@ -3,10 +3,11 @@
 #include "aws/arn.h"
 #include "aws/error.h"
 #include "aws/page.h"
+#include "base/limits.h"
 #include "gen/monitoring.h"
 #include "wire/wire.h"
 
-enum { DASHBOARDS_PAGE = 1000, BODY_BYTES_MAX = 1024 * 1024 };
+enum { DASHBOARDS_PAGE = 1000, BODY_BYTES_MAX = 1024 * 1024, NAME_BYTES_MAX = 255 };
 
 struct str monitoring_arn_dashboard(struct op *op, struct str DashboardName)
 {
@@ -41,7 +42,7 @@ static bool name_valid(struct str name)
         if (!((c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '-' || c == '_'))
             return false;
     }
-    return name.n > 0;
+    return name.n > 0 && name.n <= NAME_BYTES_MAX;
 }
 
 int monitoring_PutDashboard(struct op *op, const struct monitoring_PutDashboard_in *in, struct monitoring_PutDashboard_out *out)
@@ -79,6 +80,7 @@ int monitoring_ListDashboards(struct op *op, const struct monitoring_ListDashboa
     op_key(op, &from, &monitoring_kind_dashboard);
     key_after_prefix(&from, &to);
     struct str begin = key_view(&from), key, value;
+    size_t read = 0;
     int rc = 0;
     if (in->NextToken.p && page_key(op, in->NextToken, &begin))
         return aws_fail(op, MONITORING_InvalidParameterValueException, "The parameter NextToken is invalid.");
@@ -86,13 +88,14 @@ int monitoring_ListDashboards(struct op *op, const struct monitoring_ListDashboa
     out->DashboardEntries.set = true;
     while (rc == 0 && scan_next(s, &key, &value)) {
         struct monitoring_rec_Dashboard d = { 0 };
-        rc = op_rec_decode(op, value, &monitoring_rec_Dashboard_shape, &d);
-        if (rc || !str_starts(d.Name, in->DashboardNamePrefix))
-            continue;
-        if (out->DashboardEntries.n == DASHBOARDS_PAGE) {
+        if (out->DashboardEntries.n == DASHBOARDS_PAGE || read >= LIMIT_STEP_BYTES) { /* bodies are read with the names */
             out->NextToken = page_token(op, key);
             break;
         }
+        read += value.n;
+        rc = op_rec_decode(op, value, &monitoring_rec_Dashboard_shape, &d);
+        if (rc || !str_starts(d.Name, in->DashboardNamePrefix))
+            continue;
         *list_push(op->arena, &out->DashboardEntries) = (struct monitoring_DashboardEntry){
             .DashboardName = d.Name, .DashboardArn = monitoring_arn_dashboard(op, d.Name), .LastModified = d.ModifiedMs, .Size = SOME_I64((int64_t)d.Body.n),
         };

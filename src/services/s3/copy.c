@@ -128,6 +128,8 @@ int s3_CopyObject(struct op *op, const struct s3_CopyObject_in *in, struct s3_Co
         rc = in->Tagging.p ? s3_tags_header(op, in->Tagging, &o.Tags) : 0;
     }
     if (!rc)
+        rc = s3_may_tag(op, &to, in->Key, &o.Tags);
+    if (!rc)
         rc = s3_body_open(op, &from, source.key, &o, &body);
     if (!rc)
         rc = s3_encryption(op, &to, in->ServerSideEncryption, in->SSEKMSKeyId, in->SSEKMSEncryptionContext, in->BucketKeyEnabled, &o);

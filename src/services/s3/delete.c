@@ -64,12 +64,9 @@ int s3_DeleteObject(struct op *op, const struct s3_DeleteObject_in *in, struct s
 static int remove_listed(struct op *op, const struct s3_rec_Bucket *b, const struct s3_ObjectIdentifier *o, struct s3_removal *ret,
                          struct s3_Errors *errors)
 {
-    if (o->VersionId.p && !b->Versioning.p && !str_is(o->VersionId, "null")) {
-        *list_push(op->arena, errors) = (struct s3_Error){ .Key = o->Key, .VersionId = o->VersionId, .Code = STR("NoSuchVersion"),
-                                                           .Message = STR("The specified version does not exist.") };
-        return E_AWS;
-    }
     int rc = s3_may(op, b, o->VersionId.p ? "s3:DeleteObjectVersion" : "s3:DeleteObject", o->Key);
+    if (!rc && o->VersionId.p && !b->Versioning.p && !str_is(o->VersionId, "null"))
+        rc = aws_fail(op, S3_NoSuchVersion, "The specified version does not exist.");
     if (!rc)
         rc = s3_delete_condition(op, b->Name, o->Key, o->ETag);
     if (!rc)
@@ -90,6 +87,8 @@ int s3_DeleteObjects(struct op *op, const struct s3_DeleteObjects_in *in, struct
 {
     struct s3_rec_Bucket b = { 0 };
     int rc = s3_bucket_get(op, in->Bucket, in->ExpectedBucketOwner, &b);
+    if (!rc)
+        rc = s3_request_body_check(op);
     if (rc)
         return rc;
     if (!in->Delete || in->Delete->Objects.n == 0 || in->Delete->Objects.n > S3_LIST_MAX)

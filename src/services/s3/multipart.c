@@ -100,6 +100,8 @@ int s3_CreateMultipartUpload(struct op *op, const struct s3_CreateMultipartUploa
         rc = s3_encryption(op, &b, in->ServerSideEncryption, in->SSEKMSKeyId, in->SSEKMSEncryptionContext, in->BucketKeyEnabled, o);
     if (!rc && in->Tagging.p)
         rc = s3_tags_header(op, in->Tagging, &o->Tags);
+    if (!rc)
+        rc = s3_may_tag(op, &b, in->Key, &o->Tags);
     if (rc)
         return rc;
     o->ContentType = opt_str(in->ContentType, STR("binary/octet-stream"));

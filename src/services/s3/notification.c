@@ -43,6 +43,9 @@ static bool is_event(struct str name)
     return false;
 }
 
+/* Every event goes by all of them, and each is compared with all before it. */
+enum { CONFIGURATIONS_MAX = 100, EVENTS_MAX = 32 /* there are fewer names */, ID_CHARACTERS_MAX = 255, FILTER_CHARACTERS_MAX = 1024 };
+
 /* Names in any case are taken, and shown as "Prefix" and "Suffix"; each once. */
 static int check_filter(struct op *op, struct s3_NotificationConfigurationFilter *f)
 {
@@ -59,6 +62,8 @@ static int check_filter(struct op *op, struct s3_NotificationConfigurationFilter
         *(is_prefix ? &prefix : &suffix) = true;
         r->Name = is_prefix ? STR("Prefix") : STR("Suffix");
         r->Value = opt_str(r->Value, STR(""));
+        if (str_characters(r->Value) > FILTER_CHARACTERS_MAX)
+            return S3_FAIL(op, InvalidArgument, (.ArgumentName = STR("FilterRule.Value"), .ArgumentValue = r->Value), "Size of filter rule value cannot exceed 1024 bytes in UTF-8");
     }
     return 0;
 }
@@ -90,6 +95,8 @@ static bool overlap(const struct target *a, const struct target *b)
 static int check(struct op *op, const struct s3_rec_Bucket *b, const struct targets *all)
 {
     struct arn arn;
+    if (all->n > CONFIGURATIONS_MAX)
+        return aws_fail(op, S3_InvalidArgument, "A bucket can have up to %d notification configurations", CONFIGURATIONS_MAX);
     for list_each(t, all)
         if (arn_parse(t->arn, &arn) || !str_is(arn.service, t->service))
             return not_an_arn(op, t->element, t->arn);
@@ -97,7 +104,7 @@ static int check(struct op *op, const struct s3_rec_Bucket *b, const struct targ
         int rc = check_filter(op, t->filter);
         if (rc)
             return rc;
-        if (t->events->n == 0)
+        if (t->events->n == 0 || t->events->n > EVENTS_MAX || str_characters(*t->id) > ID_CHARACTERS_MAX)
             return s3_malformed(op);
         for list_each(e, t->events)
             if (!is_event(*e))
@@ -121,6 +128,8 @@ static bool queue_exists(struct op *op, struct str arn_text)
 {
     struct arn arn;
     arn_parse(arn_text, &arn);
+    if (!str_eq(arn.account, op->account)) /* whether a stranger's queue is there is not told */
+        return true;
     struct principal owner = { .kind = PRINCIPAL_ROOT, .account = arn.account, .user_id = arn.account,
                                .arn = str_cat(op->arena, STR("arn:"), arn.partition, STR(":iam::"), arn.account, STR(":root")) };
     struct sqs_GetQueueUrl_in in = { .QueueName = arn.resource };
@@ -143,7 +152,7 @@ static int try_out(struct op *op, const struct s3_rec_Bucket *b, const struct ta
     for list_each(t, all) {
         struct op_failure why = { 0 };
         bool queue = str_is(str_c(t->service), "sqs");
-        int rc = s3_notice_send(op, b->Name, t->arn, queue ? message : STR_NONE, &why);
+        int rc = s3_notice_send(op, b->Account, b->Name, t->arn, queue ? message : STR_NONE, &why);
         if (rc && rc != E_AWS)
             return rc;
         if (!rc || failed == sizeof slots / sizeof *slots)

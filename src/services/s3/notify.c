@@ -165,6 +165,8 @@ static int outbox(struct op *op, const struct s3_rec_Bucket *b, const char *kind
 static int tell(struct op *op, const struct s3_rec_Bucket *b, struct str arn, struct str body)
 {
     struct s3_rec_Notice n = { .Arn = arn, .Body = body, .Bucket = b->Name, .AcceptedMs = SOME_I64(op_now_ms(op)) };
+    if (!body.p)
+        return E_LIMIT;
     return outbox(op, b, "s3.notify", &s3_rec_Notice_shape, &n);
 }
 
@@ -214,10 +216,11 @@ int s3_notify_removal(struct op *op, const struct s3_rec_Bucket *b, const char *
     return s3_notify(op, b, str_printf(op->arena, "%s:%s", prefix, done->marker && !done->named ? "DeleteMarkerCreated" : "Delete").p, key, &o);
 }
 
-int s3_notice_send(struct op *op, struct str bucket, struct str to_arn, struct str body, struct op_failure *ret_why)
+int s3_notice_send(struct op *op, struct str owner, struct str bucket, struct str to_arn, struct str body, struct op_failure *ret_why)
 {
     struct arn to;
     struct principal who = principal_service(op, "s3.amazonaws.com", s3_arn_bucket(op, bucket));
+    who.source_account = owner;
     if (arn_parse(to_arn, &to))
         return E_INVALID;
     if (str_is(to.service, "lambda")) {
@@ -236,7 +239,7 @@ int s3_job_notify(struct op *op, struct str payload)
     struct op_failure why = { 0 };
     if (wire_record_decode(op->arena, &s3_rec_Notice_shape, str_dup(op->arena, payload), &n))
         return E_CORRUPT;
-    int rc = s3_notice_send(op, n.Bucket, n.Arn, n.Body, &why);
+    int rc = s3_notice_send(op, op->account, n.Bucket, n.Arn, n.Body, &why);
     if (rc != E_AWS)
         return rc;
     struct retry again = { .attempts = opt_i64(n.Attempts, 0) + 1, .age_ms = op_now_ms(op) - n.AcceptedMs.v };

@@ -12,7 +12,7 @@ int s3_notify_removal(struct op *op, const struct s3_rec_Bucket *b, const char *
 
 struct str s3_sequencer(struct op *op, const struct s3_rec_Object *o);
 /* Sends body to a queue or a function as S3. E_AWS: ret_why. */
-int s3_notice_send(struct op *op, struct str bucket, struct str to_arn, struct str body, struct op_failure *ret_why);
+int s3_notice_send(struct op *op, struct str owner, struct str bucket, struct str to_arn, struct str body, struct op_failure *ret_why);
 /* Whether events named by the client ("s3:ObjectCreated:*") cover one. */
 bool s3_event_covers(struct str pattern, struct str event);
 

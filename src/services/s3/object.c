@@ -93,6 +93,8 @@ int s3_PutObject(struct op *op, const struct s3_PutObject_in *in, struct s3_PutO
         rc = s3_checksums_check(op, &sums, full.Body, &o.ChecksumName, &o.Checksum);
     if (!rc && in->Tagging.p)
         rc = s3_tags_header(op, in->Tagging, &o.Tags);
+    if (!rc)
+        rc = s3_may_tag(op, &b, in->Key, &o.Tags);
     if (rc)
         return rc;
     full.ContentEncoding = real_encoding(in->ContentEncoding);

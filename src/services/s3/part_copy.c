@@ -1,6 +1,7 @@
 /* UploadPartCopy: a range of an object becomes a part. It is read and digested, which takes long for gigabytes (work.h). */
 #include "auth/auth.h"
 #include "base/code.h"
+#include "base/limits.h"
 #include "services/s3/copy.h"
 #include "services/s3/multipart.h"
 #include "services/s3/seal.h"
@@ -23,8 +24,8 @@ int s3_authorize_UploadPartCopy(struct op *op, const struct s3_UploadPartCopy_in
     int rc = s3_source_parse(op, in->CopySource, &s);
     if (rc)
         return rc;
-    authz_add(a, s.version_id.p ? "s3:GetObjectVersion" : "s3:GetObject", s3_arn_object(op, s.bucket, s.key));
-    authz_add(a, "s3:PutObject", s3_arn_object(op, in->Bucket, in->Key));
+    s3_ask_object(op, a, s.version_id.p ? "s3:GetObjectVersion" : "s3:GetObject", s.bucket, s.key, s.version_id);
+    authz_context(a, authz_add(a, "s3:PutObject", s3_arn_object(op, in->Bucket, in->Key)), "s3:x-amz-copy-source", in->CopySource);
     return 0;
 }
 
@@ -116,6 +117,8 @@ static int begin(struct op *op, const struct s3_UploadPartCopy_in *in, struct pa
         rc = s3_body_open(op, &from, source.key, &o, &c->source);
     if (!rc)
         rc = apply_range(op, in->CopySourceRange, o.Size.v, &c->source);
+    if (!rc && c->source.bytes > LIMIT_OBJECT_BYTES)
+        rc = aws_fail(op, S3_InvalidRequest, "The specified copy source is larger than the maximum allowable size for a copy source: %lld", LIMIT_OBJECT_BYTES);
     c->source_version_id = s3_version_shown(&from, o.VersionId);
     return rc ? rc : s3_upload_key_open(op, &to, &c->upload, &c->key);
 }

@@ -32,11 +32,11 @@ void s3_key_versions(struct op *op, struct key *k, struct str bucket, struct str
 
 struct str s3_key_of(struct op *op, struct str store_key); /* the object's key in a key of any kind but bucket and part */
 
-/* The version a request means: the newest when version_id is absent. E_NOT_FOUND. A delete marker is found, too. */
 /* An action on an object, for authorization: its tags are s3:ExistingObjectTag/. And the tags of a header: s3:RequestObjectTag/. */
 struct authz_item *s3_ask_object(struct op *op, struct authz *a, const char *action, struct str bucket, struct str key, struct str version_id);
 void s3_ask_header_tags(struct authz *a, struct authz_item *item, struct str header);
 
+/* The version a request means: the newest when version_id is absent. E_NOT_FOUND. A delete marker is found, too. */
 int s3_object_find(struct op *op, struct str bucket, struct str key, struct str version_id, struct s3_rec_Object *ret);
 /* NoSuchKey or NoSuchVersion, in AWS's words. */
 int s3_object_missing(struct op *op, struct str key, struct str version_id);
@@ -46,6 +46,8 @@ int s3_marker_refuses(struct op *op);
 int s3_object_missing_to_reader(struct op *op, const struct s3_rec_Bucket *b, struct str key, struct str version_id);
 /* May the caller do this to an object of the bucket (s3:ListBucket: to the bucket; key absent)? E_AWS: no. */
 int s3_may(struct op *op, const struct s3_rec_Bucket *b, const char *action, struct str key);
+/* May the caller write an object with these tags, if there are any? What is read by its tags is opened by who sets them. */
+int s3_may_tag(struct op *op, const struct s3_rec_Bucket *b, struct str key, const struct str_map *tags);
 /* Seq of the newest object; 0: there is none. */
 int s3_object_seq(struct op *op, struct str bucket, struct str key, int64_t *ret);
 /* Adds o as the newest version of key, as the bucket's versioning has it; sets VersionId and Seq, and keeps its blob. */
@@ -92,6 +94,8 @@ struct s3_checksums {
     struct str crc32, crc32c, crc64nvme, sha1, sha256;
 };
 int s3_checksums_check(struct op *op, const struct s3_checksums *c, const struct blob *body, struct str *ret_name, struct str *ret_value);
+/* The request's body against what its headers say of it, where it is no object's. E_AWS BadDigest, ... */
+int s3_request_body_check(struct op *op);
 unsigned s3_digest_of(struct str checksum_name); /* enum blob_digest */
 /* Writes value into the member that name means, of any struct with the Checksum* members. */
 #define S3_CHECKSUM_SET(out, name, value)                                                                                \

@@ -50,6 +50,18 @@ static void ask_tags(struct authz *a, struct authz_item *item, const struct str_
     authz_context_list(a, item, "s3:RequestObjectTagKeys", &keys);
 }
 
+int s3_may_tag(struct op *op, const struct s3_rec_Bucket *b, struct str key, const struct str_map *tags)
+{
+    struct authz a = { .op = op };
+    if (tags->n == 0)
+        return 0;
+    struct authz_item *item = authz_add(&a, "s3:PutObjectTagging", s3_arn_object(op, b->Name, key));
+    ask_tags(&a, item, tags);
+    item->resource_policy = b->Policy;
+    item->account = b->Account;
+    return auth_authorize(op, &a);
+}
+
 /* A header that is malformed has no tags: the operation says so. */
 void s3_ask_header_tags(struct authz *a, struct authz_item *item, struct str header)
 {

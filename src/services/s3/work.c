@@ -55,11 +55,14 @@ static int commit(struct op *op, void *ctx)
 static void ended(struct cloud *cloud, void *ctx, int rc)
 {
     struct s3_work *w = ctx;
-    w->rc = rc;
     char key[64]; /* once done is set, w may be gone */
     struct str wake = { key, w->wake_key.n < sizeof key ? w->wake_key.n : sizeof key };
     memcpy(key, w->wake_key.p, wake.n);
+    pthread_mutex_lock(&w->lock);
+    w->rc = rc;
     w->done = true;
+    pthread_cond_signal(&w->finished);
+    pthread_mutex_unlock(&w->lock);
     cloud_wake(cloud, wake);
 }
 
@@ -77,22 +80,43 @@ static void in_background(struct cloud *cloud, void *ctx, const atomic_bool *sto
     ended(cloud, w, rc);
 }
 
+/* With the request, which may end before its work: when it cannot be parked. */
+static void release(void *arg)
+{
+    struct s3_work *w = arg;
+    pthread_mutex_lock(&w->lock);
+    while (!w->done)
+        pthread_cond_wait(&w->finished, &w->lock);
+    pthread_mutex_unlock(&w->lock);
+    pthread_mutex_destroy(&w->lock);
+    pthread_cond_destroy(&w->finished);
+    arena_free(w->arena);
+}
+
 int s3_work_begin(struct op *op, struct s3_work *w)
 {
-    w->arena = op->arena;
+    w->arena = arena_new();
+    pthread_mutex_init(&w->lock, NULL);
+    pthread_cond_init(&w->finished, NULL);
     w->account = op->account;
     w->region = op->region;
     w->caller = op->caller;
     w->http = op->http;
     w->request_id = op->request_id;
     w->wake_key = str_printf(op->arena, "s3/work/%.*s", STR_ARG(op->request_id));
-    int rc = background_run(op->cloud->background, in_background, w); /* from here on the arena is its, until it wakes us */
+    int rc = background_run(op->cloud->background, in_background, w);
+    if (rc)
+        w->done = true; /* nobody else has it */
+    arena_defer(op->arena, release, w);
     return rc ? rc : op_park(op, w->wake_key, WAIT_MS);
 }
 
 int s3_work_end(struct op *op, struct s3_work *w)
 {
-    if (!w->done)
+    pthread_mutex_lock(&w->lock);
+    bool done = w->done;
+    pthread_mutex_unlock(&w->lock);
+    if (!done)
         return op_park(op, w->wake_key, WAIT_MS);
     if (w->rc == E_AWS)
         op->fail = w->failure;

@@ -260,3 +260,19 @@ int s3_checksums_check(struct op *op, const struct s3_checksums *c, const struct
     }
     return 0;
 }
+
+int s3_request_body_check(struct op *op)
+{
+    const struct exchange *x = op->http;
+    if (!x) /* a call from inside */
+        return 0;
+    const struct s3_checksums said = {
+        .content_md5 = exchange_header(x, "content-md5"), .crc32 = exchange_header(x, "x-amz-checksum-crc32"), .crc32c = exchange_header(x, "x-amz-checksum-crc32c"),
+        .crc64nvme = exchange_header(x, "x-amz-checksum-crc64nvme"), .sha1 = exchange_header(x, "x-amz-checksum-sha1"), .sha256 = exchange_header(x, "x-amz-checksum-sha256"),
+    };
+    struct blob body = { .data = opt_str(x->body, STR("")), .bytes = (int64_t)x->body.n };
+    struct str name, value;
+    int rc = blob_digest(op_blobs(op), &body, (said.content_md5.p ? BLOB_MD5 : 0) | (said.crc32.p ? BLOB_CRC32 : 0) | (said.crc32c.p ? BLOB_CRC32C : 0) |
+                         (said.crc64nvme.p ? BLOB_CRC64NVME : 0) | (said.sha1.p ? BLOB_SHA1 : 0) | (said.sha256.p ? BLOB_SHA256 : 0));
+    return rc ? rc : s3_checksums_check(op, &said, &body, &name, &value);
+}

@@ -111,6 +111,8 @@ int fifo_ready(struct op *op, struct queue *q, struct str group, int64_t seq)
     key_i64(&k, seq);
     if (rc || (rc = txn_put(op->txn, key_view(&k), STR(""))))
         return rc;
+    if (seq <= opt_i64(g.HeadFrom, 0)) /* it was delayed, and later ones were not */
+        g.HeadFrom = SOME_I64(seq - 1);
     return group_place(op, q, group, &g);
 }
 
