@@ -10,6 +10,7 @@
  * Their init is no child of ours: the keeper tells of its end.
  *
  * As an ordinary user the helper first enters a user and mount namespace of its own, in which it may do what root may outside. */
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
@@ -593,6 +594,7 @@ static void finish_restored(struct helper *h, struct box *b)
 /* What was restored from the template has ended with it. */
 static void end_keeper(struct helper *h, struct box *template)
 {
+    assert(template->keeper > 0); /* kill(-1) reaches everybody */
     unwatch(h, template->keeper_ctl);
     (void)kill(template->keeper, SIGKILL);
     (void)waitpid(template->keeper, NULL, 0);
@@ -623,22 +625,27 @@ static void keep_open(const struct helper *h, int ctl)
 static int take_snapshot(struct helper *h, struct box *b)
 {
     int pair[2];
+    pid_t keeper;
 
     if (b->state != BOX_RUNNING || b->template != NULL || b->keeper != 0)
         return E_INVALID;
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) != 0)
         return E_IO;
-    (void)cgroup_unlimit(&h->groups, &b->group); /* it will run no more, and what is made of it is not to wait for its share */
-    b->keeper = fork();
-    if (b->keeper == 0) {
+    keeper = fork();
+    if (keeper == 0) {
         keep_open(h, pair[1]);
         keeper_main(pair[1], b->pid, &h->groups, &b->limits);
     }
     close(pair[1]);
-    if (b->keeper < 0 || watch(h, pair[0], EVENT_KEEPER, b) != 0) {
+    if (keeper < 0 || watch(h, pair[0], EVENT_KEEPER, b) != 0) {
         close(pair[0]);
+        if (keeper > 0) {
+            (void)kill(keeper, SIGKILL);
+            (void)waitpid(keeper, NULL, 0);
+        }
         return E_IO;
     }
+    b->keeper = keeper;
     b->keeper_ctl = pair[0];
     b->kept = false;
     return 0;
@@ -774,11 +781,10 @@ static void on_kept(struct helper *h, struct box *template, const union from_kee
 {
     if (m->head.kind == MSG_READY) {
         template->kept = true;
+        (void)cgroup_unlimit(&h->groups, &template->group); /* it stands still, and what is made of it is not to wait for its share */
         tell_snapshot(h, template, 0, "");
         keep_restored_spare(h, template);
     } else { /* it goes on as it was */
-        const struct start_wire *w = &template->limits;
-        (void)cgroup_limit(&h->groups, &template->group, w->memory_bytes, w->pids_max + 1, w->cpu_percent);
         end_keeper(h, template);
         tell_snapshot(h, template, m->failed.failed.err, m->failed.failed.why);
     }

@@ -174,6 +174,17 @@ static bool is_restart(long answer)
     return answer >= RESTART_FIRST && answer <= RESTART_LAST;
 }
 
+static bool overlap(uint64_t a, uint64_t a_n, uint64_t b, uint64_t b_n)
+{
+    return a - b < b_n || b - a < a_n;
+}
+
+/* Where the code that it runs for us lies. */
+static bool meets_code(const struct tracee *t, uint64_t at, uint64_t n)
+{
+    return overlap(at, n, pc_of(&t->rest) - INSTRUCTION_BYTES, INSTRUCTION_BYTES + sizeof code);
+}
+
 /* A restartable sequence that it says to be in, and whose range may be any, would lead it to code of its own when it is interrupted in ours: cleared. */
 static int clear_rseq(const struct tracee *t)
 {
@@ -182,6 +193,10 @@ static int clear_rseq(const struct tracee *t)
 
     if (ptrace(PTRACE_GET_RSEQ_CONFIGURATION, t->pid, sizeof c, &c) != (long)sizeof c)
         return E_UNSUPPORTED;
+    /* What the kernel writes there, and what it reads there again, must be none of what we write. */
+    const uint64_t n = c.rseq_abi_size < sizeof(struct rseq) ? sizeof(struct rseq) : c.rseq_abi_size;
+    if (c.rseq_abi_pointer != 0 && (meets_code(t, c.rseq_abi_pointer, n) || overlap(c.rseq_abi_pointer, n, tracee_scratch(t), TRACEE_SCRATCH_BYTES)))
+        return E_INVALID;
     return c.rseq_abi_pointer == 0 ? 0 : tracee_write(t, c.rseq_abi_pointer + offsetof(struct rseq, rseq_cs), &none, sizeof none);
 }
 
@@ -193,7 +208,7 @@ static int fit(struct tracee *t, long call_nr, int status)
     if (ptrace(PTRACE_GETREGS, t->pid, NULL, &t->rest) != 0 || status >> 16 != PTRACE_EVENT_STOP || nr_of(&t->rest) != call_nr ||
         !is_restart(answer_of(&t->rest)))
         return E_BUSY;
-    if (!is_plain(&t->rest))
+    if (!is_plain(&t->rest) || meets_code(t, tracee_scratch(t), TRACEE_SCRATCH_BYTES)) /* else our words over our code, and some of them are its choice */
         return E_INVALID;
     if (tracee_read(t, pc_of(&t->rest) - INSTRUCTION_BYTES, found, sizeof found) != 0)
         return errno == EFAULT ? E_INVALID : E_UNSUPPORTED; /* else memory of others cannot be had here at all */

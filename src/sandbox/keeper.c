@@ -161,7 +161,7 @@ static int look(struct keeper *k, pid_t init)
 {
     pid_t pid = k->template.pid, below[2];
 
-    if (procs_below(init, below, 2) != 1)
+    if (procs_below(pid, below, 1) != 0 || procs_below(init, below, 2) != 1) /* in this order: it stands still, and an orphan of its comes to init */
         return refuse(k, E_INVALID, "it has started other processes");
     if (names(pid, "task", 0) != 1)
         return refuse(k, E_INVALID, "it has more than one thread");

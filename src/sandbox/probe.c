@@ -17,6 +17,7 @@
 #include <sys/mount.h>
 #include <sys/ptrace.h>
 #include <sys/socket.h>
+#include <sys/rseq.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -336,6 +337,48 @@ static void inside_litter(char **argv)
     inside_went_on();
 }
 
+/* Rests in code of its own, on a stack of its own. */
+static void rest_at(char *code, char *stack)
+{
+    static const char syscall_and_return[] = { 0x0f, 0x05, (char)0xc3 };
+    long nr = SYS_pause;
+
+    memcpy(code, syscall_and_return, sizeof syscall_and_return);
+#ifdef __x86_64__
+    __asm__ volatile("mov %%rsp, %%r15\n\tmov %[stack], %%rsp\n\tcall *%[code]\n\tmov %%r15, %%rsp"
+                     : "+a"(nr)
+                     : [stack] "r"(stack), [code] "r"(code)
+                     : "rcx", "r11", "r15", "memory");
+#endif
+    printf("went on");
+}
+
+static char *own_memory(void)
+{
+    char *p = mmap(NULL, 64 * 1024, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+    CHECK(p != MAP_FAILED);
+    return p;
+}
+
+/* What is written below its stack is written over the code that it runs. */
+static void inside_near(char **argv)
+{
+    char *p = own_memory();
+
+    rest_at(p + 16384, p + 16384 + 8192 + 64);
+}
+
+/* What the kernel writes for it is written over the code that it runs. */
+static void inside_rseq(char **argv)
+{
+    char *p = own_memory();
+
+    CHECK(syscall(SYS_rseq, (char *)__builtin_thread_pointer() + __rseq_offset, 32, RSEQ_FLAG_UNREGISTER, RSEQ_SIG) == 0);
+    CHECK(syscall(SYS_rseq, p + 4096, 32, 0, RSEQ_SIG) == 0);
+    rest_at(p + 4096 - 8, p + 60 * 1024);
+}
+
 static const struct {
     const char *name;
     void (*run)(char **argv);
@@ -346,7 +389,7 @@ static const struct {
     { "descriptors", inside_descriptors }, { "exit", inside_exit },         { "crash", inside_crash }, { "pause", inside_pause },
     { "nothing", inside_nothing },     { "unmapped", inside_unmapped },
     { "thread", inside_thread },       { "child", inside_child },           { "file", inside_file },   { "shared", inside_shared },
-    { "litter", inside_litter },
+    { "litter", inside_litter },       { "near", inside_near },             { "rseq", inside_rseq },
 };
 
 int main(int argc, char **argv)

@@ -485,7 +485,8 @@ SANDBOX_TEST(what_cannot_be_kept_says_why_and_goes_on)
         const char *probe, *why;
     } cases[] = { { "thread", "it has more than one thread" },     { "child", "it has started other processes" },
                   { "file", "it holds open files or connections" }, { "shared", "it has memory that is shared" },
-                  { "litter", "it has files in /tmp" } };
+                  { "litter", "it has files in /tmp" },             { "near", "it rests in code of its own" },
+                  { "rseq", "it rests in code of its own" } };
     char why[256];
 
     w->restored = false;

@@ -192,3 +192,21 @@ def test_tags_and_concurrency_are_of_the_function(client, name):
         'Tags on function aliases and versions are not supported. Please specify a function ARN.')
     client.put_function_concurrency(FunctionName=name, ReservedConcurrentExecutions=0)
     assert refusal(client.invoke, FunctionName=name, Qualifier='1')[0] == 'TooManyRequestsException'
+
+
+def test_what_is_of_the_function_takes_no_name_of_a_version(client, name):
+    client.publish_version(FunctionName=name)
+    for qualified in (f'{name}:1', f'{name}:$LATEST', arn(name, 1)):
+        for call, more in ((client.update_function_configuration, {'Timeout': 9}), (client.update_function_code, {'ZipFile': zipped(WHO)}), (client.publish_version, {}),
+                           (client.delete_function_concurrency, {}), (client.get_function_concurrency, {}), (client.list_versions_by_function, {})):
+            assert refusal(call, FunctionName=qualified, **more)[0] == 'InvalidParameterValueException', (qualified, call)
+    assert client.get_function_configuration(FunctionName=name, Qualifier='1')['Timeout'] == 20
+
+
+def test_a_version_has_one_name(client, name):
+    client.publish_version(FunctionName=name)
+    assert refusal(client.invoke, FunctionName=name, Qualifier='01')[0] == 'ResourceNotFoundException'
+    client.create_alias(FunctionName=name, Name='live', FunctionVersion='1')
+    assert refusal(client.delete_function, FunctionName=name, Qualifier='1')[0] == 'ResourceConflictException'
+    assert refusal(client.delete_function, FunctionName=name, Qualifier='01')[0] == 'InvalidParameterValueException'
+    assert invoke(client, name, Qualifier='live')[0] == '1'

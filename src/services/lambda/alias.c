@@ -117,7 +117,7 @@ int lambda_ListAliases(struct op *op, const struct lambda_ListAliases_in *in, st
     struct lambda_rec_Function f = { 0 };
     struct key from, to;
     struct str key, value;
-    int rc = lambda_function_get(op, in->FunctionName, STR_NONE, &f);
+    int rc = lambda_latest_get(op, in->FunctionName, &f);
     if (rc)
         return rc;
     lambda_alias_key(op, &from, f.Name, STR_NONE);

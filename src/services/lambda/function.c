@@ -449,7 +449,7 @@ int lambda_UpdateFunctionCode(struct op *op, const struct lambda_UpdateFunctionC
     struct lambda_FunctionCode code = { .ZipFile = in->ZipFile, .S3Bucket = in->S3Bucket, .S3Key = in->S3Key,
                                         .S3ObjectVersion = in->S3ObjectVersion, .ImageUri = in->ImageUri,
                                         .SourceKMSKeyArn = in->SourceKMSKeyArn };
-    int rc = lambda_function_get(op, in->FunctionName, STR_NONE, &f);
+    int rc = lambda_latest_get(op, in->FunctionName, &f);
     if (!rc)
         rc = lambda_check_revision(op, f.RevisionId, in->RevisionId);
     if (rc)
@@ -471,7 +471,7 @@ int lambda_UpdateFunctionConfiguration(struct op *op, const struct lambda_Update
 {
     struct lambda_rec_Function f = { 0 };
     struct wanted w = WANTED(in);
-    int rc = lambda_function_get(op, in->FunctionName, STR_NONE, &f);
+    int rc = lambda_latest_get(op, in->FunctionName, &f);
     if (!rc)
         rc = lambda_check_revision(op, f.RevisionId, in->RevisionId);
     if (!rc)
@@ -483,7 +483,7 @@ int lambda_GetFunctionCodeSigningConfig(struct op *op, const struct lambda_GetFu
                                         struct lambda_GetFunctionCodeSigningConfig_out *out)
 {
     struct lambda_rec_Function f = { 0 };
-    int rc = lambda_function_get(op, in->FunctionName, STR_NONE, &f);
+    int rc = lambda_latest_get(op, in->FunctionName, &f);
     out->FunctionName = f.Name;
     out->CodeSigningConfigArn = STR("");
     return rc;

@@ -38,6 +38,9 @@ int lambda_target_get(struct op *op, struct str text, struct str qualifier, stru
 int lambda_target_route(struct op *op, struct lambda_target *t); /* for an invocation: draws one of an alias's two versions */
 int lambda_target_store(struct op *op, const struct lambda_target *t); /* the alias, or the function */
 int lambda_function_get(struct op *op, struct str text, struct str qualifier, struct lambda_rec_Function *ret); /* as lambda_target_get */
+/* For what is of the function itself: a name that leads to a version or an alias is refused. InvalidParameterValueException, ResourceNotFoundException. */
+int lambda_latest_get(struct op *op, struct str text, struct lambda_rec_Function *ret);
+int lambda_check_unqualified(struct op *op, const struct lambda_ref *ref); /* the first of these */
 int lambda_function_store(struct op *op, const struct lambda_rec_Function *f);
 int lambda_function_put(struct op *op, struct lambda_rec_Function *f);    /* with a new RevisionId: environments go on */
 int lambda_function_change(struct op *op, struct lambda_rec_Function *f); /* with another configuration or code: environments end */

@@ -252,7 +252,8 @@ static void filter(struct batch *b)
 static void read_failures(struct batch *b, struct str payload)
 {
     feed_failures(b->arena, payload, &b->failed);
-    for (uint32_t i = 0; i < b->failed.n; i++) {
+    b->all_failed = b->failed.n > b->messages.n; /* more than there are: as if one were none of the batch */
+    for (uint32_t i = 0; i < b->failed.n && !b->all_failed; i++) {
         bool known = false;
         for (uint32_t k = 0; k < b->messages.n; k++)
             known = known || str_eq(b->messages.v[k].MessageId, b->failed.v[i]);

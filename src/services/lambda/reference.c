@@ -110,7 +110,7 @@ int lambda_check_revision(struct op *op, struct str revision, struct str wanted)
 bool lambda_is_number(struct str qualifier)
 {
     int64_t number;
-    return qualifier.n && qualifier.p[0] != '-' && qualifier.p[0] != '+' && str_to_i64(qualifier, &number) == 0;
+    return qualifier.n && qualifier.p[0] >= '1' && qualifier.p[0] <= '9' && str_to_i64(qualifier, &number) == 0; /* each has one name: no 01 */
 }
 
 /* ret->function is $LATEST. A version has its own configuration; tags and reserved concurrency are of the function. */
@@ -172,6 +172,24 @@ int lambda_function_get(struct op *op, struct str text, struct str qualifier, st
     int rc = lambda_target_get(op, text, qualifier, &t);
     *ret = t.function;
     return rc;
+}
+
+int lambda_check_unqualified(struct op *op, const struct lambda_ref *ref)
+{
+    if (!ref->qualifier.p)
+        return 0;
+    return aws_fail(op, LAMBDA_InvalidParameterValueException,
+                    "This operation is permitted on Lambda functions only. Aliases and versions do not support this operation. Please specify either a "
+                    "function name or an unqualified function ARN.");
+}
+
+int lambda_latest_get(struct op *op, struct str text, struct lambda_rec_Function *ret)
+{
+    struct lambda_ref ref;
+    int rc = lambda_ref_parse(op, text, STR_NONE, &ref);
+    if (!rc)
+        rc = lambda_check_unqualified(op, &ref);
+    return rc ? rc : lambda_function_get(op, text, STR_NONE, ret);
 }
 
 int lambda_target_route(struct op *op, struct lambda_target *t)

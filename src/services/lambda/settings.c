@@ -97,9 +97,7 @@ int lambda_PutFunctionConcurrency(struct op *op, const struct lambda_PutFunction
     struct lambda_target t;
     int rc = lambda_target_find(op, in->FunctionName, STR_NONE, &t);
     if (t.ref.qualifier.p)
-        return aws_fail(op, LAMBDA_InvalidParameterValueException,
-                        "This operation is permitted on Lambda functions only. Aliases and versions do not support this operation. Please specify either a "
-                        "function name or an unqualified function ARN.");
+        return lambda_check_unqualified(op, &t.ref);
     if (rc == E_NOT_FOUND)
         return aws_fail(op, LAMBDA_ResourceNotFoundException, "Function not found: %.*s:$LATEST", STR_ARG(t.arn));
     if (!rc && in->ReservedConcurrentExecutions.v > LAMBDA_CONCURRENCY - 100)
@@ -116,7 +114,7 @@ int lambda_PutFunctionConcurrency(struct op *op, const struct lambda_PutFunction
 int lambda_GetFunctionConcurrency(struct op *op, const struct lambda_GetFunctionConcurrency_in *in, struct lambda_GetFunctionConcurrency_out *out)
 {
     struct lambda_rec_Function f = { 0 };
-    int rc = lambda_function_get(op, in->FunctionName, STR_NONE, &f);
+    int rc = lambda_latest_get(op, in->FunctionName, &f);
     out->ReservedConcurrentExecutions = f.Reserved;
     return rc;
 }
@@ -125,7 +123,7 @@ int lambda_DeleteFunctionConcurrency(struct op *op, const struct lambda_DeleteFu
                                      struct lambda_DeleteFunctionConcurrency_out *out)
 {
     struct lambda_rec_Function f = { 0 };
-    int rc = lambda_function_get(op, in->FunctionName, STR_NONE, &f);
+    int rc = lambda_latest_get(op, in->FunctionName, &f);
     f.Reserved = (struct opt_i64){ 0 };
     return rc ? rc : lambda_function_put(op, &f);
 }

@@ -333,6 +333,8 @@ static uint32_t first_failed(struct batch *b, const struct lambda_result *r)
     if (!opt_bool(b->lane->feed->mapping.ReportFailures, false))
         return first;
     feed_failures(b->arena, r->payload, &failed);
+    if (failed.n > b->records.n)
+        return 0; /* more than there are: as if one were none of the batch */
     for (uint32_t i = 0; i < failed.n; i++) {
         uint32_t k = 0;
         while (k < b->records.n && !str_eq(b->records.v[k].sequence, failed.v[i]))

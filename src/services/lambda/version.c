@@ -77,7 +77,7 @@ int lambda_publish(struct op *op, struct lambda_rec_Function *latest, struct str
 int lambda_PublishVersion(struct op *op, const struct lambda_PublishVersion_in *in, struct lambda_PublishVersion_out *out)
 {
     struct lambda_rec_Function latest = { 0 }, version = { 0 };
-    int rc = lambda_function_get(op, in->FunctionName, STR_NONE, &latest);
+    int rc = lambda_latest_get(op, in->FunctionName, &latest);
     if (!rc)
         rc = lambda_check_revision(op, latest.RevisionId, in->RevisionId);
     if (!rc && in->CodeSha256.n && !str_eq(in->CodeSha256, latest.CodeSha256))
@@ -157,7 +157,7 @@ int lambda_ListVersionsByFunction(struct op *op, const struct lambda_ListVersion
     struct str function_key;
     struct key k;
     int64_t from, next;
-    int rc = lambda_function_get(op, in->FunctionName, STR_NONE, &f);
+    int rc = lambda_latest_get(op, in->FunctionName, &f);
     if (!rc)
         rc = marker_read(op, in->Marker, &function_key, &from);
     if (!rc)
