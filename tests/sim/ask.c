@@ -35,8 +35,9 @@ static const char event_of_calls;
 
 static void call_release(struct call *c)
 {
+    struct arena *a = NULL;
     if (c->answered && c->returned && c->x.arena) {
-        arena_free(c->x.arena);
+        a = c->x.arena;
         c->x.arena = NULL;
         for (struct call **at = &open_calls; *at; at = &(*at)->next)
             if (*at == c) {
@@ -47,6 +48,7 @@ static void call_release(struct call *c)
     }
     if (c->client_gone && (c->lost || !c->x.arena))
         free(c);
+    arena_free(a); /* last: who waits for something in it lets others run, who may release the call, too */
 }
 
 /* ---- http's part ---- */

@@ -18,6 +18,7 @@ struct message {
     int receives_lo, receives_hi;    /* from MAIN */
     enum receipt_state receipt_state;
     enum place receipt_of;
+    bool expired;                    /* retention took it from MAIN since a receive last went over what is visible there */
     char receipt[RECEIPT_BYTES], old_receipt[RECEIPT_BYTES];
 };
 
@@ -49,8 +50,10 @@ static void age(struct model *m, int64_t from, int64_t to)
         if (!(g->places & MAIN) || to < g->sent_lo + m->retention_ms)
             continue;
         g->places |= NOWHERE;
-        if (from >= g->sent_hi + m->retention_ms)
+        if (from >= g->sent_hi + m->retention_ms) {
             g->places &= ~(unsigned)MAIN;
+            g->expired = true;
+        }
     }
 }
 
@@ -156,6 +159,8 @@ static void take(struct model *m, const struct receive *d, const cJSON *json, bo
 /* What a receive did to a message that it did not bring. */
 static void leave(struct model *m, const struct receive *d, struct message *g)
 {
+    if (d->queue == MAIN && d->complete && g->visible_hi <= d->certain)
+        g->expired = false;
     if (!(g->places & d->queue))
         return;
     bool surely = g->visible_hi <= d->certain, maybe = g->visible_lo <= d->to;
@@ -196,8 +201,8 @@ static void leave_unknown(struct model *m, const struct receive *d, struct messa
 /* A receive that moves messages to the dead-letter queue or drops expired ones answers at once. */
 static bool may_go(struct model *m, const struct receive *d)
 {
-    for (const struct message *g = m->v; g < m->v + m->n; g++)
-        if ((g->places & d->queue) && d->queue == MAIN && g->visible_lo <= d->to && (g->receives_hi >= m->receives_max || g->places & NOWHERE))
+    for (const struct message *g = m->v; d->queue == MAIN && g < m->v + m->n; g++)
+        if (g->visible_lo <= d->to && (g->expired || (g->places & MAIN && (g->receives_hi >= m->receives_max || g->places & NOWHERE))))
             return true;
     return false;
 }

@@ -27,6 +27,7 @@ struct audit {
     bool hurry, stopping, started;
     atomic_uint unwritten; /* waiting, or being written */
     atomic_ullong lost;
+    atomic_llong made;
 };
 
 struct trails *audit_trails(struct cloud *cloud)
@@ -131,6 +132,7 @@ static void queue(struct audit *a, const struct event *from)
         struct event *e = list_push(b->arena, &b->events);
         *e = (struct event){ .account = str_dup(b->arena, from->account), .region = str_dup(b->arena, from->region), .management = from->management,
                              .value = str_dup(b->arena, from->value) };
+        e->order = from->order;
         e->rec.EventTime = from->rec.EventTime;
         e->rec.EventId = str_dup(b->arena, from->rec.EventId);
         for (uint32_t i = 0; i < from->trails.n; i++) {
@@ -159,8 +161,10 @@ static bool is_kept(const struct event *e)
 static void make(struct audit *a, struct op *op, const void *in, const void *out, int rc, struct events *ret)
 {
     event_make(op, in, out, rc, ret);
-    for (uint32_t i = 0; i < ret->n; i++)
+    for (uint32_t i = 0; i < ret->n; i++) {
+        ret->v[i].order = atomic_fetch_add(&a->made, 1);
         trails_select(a->trails, op->arena, &ret->v[i]);
+    }
 }
 
 static int committing(void *ctx, struct op *op, const void *in, const void *out)

@@ -34,6 +34,7 @@ struct event {
     struct str caller_arn, data_type;
     struct str_list arns;         /* of the resources that the policies were asked about */
     struct cloudtrail_rec_Event rec;
+    int64_t order;                /* among those made since the start */
     struct str value;             /* rec, as it is kept */
     struct trail_refs trails;
 };
@@ -47,7 +48,6 @@ struct events {
 void event_make(struct op *op, const void *in, const void *out, int rc, struct events *ret);
 /* Into the history, and to the trails that select it. In the writer; op's account and Region are of no matter. */
 int event_keep(struct op *op, const struct event *e);
-void event_key(const struct op *op, struct key *k, struct str account, struct str region, int64_t ms, struct str id);
 
 /* ---- trails in memory ---- */
 struct trails;

@@ -8,11 +8,12 @@
 
 enum { PAGE_MAX = 50, LOOK_EVENTS_MAX = 50000, EXPIRE_STEP = 2000, WAIT_MS = 5000 };
 
-void event_key(const struct op *op, struct key *k, struct str account, struct str region, int64_t ms, struct str id)
+/* In the order they were made, also within one millisecond. */
+static void key_event(struct key *k, const struct event *e)
 {
-    op_key_in(op, k, account, region, &cloudtrail_kind_event);
-    key_i64(k, ms);
-    key_str(k, id);
+    key_i64(k, e->rec.EventTime.v);
+    key_i64(k, e->order);
+    key_str(k, e->rec.EventId);
 }
 
 static int keep_for_trail(struct op *op, const struct event *e, const struct trail_ref *r)
@@ -20,8 +21,7 @@ static int keep_for_trail(struct op *op, const struct event *e, const struct tra
     struct key k;
     struct str id = trail_id(op, r->home, r->name);
     pending_prefix(op, &k, r->home, r->name);
-    key_i64(&k, e->rec.EventTime.v);
-    key_str(&k, e->rec.EventId);
+    key_event(&k, e);
     int rc = txn_put(op->txn, key_view(&k), e->value);
     if (!rc)
         rc = op_timer_arm(op, "cloudtrail.deliver", id, deliver_due_ms(op), id);
@@ -35,7 +35,8 @@ static int keep_here(struct op *op, const struct event *e)
     struct key k;
     int rc = 0;
     if (e->management) {
-        event_key(op, &k, e->account, e->region, e->rec.EventTime.v, e->rec.EventId);
+        op_key_in(op, &k, e->account, e->region, &cloudtrail_kind_event);
+        key_event(&k, e);
         rc = txn_put(op->txn, key_view(&k), e->value);
         if (!rc)
             rc = op_timer_arm(op, "cloudtrail.expire", STR(""), e->rec.EventTime.v + HISTORY_MS, STR(""));
