@@ -89,6 +89,19 @@ static int check_revision(struct op *op, struct str expected, int found, const s
                     "revision of %.*s", STR_ARG(expected), STR_ARG(arn));
 }
 
+/* The table and its policy, which is the expected one; E_NOT_FOUND: it has none, and none was expected. */
+static int open_revision(struct op *op, struct str arn, struct str expected, struct table *ret, struct dynamodb_rec_Policy *ret_now)
+{
+    int rc = open_resource(op, arn, ret);
+    if (rc < 0)
+        return rc;
+    int found = policy_get(op, ret->rec->TableName, ret_now);
+    if (found < 0 && found != E_NOT_FOUND)
+        return found;
+    rc = check_revision(op, expected, found, ret_now, arn);
+    return rc < 0 ? rc : found;
+}
+
 int dynamodb_GetResourcePolicy(struct op *op, const struct dynamodb_GetResourcePolicy_in *in, struct dynamodb_GetResourcePolicy_out *out)
 {
     struct dynamodb_rec_Policy rec;
@@ -108,16 +121,10 @@ int dynamodb_PutResourcePolicy(struct op *op, const struct dynamodb_PutResourceP
 {
     struct dynamodb_rec_Policy now;
     struct table t;
-    int rc = open_resource(op, in->ResourceArn, &t);
-    if (rc < 0)
+    int rc = open_revision(op, in->ResourceArn, in->ExpectedRevisionId, &t, &now);
+    if (rc < 0 && rc != E_NOT_FOUND)
         return rc;
-    int found = policy_get(op, t.rec->TableName, &now);
-    if (found < 0 && found != E_NOT_FOUND)
-        return found;
-    rc = check_revision(op, in->ExpectedRevisionId, found, &now, in->ResourceArn);
-    if (rc < 0)
-        return rc;
-    if (found == 0 && str_eq(now.Policy, in->Policy)) {
+    if (rc == 0 && str_eq(now.Policy, in->Policy)) {
         out->RevisionId = now.RevisionId;
         return 0;
     }
@@ -128,15 +135,9 @@ int dynamodb_DeleteResourcePolicy(struct op *op, const struct dynamodb_DeleteRes
 {
     struct dynamodb_rec_Policy now;
     struct table t;
-    int rc = open_resource(op, in->ResourceArn, &t);
+    int rc = open_revision(op, in->ResourceArn, in->ExpectedRevisionId, &t, &now);
     if (rc < 0)
-        return rc;
-    int found = policy_get(op, t.rec->TableName, &now);
-    if (found < 0 && found != E_NOT_FOUND)
-        return found;
-    rc = check_revision(op, in->ExpectedRevisionId, found, &now, in->ResourceArn);
-    if (rc < 0 || found == E_NOT_FOUND)
-        return rc;
+        return rc == E_NOT_FOUND ? 0 : rc;
     out->RevisionId = now.RevisionId;
     return policy_drop(op, t.rec->TableName);
 }

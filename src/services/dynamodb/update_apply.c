@@ -47,16 +47,22 @@ static int add_numbers(struct apply *ap, struct str x, struct str y, bool subtra
 
 static int compute(struct apply *ap, const struct expr *e, struct value *ret);
 
+static int compute_two(struct apply *ap, const struct expr *e, enum value_type type, struct value *ret_x, struct value *ret_y)
+{
+    int rc = compute(ap, e->args.v[0], ret_x);
+    if (rc == 0)
+        rc = compute(ap, e->args.v[1], ret_y);
+    if (rc < 0)
+        return rc;
+    return ret_x->type == type && ret_y->type == type ? 0 : fail(ap, wrong_type);
+}
+
 static int compute_append(struct apply *ap, const struct expr *e, struct value *ret)
 {
     struct value x, y;
-    int rc = compute(ap, e->args.v[0], &x);
-    if (rc == 0)
-        rc = compute(ap, e->args.v[1], &y);
+    int rc = compute_two(ap, e, VALUE_L, &x, &y);
     if (rc < 0)
         return rc;
-    if (x.type != VALUE_L || y.type != VALUE_L)
-        return fail(ap, wrong_type);
     *ret = (struct value){ .type = VALUE_L, .l = { .n = x.l.n + y.l.n, .cap = x.l.n + y.l.n, .set = true } };
     ret->l.v = arena_many(ap->arena, struct value, ret->l.n + 1);
     if (x.l.n)
@@ -69,13 +75,9 @@ static int compute_append(struct apply *ap, const struct expr *e, struct value *
 static int compute_arithmetic(struct apply *ap, const struct expr *e, struct value *ret)
 {
     struct value x, y;
-    int rc = compute(ap, e->args.v[0], &x);
-    if (rc == 0)
-        rc = compute(ap, e->args.v[1], &y);
+    int rc = compute_two(ap, e, VALUE_N, &x, &y);
     if (rc < 0)
         return rc;
-    if (x.type != VALUE_N || y.type != VALUE_N)
-        return fail(ap, wrong_type);
     return add_numbers(ap, x.s, y.s, e->kind == EXPR_MINUS, ret);
 }
 
