@@ -1,8 +1,11 @@
 #include "base/code.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
+
+#include <zlib.h>
 
 #include "base/arena.h"
 #include "base/err.h"
@@ -173,4 +176,20 @@ int uri_decode(struct arena *a, struct str s, bool plus_is_space, struct str *re
     *o = 0;
     *ret = (struct str){ out, (size_t)(o - out) };
     return 0;
+}
+
+struct str gzip_encode(struct arena *a, struct str plain)
+{
+    z_stream z = { .next_in = (Bytef *)plain.p, .avail_in = (uInt)plain.n };
+    if (deflateInit2(&z, Z_DEFAULT_COMPRESSION, Z_DEFLATED, 15 + 16, 8, Z_DEFAULT_STRATEGY) != Z_OK) /* 16: with a gzip header */
+        abort();
+    size_t max = deflateBound(&z, plain.n);
+    char *out = arena_alloc(a, max);
+    z.next_out = (Bytef *)out;
+    z.avail_out = (uInt)max;
+    if (deflate(&z, Z_FINISH) != Z_STREAM_END)
+        abort();
+    size_t n = max - z.avail_out;
+    deflateEnd(&z);
+    return (struct str){ out, n };
 }

@@ -10,6 +10,7 @@ int hex_decode(struct arena *a, struct str s, struct str *ret);
 struct str base32_encode(struct arena *a, const void *p, size_t n); /* no padding */
 struct str base64_encode(struct arena *a, const void *p, size_t n);
 int base64_decode(struct arena *a, struct str s, struct str *ret); /* padded, strict */
+struct str gzip_encode(struct arena *a, struct str plain);          /* RFC 1952 */
 struct str base64url_encode(struct arena *a, const void *p, size_t n); /* no padding */
 int base64url_decode(struct arena *a, struct str s, struct str *ret);
 struct str uri_encode(struct arena *a, struct str s, bool keep_slash); /* all but A-Z a-z 0-9 - . _ ~ */

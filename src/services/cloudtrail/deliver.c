@@ -2,9 +2,6 @@
  * tried again. https://docs.aws.amazon.com/awscloudtrail/latest/userguide/cloudtrail-log-file-examples.html */
 #include "services/cloudtrail/deliver.h"
 
-#include <stdlib.h>
-#include <zlib.h>
-
 #include "auth/assume.h"
 #include "aws/check.h"
 #include "base/arena.h"
@@ -44,22 +41,6 @@ int64_t deliver_due_ms(const struct op *op)
 
 /* ---- to the bucket ---- */
 
-static struct str gzipped(struct arena *a, struct str plain)
-{
-    z_stream z = { .next_in = (Bytef *)plain.p, .avail_in = (uInt)plain.n };
-    if (deflateInit2(&z, Z_DEFAULT_COMPRESSION, Z_DEFLATED, 15 + 16, 8, Z_DEFAULT_STRATEGY) != Z_OK) /* 16: with a gzip header */
-        abort();
-    size_t max = deflateBound(&z, plain.n);
-    char *out = arena_alloc(a, max);
-    z.next_out = (Bytef *)out;
-    z.avail_out = (uInt)max;
-    if (deflate(&z, Z_FINISH) != Z_STREAM_END)
-        abort();
-    size_t n = max - z.avail_out;
-    deflateEnd(&z);
-    return (struct str){ out, n };
-}
-
 static int body_of(struct op *op, struct str bytes, struct blob *ret)
 {
     struct blob_writer *w;
@@ -93,7 +74,7 @@ int trail_upload(struct op *op, const struct cloudtrail_rec_Trail *t, struct str
         put.SSEKMSKeyId = t->KmsKeyId;
         put.SSEKMSEncryptionContext = base64_encode(op->arena, context.p, context.n);
     }
-    int rc = body_of(op, gzipped(op->arena, text), &body);
+    int rc = body_of(op, gzip_encode(op->arena, text), &body);
     put.Body = &body;
     if (!rc)
         rc = cloud_call(op, "s3", "PutObject", &as, &put, &done, &why);

@@ -168,12 +168,12 @@ void logs_check_id(struct op *op, struct check *c)
     begin(op, c, &r, &id);
 }
 
-static int64_t count_filters(struct op *op, struct str group)
+static int64_t count_filters(struct op *op, const struct record_kind *kind, struct str group)
 {
     struct key from, to;
     struct str key, value;
     int64_t n = 0;
-    op_key(op, &from, &logs_kind_filter);
+    op_key(op, &from, kind);
     key_str(&from, group);
     key_after_prefix(&from, &to);
     struct scan *s = txn_scan(op->txn, key_view(&from), key_view(&to), false);
@@ -188,7 +188,7 @@ void logs_check_group(struct op *op, struct check *c)
     const struct logs_rec_Group *g = c->rec;
     const struct known *k = find(op, c, g->Id.v);
     struct logs_rec_Live live;
-    int64_t filters = count_filters(op, g->Name);
+    int64_t filters = count_filters(op, &logs_kind_filter, g->Name), subscriptions = count_filters(op, &logs_kind_subscription, g->Name);
     if (!k || group_live(op, g->Id.v, &live))
         return;
     if (live.Bytes.v != k->bytes && !check_waits(op, c, "logs.sweep", STR_NONE))
@@ -197,6 +197,8 @@ void logs_check_group(struct op *op, struct check *c)
         check_key_there(op, c, g->Id.v, g->KeyNumber.v);
     if (live.MetricFilters.v != filters)
         check_fault(op, c, "it counts %lld metric filters; there are %lld", (long long)live.MetricFilters.v, (long long)filters);
+    if (live.Subscriptions.v != subscriptions)
+        check_fault(op, c, "it counts %lld subscription filters; there are %lld", (long long)live.Subscriptions.v, (long long)subscriptions);
     if (g->RetentionDays.v && k->events)
         check_timer(op, c, "logs.retention", str_printf(op->arena, "%lld", (long long)g->Id.v), live.TimerMs.v);
 }
@@ -219,3 +221,4 @@ static void check_group_named(struct op *op, struct check *c, bool may_be_empty)
 
 void logs_check_filter(struct op *op, struct check *c) { check_group_named(op, c, false); }
 void logs_check_policy(struct op *op, struct check *c) { check_group_named(op, c, true); }
+void logs_check_subscription(struct op *op, struct check *c) { check_group_named(op, c, false); }

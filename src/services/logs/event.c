@@ -10,6 +10,11 @@ enum { EVENTS_PAGE_MAX = 10000, FILTER_SCAN_MAX = 100000 };
 #define TOO_OLD_MS (14 * LOGS_DAY_MS)
 #define TOO_NEW_MS (2 * 60 * 60 * 1000LL)
 
+struct str event_id(struct op *op, int64_t ms, int64_t stream_id, int64_t number)
+{
+    return str_printf(op->arena, "%020lld%018lld%018lld", (long long)ms, (long long)stream_id, (long long)number);
+}
+
 static void event_key(struct op *op, struct key *k, int64_t group_id, int64_t stream_id, int64_t ms, int64_t number)
 {
     logs_key(op, k, &logs_kind_event, group_id);
@@ -77,7 +82,8 @@ int logs_PutLogEvents(struct op *op, const struct logs_PutLogEvents_in *in, stru
 
     if (rc || (rc = stream_find(op, &g, in->logStreamName, &s)) || (rc = check_batch(op, &in->logEvents)) || (rc = group_live(op, g.Id.v, &live)))
         return rc;
-    int64_t oldest = group_oldest_ms(op, &g), first_ms = INT64_MAX;
+    int64_t oldest = group_oldest_ms(op, &g);
+    struct logs_batch batch = { .first_ms = INT64_MAX, .after = s.Next.v };
     for (uint32_t i = 0; i < in->logEvents.n; i++) {
         const struct logs_InputLogEvent *e = &in->logEvents.v[i];
         if (e->timestamp.v < oldest) {
@@ -90,17 +96,20 @@ int logs_PutLogEvents(struct op *op, const struct logs_PutLogEvents_in *in, stru
         } else {
             if ((rc = put_one(op, &seals, &s, &live, e)))
                 return rc;
-            if (e->timestamp.v < first_ms)
-                first_ms = e->timestamp.v;
+            if (batch.first_ms == INT64_MAX)
+                batch.first_ms = e->timestamp.v;
+            batch.last_ms = e->timestamp.v;
         }
     }
     if (rejected->expiredLogEventEndIndex.set || rejected->tooOldLogEventEndIndex.set || rejected->tooNewLogEventStartIndex.set)
         out->rejectedLogEventsInfo = rejected;
     out->nextSequenceToken = str_printf(op->arena, "%056lld", (long long)s.Next.v);
     s.IngestedMs = SOME_I64(now);
-    if (first_ms != INT64_MAX && g.RetentionDays.v && (rc = group_arm(op, &g, &live, first_ms + g.RetentionDays.v * LOGS_DAY_MS + 1)))
+    if (s.Next.v > batch.after && g.RetentionDays.v && (rc = group_arm(op, &g, &live, batch.first_ms + g.RetentionDays.v * LOGS_DAY_MS + 1)))
         return rc;
     op_wake(op, str_printf(op->arena, "logs/%.*s/%.*s/%.*s", STR_ARG(op->account), STR_ARG(op->region), STR_ARG(g.Name)));
+    if (s.Next.v > batch.after && live.Subscriptions.v && (rc = subscriptions_put(op, &g, &s, &batch)))
+        return rc;
     rc = stream_put(op, &g, &s);
     return rc ? rc : group_live_put(op, g.Id.v, &live);
 }
@@ -270,7 +279,7 @@ static int filter_one(struct op *op, const struct logs_FilterLogEvents_in *in, c
     r->timestamp = SOME_I64(at.ms);
     r->message = e.Message;
     r->ingestionTime = e.IngestedMs;
-    r->eventId = str_printf(op->arena, "%020lld%018lld%018lld", (long long)at.ms, (long long)stream_id, (long long)at.number);
+    r->eventId = event_id(op, at.ms, stream_id, at.number);
     sum->given += event_bytes(&e);
     return 0;
 }

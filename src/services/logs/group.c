@@ -155,13 +155,16 @@ int logs_DeleteLogGroup(struct op *op, const struct logs_DeleteLogGroup_in *in, 
     if (opt_bool(g.Protected, false))
         return aws_fail(op, LOGS_ValidationException, "The specified log group has deletion protection enabled.");
     struct str_list filters = { 0 };
-    op_key(op, &k, &logs_kind_filter);
-    key_str(&k, g.Name);
-    key_after_prefix(&k, &to);
-    struct scan *s = txn_scan(op->txn, key_view(&k), key_view(&to), false);
-    while (scan_next(s, &key, &value))
-        str_list_add(op->arena, &filters, str_dup(op->arena, key));
-    rc = scan_end(s);
+    const struct record_kind *kinds[] = { &logs_kind_filter, &logs_kind_subscription };
+    for (size_t i = 0; rc == 0 && i < 2; i++) {
+        op_key(op, &k, kinds[i]);
+        key_str(&k, g.Name);
+        key_after_prefix(&k, &to);
+        struct scan *s = txn_scan(op->txn, key_view(&k), key_view(&to), false);
+        while (scan_next(s, &key, &value))
+            str_list_add(op->arena, &filters, str_dup(op->arena, key));
+        rc = scan_end(s);
+    }
     for (uint32_t i = 0; rc == 0 && i < filters.n; i++)
         rc = txn_delete(op->txn, filters.v[i]);
     if (rc || (rc = op_outbox(op, "logs.sweep", str_printf(op->arena, "%lld", (long long)g.Id.v))))

@@ -46,6 +46,17 @@ int resource_policy_drop(struct op *op, struct str group); /* with its group */
 int stream_find(struct op *op, const struct logs_rec_Group *g, struct str name, struct logs_rec_Stream *ret);
 int stream_put(struct op *op, const struct logs_rec_Group *g, const struct logs_rec_Stream *s);
 
+/* ---- subscription.c ---- */
+
+struct logs_batch { /* of PutLogEvents: what the events have that it added, behind number `after` of the stream */
+    int64_t first_ms, last_ms, after;
+};
+int subscriptions_put(struct op *op, const struct logs_rec_Group *g, const struct logs_rec_Stream *s, const struct logs_batch *batch);
+
+/* ---- event.c ---- */
+
+struct str event_id(struct op *op, int64_t ms, int64_t stream_id, int64_t number);
+
 /* ---- seal.c ---- */
 
 struct seals_key {
