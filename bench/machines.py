@@ -162,15 +162,15 @@ class Nginx(Machine):
 
 
 class Strata(Machine):
-    """`strata serve` on a port of its own, also after a restart; under is what runs it (taskset, valgrind)."""
+    """`strata serve` on a port of its own, also after a restart; under is what runs it (taskset, valgrind), options more for serve."""
 
-    def __init__(self, program, data, under=()):
-        self.program, self.data, self.under, self.port = program, data, under, free_port()
+    def __init__(self, program, data, under=(), options=()):
+        self.program, self.data, self.under, self.options, self.port = program, data, under, options, free_port()
 
     def start(self):
         self.data.mkdir(exist_ok=True)
         with open(f'{self.data}.log', 'a') as log:
-            self.process = subprocess.Popen([*map(str, self.under), self.program, 'serve', '--data', self.data, '--listen', f'127.0.0.1:{self.port}'],
+            self.process = subprocess.Popen([*map(str, self.under), self.program, 'serve', '--data', self.data, '--listen', f'127.0.0.1:{self.port}', *self.options],
                                             stdout=subprocess.DEVNULL, stderr=log)
         wait_for_port(self.port, self.process, f'strata does not start: see {self.data}.log')
 

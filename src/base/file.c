@@ -3,6 +3,7 @@
 #include "base/arena.h"
 #include "base/err.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
@@ -10,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -106,4 +108,13 @@ int file_replace(int folder, const char *name, struct str text, mode_t mode)
     if (rc == 0 && (renameat(folder, fresh, folder, name) < 0 || fsync(folder) < 0))
         rc = file_error();
     return rc;
+}
+
+unsigned long descriptors_max(void)
+{
+    struct rlimit limit, raised;
+    int rc = getrlimit(RLIMIT_NOFILE, &limit);
+    assert(rc == 0);
+    raised = (struct rlimit){ limit.rlim_max, limit.rlim_max };
+    return setrlimit(RLIMIT_NOFILE, &raised) == 0 ? raised.rlim_cur : limit.rlim_cur;
 }

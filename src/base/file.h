@@ -20,4 +20,7 @@ int folder_remove(const char *path); /* and all below it; one that is not there 
  * Goes through `<name>.new`, which nobody else can open. */
 int file_replace(int folder, const char *name, struct str text, mode_t mode);
 
+/* How many descriptors this process may have; the soft limit is raised to the hard one. */
+unsigned long descriptors_max(void);
+
 #endif

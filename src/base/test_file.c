@@ -5,6 +5,7 @@
 
 #include <fcntl.h>
 #include <stdio.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -15,6 +16,17 @@ static int file_size_in(int folder, const char *name, mode_t *ret_mode)
         return -1;
     *ret_mode = st.st_mode & 07777;
     return (int)st.st_size;
+}
+
+TEST(the_soft_limit_of_descriptors_becomes_the_hard_one)
+{
+    struct rlimit limit = { 0 };
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
+    limit.rlim_cur = 64;
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
+    assert_int_equal(descriptors_max(), limit.rlim_max);
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
+    assert_int_equal(limit.rlim_cur, limit.rlim_max);
 }
 
 TEST(a_folder_is_made_with_its_parents_and_may_be_there)

@@ -22,9 +22,12 @@
 #include "http/http.h"
 #include "sandbox/sandbox.h"
 
+enum { CACHE_MB_MAX = 1 << 20 };
+
 struct serve {
     const char *data_dir, *listen, *region, *passphrase_file;
     bool iam_soft, cold_environments;
+    int64_t cache_mb; /* 0: the store decides */
     struct arena *arena; /* lives as long as the program serves */
     struct store *store;
     struct blobs *blobs;
@@ -94,6 +97,8 @@ static int open_data(struct serve *s)
         return data_problem(s->data_dir, rc);
     if (data_open(s->data_dir, s->arena, &s->store, &s->blobs))
         return 1;
+    if (s->cache_mb)
+        store_cache_max(s->store, (uint64_t)s->cache_mb << 20);
     if (ca_open(s->data_dir, &s->ca))
         return complain("cannot read or make the CA in the data directory", "check the permissions of ca.pem and ca.key");
     return 0;
@@ -186,7 +191,7 @@ static int listen_and_wait(struct serve *s)
 
 static const char usage[] =
     "usage: strata serve [--data DIR] [--listen HOST:PORT] [--region REGION]\n"
-    "                    [--iam enforce|soft] [--root-key-passphrase-file FILE]\n"
+    "                    [--iam enforce|soft] [--root-key-passphrase-file FILE] [--cache MB]\n"
     "  --data DIR          where everything is kept   (default: $STRATA_DATA, else ./.strata)\n"
     "  --listen HOST:PORT  plain HTTP, TLS and CONNECT (default: 127.0.0.1:4566)\n"
     "  --region REGION     of requests that name none  (default: us-east-1)\n"
@@ -196,6 +201,8 @@ static const char usage[] =
     "                      SnapStart; cold: each runs its own (default: snapshot)\n"
     "  --root-key-passphrase-file FILE  the root key, under which secrets lie on disk, is derived from FILE's first line\n"
     "                      (default: the service manager's credential strata.root-key, else DIR/root.key, made once)\n"
+    "  --cache MB          memory for what was read lately of the data; it fills with use\n"
+    "                      (default: 1/64 of the memory of the machine or control group, 16 to 64)\n"
     "Prints `Ready.` when it serves (and tells systemd). SIGTERM finishes what runs and exits 0.\n";
 
 static int parse(struct serve *s, int argc, char **argv)
@@ -204,7 +211,7 @@ static int parse(struct serve *s, int argc, char **argv)
         { "data", required_argument, NULL, 'd' },   { "listen", required_argument, NULL, 'l' }, { "region", required_argument, NULL, 'r' },
         { "help", no_argument, NULL, 'h' },         { "root-key-passphrase-file", required_argument, NULL, 'p' },
         { "root-key-pkcs11", required_argument, NULL, 'k' }, { "iam", required_argument, NULL, 'i' },
-        { "environments", required_argument, NULL, 'e' }, { NULL, 0, NULL, 0 },
+        { "environments", required_argument, NULL, 'e' }, { "cache", required_argument, NULL, 'c' }, { NULL, 0, NULL, 0 },
     };
     s->data_dir = data_dir(NULL);
     s->listen = "127.0.0.1:4566";
@@ -227,6 +234,10 @@ static int parse(struct serve *s, int argc, char **argv)
             s->cold_environments = strcmp(optarg, "cold") == 0;
             if (!s->cold_environments && strcmp(optarg, "snapshot") != 0)
                 return complain("--environments is snapshot or cold", NULL) + 1;
+            break;
+        case 'c':
+            if (str_to_i64(str_c(optarg), &s->cache_mb) < 0 || s->cache_mb < 1 || s->cache_mb > CACHE_MB_MAX)
+                return complain("--cache is a number of MB, 1 to 1048576", NULL) + 1;
             break;
         case 'h': fputs(usage, stdout); return 0;
         default: fputs(usage, stderr); return 2;

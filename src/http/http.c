@@ -7,27 +7,21 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/err.h"
+#include "base/file.h"
 #include "base/limits.h"
 #include "http/internal.h"
 
-enum { CONNECTIONS_MAX = 20000, BACKLOG = 4096, DESCRIPTORS_KEPT = 512, UNSENT_BYTES = 256 * 1024 };
+enum { CONNECTIONS_MAX = 20000, BACKLOG = 4096, DESCRIPTORS_KEPT = 1280, UNSENT_BYTES = 256 * 1024 };
 
 /* Each connection is a descriptor. Clients must not take the store's and the bodies' away: a store that cannot open its files stops writing. */
 static void share_descriptors(struct http *h)
 {
-    struct rlimit limit;
-    if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
-        return;
-    if (limit.rlim_cur < limit.rlim_max) {
-        limit.rlim_cur = limit.rlim_max;
-        setrlimit(RLIMIT_NOFILE, &limit);
-    }
-    rlim_t ours = limit.rlim_cur > 2 * DESCRIPTORS_KEPT ? limit.rlim_cur - DESCRIPTORS_KEPT : limit.rlim_cur / 2;
+    unsigned long all = descriptors_max();
+    unsigned long ours = all > 2 * DESCRIPTORS_KEPT ? all - DESCRIPTORS_KEPT : all / 2;
     if (h->config.connections_max > ours)
         h->config.connections_max = (unsigned)ours;
 }

@@ -32,6 +32,7 @@ struct driver {
     int (*cursor_end)(struct cursor *c);
     int (*commit)(struct store *s, const struct skip *writes); /* all or nothing, synced */
     uint64_t (*bytes)(struct store *s);
+    void (*cache)(struct store *s, uint64_t bytes); /* NULL: it has none */
     int (*backup)(struct store *s, const char *dir);
 };
 

@@ -2,6 +2,7 @@
 #include "base/arena.h"
 #include "base/err.h"
 #include "base/file.h"
+#include "base/memory.h"
 #include "store/driver.h"
 #include "store/store.h"
 
@@ -18,14 +19,20 @@
 
 #include <rocksdb/c.h>
 
-/* Sized for a small program: 16 MB of cache and two 8 MB write buffers at the most, a log that replays in a few milliseconds. */
+/* Sized for a small program, whatever the size of the database: a cache that grows with use up to a share of the memory, few write buffers, a log that
+ * replays in a few milliseconds. */
 enum {
-    CACHE_BYTES = 16 << 20,
+    CACHE_SHARE = 64, /* of the memory, one part, between these two; a larger one gains nothing, see README.md */
+    CACHE_BYTES_MIN = 16 << 20,
+    CACHE_BYTES_MAX = 64 << 20,
     WRITE_BUFFER_BYTES = 8 << 20,
     WRITE_BUFFERS = 3,
     WAL_BYTES_MAX = 16 << 20,
     BLOCK_BYTES = 8 << 10,
-    OPEN_FILES = 256,
+    FILE_BYTES = 16 << 20, /* of the uppermost level of files in order, twice as much a level below */
+    OPEN_FILES_MAX = 1024,
+    DESCRIPTOR_SHARE = 4, /* of the descriptors, one part at most for files; what http keeps free of connections covers it */
+    OPEN_FILES_SHARD_BITS = 3,
     BLOOM_BITS = 10,
 };
 
@@ -307,37 +314,56 @@ static void table_options(rocksdb_options_t *o, rocksdb_cache_t *cache)
     rocksdb_block_based_options_set_block_size(t, BLOCK_BYTES);
     rocksdb_block_based_options_set_filter_policy(t, rocksdb_filterpolicy_create_bloom_full(BLOOM_BITS));
     rocksdb_block_based_options_set_format_version(t, 5);
-    /* Index and filter in pieces of a few KB: as whole blocks (200 KB each for a 16 MB file) they push one another out of the shards of so small a
-     * cache, and every read reads and decompresses them again. */
+    /* Filters are whole, beside the open file: a read asks one of every level, and finding one in the cache costs more than asking three. 1.3 MB a GB.
+     * The index is in pieces of a few KB in the cache with the data: the pieces in use stay, and their memory is bounded. */
     rocksdb_block_based_options_set_index_type(t, rocksdb_block_based_table_index_type_two_level_index_search);
-    rocksdb_block_based_options_set_partition_filters(t, 1);
-    rocksdb_block_based_options_set_pin_top_level_index_and_filter(t, 1);
-    /* Index and filters count against the cache: memory stays bounded whatever the size of the database. */
-    rocksdb_block_based_options_set_cache_index_and_filter_blocks(t, 1);
+    rocksdb_block_based_options_set_cache_index_and_filter_blocks(t, 0);
     rocksdb_block_based_options_set_cache_index_and_filter_blocks_with_high_priority(t, 1);
-    rocksdb_block_based_options_set_pin_l0_filter_and_index_blocks_in_cache(t, 1);
     rocksdb_options_set_block_based_table_factory(o, t);
     rocksdb_block_based_options_destroy(t);
 }
 
-static rocksdb_options_t *options_new(rocksdb_cache_t *cache)
+static uint64_t cache_bytes(void)
+{
+    uint64_t share = memory_bytes() / CACHE_SHARE;
+    return share < CACHE_BYTES_MIN ? CACHE_BYTES_MIN : share > CACHE_BYTES_MAX ? CACHE_BYTES_MAX : share;
+}
+
+static int open_files(void)
+{
+    unsigned long share = descriptors_max() / DESCRIPTOR_SHARE;
+    return share < OPEN_FILES_MAX ? (int)share : OPEN_FILES_MAX;
+}
+
+/* What a flush writes is merged within seconds: it is compressed then. */
+static void compression_options(rocksdb_options_t *o)
+{
+    static const int levels[] = { rocksdb_no_compression, rocksdb_lz4_compression };
+    rocksdb_options_set_compression_per_level(o, levels, sizeof levels / sizeof *levels); /* the last is for those below too */
+}
+
+/* *ret_error: RocksDB's message, the caller's. */
+static rocksdb_options_t *options_new(rocksdb_cache_t *cache, char **ret_error)
 {
     rocksdb_options_t *o = rocksdb_options_create();
     rocksdb_options_set_create_if_missing(o, 1);
     rocksdb_options_set_write_buffer_size(o, WRITE_BUFFER_BYTES);
     rocksdb_options_set_max_write_buffer_number(o, WRITE_BUFFERS);
-    rocksdb_options_set_target_file_size_base(o, 16 << 20);
+    rocksdb_options_set_target_file_size_base(o, FILE_BYTES);
+    rocksdb_options_set_target_file_size_multiplier(o, 2);
     rocksdb_options_set_max_bytes_for_level_base(o, 64 << 20);
     rocksdb_options_set_level_compaction_dynamic_level_bytes(o, 1);
     rocksdb_options_set_max_background_jobs(o, 2);
-    rocksdb_options_set_compression(o, rocksdb_lz4_compression);
+    compression_options(o);
     rocksdb_options_set_bytes_per_sync(o, 1 << 20);
     /* Queues leave trails of deleted keys where scans begin: files full of them are compacted soon. */
     rocksdb_options_add_compact_on_deletion_collector_factory(o, 1024, 512);
 
     /* A start reads little: a short log, no look at every file. */
     rocksdb_options_set_max_total_wal_size(o, WAL_BYTES_MAX);
-    rocksdb_options_set_max_open_files(o, OPEN_FILES);
+    rocksdb_options_set_max_open_files(o, open_files());
+    /* Few shards, each of many files: of the usual 64, some would be too small for theirs, and reads would open them again and again. */
+    rocksdb_options_set_table_cache_numshardbits(o, OPEN_FILES_SHARD_BITS);
     rocksdb_options_set_max_file_opening_threads(o, 1);
     rocksdb_options_set_skip_stats_update_on_db_open(o, 1);
     rocksdb_options_set_skip_checking_sst_file_sizes_on_db_open(o, 1);
@@ -349,7 +375,12 @@ static rocksdb_options_t *options_new(rocksdb_cache_t *cache)
     rocksdb_options_set_stats_dump_period_sec(o, 0);
     rocksdb_options_set_stats_persist_period_sec(o, 0);
     table_options(o, cache);
-    return o;
+    /* A start after a kill replays the log into memory, and leaves it to the next flush to write that out: that would be half of the start. C has no
+     * function for this one. */
+    rocksdb_options_t *all = rocksdb_options_create();
+    rocksdb_get_options_from_string(o, "avoid_flush_during_recovery=true", all, ret_error);
+    rocksdb_options_destroy(o);
+    return all;
 }
 
 static void rocks_free(struct rocks *r)
@@ -382,6 +413,11 @@ static void rocks_close(struct store *s)
     rocksdb_free(message);
     rocksdb_flushoptions_destroy(wait);
     rocks_free(r);
+}
+
+static void rocks_cache(struct store *s, uint64_t bytes)
+{
+    rocksdb_cache_set_capacity(((struct rocks *)s)->cache, bytes);
 }
 
 static int rocks_backup(struct store *s, const char *dir)
@@ -417,14 +453,17 @@ static const struct driver driver_rocksdb = {
     .cursor_end = rocks_cursor_end,
     .commit = rocks_commit,
     .bytes = rocks_bytes,
+    .cache = rocks_cache,
     .backup = rocks_backup,
 };
 
 static int rocks_open_db(struct rocks *r)
 {
     char *message = NULL;
-    r->cache = rocksdb_cache_create_lru(CACHE_BYTES);
-    r->options = options_new(r->cache);
+    r->cache = rocksdb_cache_create_lru(cache_bytes());
+    r->options = options_new(r->cache, &message);
+    if (message)
+        return rocks_error(message);
     r->synced = rocksdb_writeoptions_create();
     rocksdb_writeoptions_set_sync(r->synced, 1);
     r->batch = rocksdb_writebatch_create();

@@ -453,6 +453,12 @@ uint64_t store_bytes(struct store *s)
     return s->driver->bytes(s);
 }
 
+void store_cache_max(struct store *s, uint64_t bytes)
+{
+    if (s->driver->cache)
+        s->driver->cache(s, bytes);
+}
+
 int store_backup(struct store *s, const char *dir)
 {
     return s->driver->backup(s, dir);

@@ -64,6 +64,8 @@ bool scan_next(struct scan *s, struct str *ret_key, struct str *ret_value); /* f
 void scan_brief(struct scan *s);
 int scan_end(struct scan *s);                             /* frees; the error met on the way, or 0 */
 
+/* How much memory what was read lately may fill. Unless this says otherwise, 1/64 of the memory there is, 16 to 64 MB. */
+void store_cache_max(struct store *s, uint64_t bytes);
 /* How many bytes the store takes on disk, about; for status and backup. */
 uint64_t store_bytes(struct store *s);
 /* A consistent copy into an empty directory, while serving. E_UNSUPPORTED for mem. */

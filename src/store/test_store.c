@@ -623,6 +623,7 @@ TEST(the_size_is_told)
     EACH_DRIVER(f)
     {
         put_committed(f->s, "a", "some value");
+        store_cache_max(f->s, 1 << 20);
         assert_true(store_bytes(f->s) > 0);
     }
 }

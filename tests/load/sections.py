@@ -16,6 +16,7 @@ from works import WORKS, Cloud, dynamodb, grow, sqs
 MB = 1 << 20
 SETTLE_SECONDS = 60
 REST_SECONDS, REST_MB = 8, 24
+CACHE_MB = 64  # the greatest default: memory shall not depend on the machine
 LIST_TABLES = dynamodb('ListTables')
 
 
@@ -28,7 +29,7 @@ class Stage:
     """strata and what is in it. Each section finds it freshly started, so that the peak of memory is its own."""
 
     def __init__(self, build, directory):
-        self.strata = Strata(build / 'strata', directory / 'data')
+        self.strata = Strata(build / 'strata', directory / 'data', options=['--cache', str(CACHE_MB)])
         everyone = ','.join(map(str, os.sched_getaffinity(0)))
         self.cloud = Cloud(self.strata.port, Load(build / 'bench/bench-load', directory, everyone), 0, 0)
 

@@ -41,6 +41,17 @@ def test_every_command_has_its_manual(strata):
     assert strata.command('nonsense').returncode == 2
 
 
+def test_serve_takes_the_size_of_its_cache_and_refuses_what_is_none(tmp_path):
+    for size in ('0', '-1', '1G', '1048577'):
+        done = subprocess.run([PROGRAM, 'serve', '--data', tmp_path / 'none', '--listen', '127.0.0.1:0', '--cache', size], capture_output=True, text=True, timeout=60)
+        assert done.returncode == 2 and '--cache is a number of MB, 1 to 1048576' in done.stderr
+    small = Strata(tmp_path / 'data', '127.0.0.1:0', '--cache', '1').start()
+    try:
+        assert small.client('dynamodb').list_tables()['TableNames'] == []
+    finally:
+        small.stop()
+
+
 def test_exec_leads_aws_cli_boto3_curl_and_node_to_strata(strata):
     assert '000000000000' in plain(strata, 'aws', 'sts', 'get-caller-identity')
     url = json.loads(plain(strata, 'aws', 'sqs', 'create-queue', '--queue-name', 'cli-exec'))['QueueUrl']
