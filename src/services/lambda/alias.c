@@ -2,7 +2,7 @@
 #include "aws/id.h"
 #include "aws/page.h"
 #include "auth/auth.h"
-#include "services/lambda/lambda.h"
+#include "services/lambda/url.h"
 
 enum { PAGE_MAX = 50 };
 
@@ -109,6 +109,8 @@ int lambda_DeleteAlias(struct op *op, const struct lambda_DeleteAlias_in *in, st
         return rc == E_NOT_FOUND ? 0 : rc;
     lambda_alias_key(op, &k, t.alias.FunctionName, t.alias.Name);
     rc = auth_epoch_bump(op); /* its policy goes */
+    if (!rc)
+        rc = urls_drop(op, t.alias.FunctionName, t.alias.Name);
     return rc ? rc : op_rec_delete(op, &k);
 }
 

@@ -2,6 +2,7 @@
 #include "aws/check.h"
 #include "base/code.h"
 #include "services/lambda/mapping.h"
+#include "services/lambda/url.h"
 
 static void check_code(struct op *op, struct check *c, struct str blob_id, struct str data, int64_t bytes, struct str sha256)
 {
@@ -110,4 +111,36 @@ void lambda_check_event(struct op *op, struct check *c)
     const struct lambda_rec_Event *e = c->rec;
     if (!check_waits(op, c, "lambda.event", e->Id)) /* not begun yet; else it has a timer, whether it runs or waits for another try */
         check_timer(op, c, "lambda.event", e->Id, -1);
+}
+
+void lambda_check_url(struct op *op, struct check *c)
+{
+    const struct lambda_FunctionUrlConfig *u = c->rec;
+    struct lambda_rec_UrlOwner owner;
+    struct key_reader r = c->at;
+    struct str function, alias;
+    struct key k;
+    if (key_read_str(&r, op->arena, &function) || key_read_str(&r, op->arena, &alias)) {
+        check_fault(op, c, "its key is malformed");
+        return;
+    }
+    if (alias.n)
+        lambda_alias_key(op, &k, function, alias);
+    else
+        lambda_function_key(op, &k, function);
+    check_there(op, c, &k, "its function");
+    url_owner_key(op, &k, url_id(u));
+    if (op_rec_get(op, &k, &lambda_rec_UrlOwner_shape, &owner) || !str_eq(owner.Account, op->account) || !str_eq(owner.Region, op->region) ||
+        !str_eq(owner.FunctionName, function) || !str_eq(opt_str(owner.Alias, STR("")), alias))
+        check_fault(op, c, "its host does not lead to it");
+}
+
+void lambda_check_url_owner(struct op *op, struct check *c)
+{
+    const struct lambda_rec_UrlOwner *owner = c->rec;
+    struct key k;
+    op_key_in(op, &k, owner->Account, owner->Region, &lambda_kind_url);
+    key_str(&k, owner->FunctionName);
+    key_str(&k, opt_str(owner->Alias, STR("")));
+    check_there(op, c, &k, "its URL");
 }

@@ -66,6 +66,11 @@ static void put_principal(struct op *op, struct buf *b, struct str principal)
     buf_byte(b, '}');
 }
 
+static struct str bool_text(struct opt_bool b)
+{
+    return !b.set ? STR_NONE : b.v ? STR("true") : STR("false");
+}
+
 static struct str statement(struct op *op, const struct lambda_AddPermission_in *in, struct str function_arn)
 {
     struct buf b;
@@ -84,10 +89,10 @@ static struct str statement(struct op *op, const struct lambda_AddPermission_in 
     const struct {
         const char *operator, *key;
         struct str value;
-    } conditions[] = {
+    } conditions[] = { /* by operator */
         { "StringEquals", "AWS:SourceAccount", in->SourceAccount }, { "StringEquals", "lambda:EventSourceToken", in->EventSourceToken },
         { "StringEquals", "lambda:FunctionUrlAuthType", in->FunctionUrlAuthType }, { "StringEquals", "aws:PrincipalOrgID", in->PrincipalOrgID },
-        { "ArnLike", "AWS:SourceArn", in->SourceArn },
+        { "ArnLike", "AWS:SourceArn", in->SourceArn }, { "Bool", "lambda:InvokedViaFunctionUrl", bool_text(in->InvokedViaFunctionUrl) },
     };
     const char *open = NULL;
     for (size_t i = 0; i < sizeof conditions / sizeof *conditions; i++) {

@@ -3,7 +3,7 @@
 #include "aws/id.h"
 #include "aws/page.h"
 #include "base/code.h"
-#include "services/lambda/lambda.h"
+#include "services/lambda/url.h"
 #include "wire/wire.h"
 
 enum { PAGE_MAX = 50 };
@@ -312,6 +312,8 @@ int lambda_DeleteFunction(struct op *op, const struct lambda_DeleteFunction_in *
     if (ref.qualifier.p)
         return delete_version(op, &ref);
     rc = each_alias(op, f.Name, delete_alias, NULL);
+    if (!rc)
+        rc = urls_drop(op, f.Name, STR_NONE);
     if (!rc)
         rc = delete_versions(op, f.Name);
     return rc ? rc : lambda_function_delete(op, &f);
