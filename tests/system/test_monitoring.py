@@ -73,7 +73,7 @@ def test_alarms(cw):
     assert cw.list_tags_for_resource(ResourceARN=arn)['Tags'] == [{'Key': 'b', 'Value': '2'}]
     found = cw.describe_alarms_for_metric(MetricName='m', Namespace='n')['MetricAlarms']
     assert name in [x['AlarmName'] for x in found]
-    types = [h['HistoryItemType'] for h in cw.describe_alarm_history(AlarmName=name)['AlarmHistoryItems']]
+    types = [h['HistoryItemType'] for h in cw.describe_alarm_history(AlarmName=name)['AlarmHistoryItems'] if h['HistoryItemType'] != 'Action']
     assert sorted(types) == ['ConfigurationUpdate', 'ConfigurationUpdate', 'StateUpdate']
     cw.delete_alarms(AlarmNames=[name])
     assert cw.describe_alarms(AlarmNames=[name])['MetricAlarms'] == []

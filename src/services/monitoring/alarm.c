@@ -4,7 +4,6 @@
 #include "aws/arn.h"
 #include "aws/error.h"
 #include "aws/tags.h"
-#include "base/code.h"
 
 enum { ALARMS_AT_ONCE = 100, ACTIONS_MAX = 5, TAGS_MAX = 50, PERIODS_SECONDS_MAX = 86400, PERIODS_SECONDS_LONG_MAX = 604800 };
 
@@ -31,33 +30,33 @@ int alarm_put(struct op *op, struct str name, const struct monitoring_rec_Alarm 
     return op_rec_put(op, &k, &monitoring_rec_Alarm_shape, r);
 }
 
-int alarm_history(struct op *op, struct str name, bool composite, const char *type, const char *summary)
-{
-    struct monitoring_AlarmHistoryItem item = {
-        .AlarmName = name, .AlarmType = composite ? STR("CompositeAlarm") : STR("MetricAlarm"), .Timestamp = SOME_I64(op_now_ms(op)),
-        .HistoryItemType = str_c(type), .HistorySummary = str_c(summary),
-    };
-    struct monitoring_rec_History r = { .Item = &item };
-    struct key k;
-
-    op_key(op, &k, &monitoring_kind_history);
-    key_str(&k, name);
-    key_i64_desc(&k, op_now_ms(op));
-    key_str(&k, random_hex(op->arena, 16));
-    return op_rec_put(op, &k, &monitoring_rec_History_shape, &r);
-}
-
 static int invalid(struct op *op, const char *message)
 {
     return aws_fail(op, MONITORING_ValidationError, "%s", message);
 }
 
+static int check_period(struct op *op, int64_t period_s, int64_t periods)
+{
+    if (period_s != 10 && period_s != 20 && period_s != 30 && period_s % 60)
+        return invalid(op, "Period must be 10, 20, 30 or a multiple of 60");
+    if (periods > (period_s >= 3600 ? PERIODS_SECONDS_LONG_MAX : PERIODS_SECONDS_MAX) / period_s)
+        return invalid(op, "Metrics cannot be checked across more than a day (EvaluationPeriods * Period must be <= 86400).");
+    return 0;
+}
+
+static int check_unsupported(struct op *op, const struct monitoring_PutMetricAlarm_in *in)
+{
+    const char *what = in->EvaluationCriteria ? "EvaluationCriteria" : in->EvaluationWindow ? "EvaluationWindow" : in->WarmUpConfiguration ? "WarmUpConfiguration"
+                       : in->EvaluationInterval.set ? "EvaluationInterval" : in->ActionConfiguration ? "ActionConfiguration"
+                       : in->ThresholdMetricId.p ? "ThresholdMetricId" : NULL;
+    return what ? aws_unsupported(op, what) : 0;
+}
+
 static int check_metric_alarm(struct op *op, const struct monitoring_PutMetricAlarm_in *in)
 {
-    int64_t span = opt_i64(in->Period, 60) * in->EvaluationPeriods.v;
-
-    if (in->EvaluationCriteria)
-        return aws_unsupported(op, "EvaluationCriteria");
+    int rc = check_unsupported(op, in);
+    if (rc)
+        return rc;
     if (!in->EvaluationPeriods.set)
         return invalid(op, "The parameter EvaluationPeriods is required.");
     if (!str_set(in->ComparisonOperator))
@@ -70,7 +69,8 @@ static int check_metric_alarm(struct op *op, const struct monitoring_PutMetricAl
         if (str_set(in->MetricName) || str_set(in->Namespace) || in->Dimensions.n || in->Period.set || str_set(in->Unit) || str_set(in->Statistic) ||
             str_set(in->ExtendedStatistic))
             return invalid(op, "Metrics list cannot be used together with MetricName, Namespace, Dimensions, Period, Unit, Statistic and ExtendedStatistic.");
-        return 0;
+        const struct monitoring_MetricStat *s = in->Metrics.v->MetricStat;
+        return in->Metrics.n == 1 && s ? check_period(op, s->Period.v, in->EvaluationPeriods.v) : 0;
     }
     if (!str_set(in->MetricName) || !str_set(in->Namespace))
         return invalid(op, "Either Metrics or MetricName and Namespace must be specified.");
@@ -78,11 +78,9 @@ static int check_metric_alarm(struct op *op, const struct monitoring_PutMetricAl
         return invalid(op, "Exactly one of Statistic and ExtendedStatistic must be specified");
     if (!in->Period.set)
         return invalid(op, "The parameter Period is required.");
-    if (in->Period.v != 10 && in->Period.v != 20 && in->Period.v != 30 && in->Period.v % 60)
-        return invalid(op, "Period must be 10, 20, 30 or a multiple of 60");
-    if (span > (in->Period.v >= 3600 ? PERIODS_SECONDS_LONG_MAX : PERIODS_SECONDS_MAX))
-        return invalid(op, "Metrics cannot be checked across more than a day (EvaluationPeriods * Period must be <= 86400).");
-    if (!in->Threshold.set && !str_set(in->ThresholdMetricId))
+    if ((rc = check_period(op, in->Period.v, in->EvaluationPeriods.v)))
+        return rc;
+    if (!in->Threshold.set)
         return invalid(op, "Either Threshold or ThresholdMetricId must be specified.");
     if (str_set(in->TreatMissingData) && !str_is(in->TreatMissingData, "breaching") && !str_is(in->TreatMissingData, "notBreaching") &&
         !str_is(in->TreatMissingData, "ignore") && !str_is(in->TreatMissingData, "missing"))
@@ -95,6 +93,11 @@ static int read_tags(struct op *op, const struct monitoring_TagList *tags, struc
     tags_read(op, &monitoring_TagList_shape, tags, ret);
     const char *wrong = tags_check(ret, &tag_rules_usual);
     return wrong ? aws_fail(op, MONITORING_InvalidParameterValueException, "%s", wrong) : 0;
+}
+
+static int tell_change(struct op *op, struct str name, bool composite, const char *what)
+{
+    return alarm_history(op, name, composite, "ConfigurationUpdate", str_printf(op->arena, "Alarm \"%.*s\" %s", STR_ARG(name), what), STR_NONE);
 }
 
 static const char first_reason[] = "Unchecked: Initial alarm creation";
@@ -121,7 +124,6 @@ int monitoring_PutMetricAlarm(struct op *op, const struct monitoring_PutMetricAl
         .Dimensions = in->Dimensions, .Period = in->Period, .Unit = in->Unit, .EvaluationPeriods = in->EvaluationPeriods,
         .DatapointsToAlarm = in->DatapointsToAlarm, .Threshold = in->Threshold, .ComparisonOperator = in->ComparisonOperator,
         .TreatMissingData = in->TreatMissingData, .EvaluateLowSampleCountPercentile = in->EvaluateLowSampleCountPercentile, .Metrics = in->Metrics,
-        .ThresholdMetricId = in->ThresholdMetricId,
     };
     m.OKActions.set = m.AlarmActions.set = m.InsufficientDataActions.set = true;
     if (!in->Metrics.n)
@@ -129,8 +131,7 @@ int monitoring_PutMetricAlarm(struct op *op, const struct monitoring_PutMetricAl
     struct monitoring_rec_Alarm r = { .Metric = &m, .Tags = old.Tags };
     if (fresh && (rc = read_tags(op, &in->Tags, &r.Tags))) /* tags of an alarm that stands change by TagResource only */
         return rc;
-    if ((rc = alarm_history(op, in->AlarmName, false, "ConfigurationUpdate",
-                            str_printf(op->arena, "Alarm \"%.*s\" %s", STR_ARG(in->AlarmName), fresh ? "created" : "updated").p)))
+    if ((rc = tell_change(op, in->AlarmName, false, fresh ? "created" : "updated")) || (rc = alarm_arm(op, &m)))
         return rc;
     return alarm_put(op, in->AlarmName, &r);
 }
@@ -145,6 +146,10 @@ int monitoring_PutCompositeAlarm(struct op *op, const struct monitoring_PutCompo
         return rc;
     if (!fresh && old.Metric)
         return invalid(op, "An alarm of another type with this name exists.");
+    if (in->ActionsSuppressor.p || in->ActionConfiguration)
+        return aws_unsupported(op, in->ActionsSuppressor.p ? "ActionsSuppressor" : "ActionConfiguration");
+    if ((rc = rule_check(op, in->AlarmRule)))
+        return rc == E_INVALID ? invalid(op, "The parameter AlarmRule is not a rule of alarms' states.") : rc;
     struct monitoring_CompositeAlarm was = fresh || !old.Composite ? (struct monitoring_CompositeAlarm){ 0 } : *old.Composite;
     struct monitoring_CompositeAlarm c = {
         .AlarmName = in->AlarmName, .AlarmArn = arn_make(op, "cloudwatch", "alarm:%.*s", STR_ARG(in->AlarmName)), .AlarmDescription = in->AlarmDescription,
@@ -152,15 +157,13 @@ int monitoring_PutCompositeAlarm(struct op *op, const struct monitoring_PutCompo
         .OKActions = in->OKActions, .AlarmActions = in->AlarmActions, .InsufficientDataActions = in->InsufficientDataActions, .AlarmRule = in->AlarmRule,
         .StateValue = opt_str(was.StateValue, STR("INSUFFICIENT_DATA")), .StateReason = opt_str(was.StateReason, str_c(first_reason)),
         .StateReasonData = was.StateReasonData, .StateUpdatedTimestamp = SOME_I64(opt_i64(was.StateUpdatedTimestamp, op_now_ms(op))),
-        .StateTransitionedTimestamp = SOME_I64(opt_i64(was.StateTransitionedTimestamp, op_now_ms(op))), .ActionsSuppressor = in->ActionsSuppressor,
-        .ActionsSuppressorWaitPeriod = in->ActionsSuppressorWaitPeriod, .ActionsSuppressorExtensionPeriod = in->ActionsSuppressorExtensionPeriod,
+        .StateTransitionedTimestamp = SOME_I64(opt_i64(was.StateTransitionedTimestamp, op_now_ms(op))),
     };
     c.OKActions.set = c.AlarmActions.set = c.InsufficientDataActions.set = true;
     struct monitoring_rec_Alarm r = { .Composite = &c, .Tags = old.Tags };
     if (fresh && (rc = read_tags(op, &in->Tags, &r.Tags)))
         return rc;
-    if ((rc = alarm_history(op, in->AlarmName, true, "ConfigurationUpdate",
-                            str_printf(op->arena, "Alarm \"%.*s\" %s", STR_ARG(in->AlarmName), fresh ? "created" : "updated").p)))
+    if ((rc = tell_change(op, in->AlarmName, true, fresh ? "created" : "updated")) || (rc = op_outbox(op, "monitoring.compose", in->AlarmName)))
         return rc;
     return alarm_put(op, in->AlarmName, &r);
 }
@@ -176,9 +179,8 @@ int monitoring_DeleteAlarms(struct op *op, const struct monitoring_DeleteAlarms_
         if (rc == E_NOT_FOUND)
             continue;
         alarm_key(op, &k, in->AlarmNames.v[i]);
-        if (rc || (rc = op_rec_delete(op, &k)) ||
-            (rc = alarm_history(op, in->AlarmNames.v[i], r.Composite != NULL, "ConfigurationUpdate",
-                                str_printf(op->arena, "Alarm \"%.*s\" deleted", STR_ARG(in->AlarmNames.v[i])).p)))
+        if (rc || (rc = op_rec_delete(op, &k)) || (rc = op_timer_cancel(op, "monitoring.evaluate", in->AlarmNames.v[i])) ||
+            (rc = tell_change(op, in->AlarmNames.v[i], r.Composite != NULL, "deleted")))
             return rc;
     }
     return 0;
@@ -194,29 +196,8 @@ int monitoring_SetAlarmState(struct op *op, const struct monitoring_SetAlarmStat
     struct monitoring_rec_Alarm r;
     int rc = alarm_get(op, in->AlarmName, &r);
 
-    if (rc)
-        return not_found(op, rc);
-    struct str before = r.Metric ? r.Metric->StateValue : r.Composite ? r.Composite->StateValue : STR("");
-    if (r.Metric) {
-        r.Metric->StateValue = in->StateValue;
-        r.Metric->StateReason = in->StateReason;
-        r.Metric->StateReasonData = in->StateReasonData;
-        r.Metric->StateUpdatedTimestamp = SOME_I64(op_now_ms(op));
-        if (!str_eq(before, in->StateValue))
-            r.Metric->StateTransitionedTimestamp = SOME_I64(op_now_ms(op));
-    } else if (r.Composite) {
-        r.Composite->StateValue = in->StateValue;
-        r.Composite->StateReason = in->StateReason;
-        r.Composite->StateReasonData = in->StateReasonData;
-        r.Composite->StateUpdatedTimestamp = SOME_I64(op_now_ms(op));
-        if (!str_eq(before, in->StateValue))
-            r.Composite->StateTransitionedTimestamp = SOME_I64(op_now_ms(op));
-    }
-    if (!str_eq(before, in->StateValue) &&
-        (rc = alarm_history(op, in->AlarmName, r.Composite != NULL, "StateUpdate",
-                            str_printf(op->arena, "Alarm updated from %.*s to %.*s", STR_ARG(before), STR_ARG(in->StateValue)).p)))
-        return rc;
-    return alarm_put(op, in->AlarmName, &r);
+    struct alarm_state to = { in->StateValue, in->StateReason, in->StateReasonData, 0 };
+    return rc ? not_found(op, rc) : alarm_move(op, &r, &to);
 }
 
 static int enable(struct op *op, const struct str_list *names, bool on)

@@ -1,6 +1,6 @@
-/* strata check: a metric that has data is known. */
+/* strata check: a metric that has data is known; a metric alarm has its timer. */
 #include "aws/check.h"
-#include "gen/monitoring.h"
+#include "services/monitoring/alarm.h"
 
 void monitoring_check_data(struct op *op, struct check *c)
 {
@@ -16,4 +16,13 @@ void monitoring_check_data(struct op *op, struct check *c)
         key_str(&k, part);
     }
     check_there(op, c, &k, "its metric");
+}
+
+void monitoring_check_alarm(struct op *op, struct check *c)
+{
+    const struct monitoring_rec_Alarm *r = c->rec;
+    if (!r->Metric && !r->Composite)
+        check_fault(op, c, "it is of neither kind");
+    if (r->Metric && alarm_metric(op, r->Metric))
+        check_timer(op, c, "monitoring.evaluate", r->Metric->AlarmName, -1);
 }

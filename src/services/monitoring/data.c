@@ -33,9 +33,11 @@ static int check_statistics(struct op *op, const struct monitoring_GetMetricStat
 int monitoring_GetMetricStatistics(struct op *op, const struct monitoring_GetMetricStatistics_in *in, struct monitoring_GetMetricStatistics_out *out)
 {
     struct points points = { 0 };
+    struct metric_query q = { .space = in->Namespace, .name = in->MetricName, .unit = in->Unit, .dimensions = &in->Dimensions, .from_ms = in->StartTime.v,
+                              .to_ms = in->EndTime.v, .period_ms = in->Period.v * 1000 };
     int rc = check_statistics(op, in);
 
-    if (rc || (rc = read_points(op, in->Namespace, in->MetricName, &in->Dimensions, in->Unit, in->StartTime.v, in->EndTime.v, in->Period.v * 1000, &points)))
+    if (rc || (rc = read_points(op, &q, &points)))
         return rc;
     out->Label = in->MetricName;
     out->Datapoints.set = true;
@@ -86,8 +88,9 @@ static int query_one(struct op *op, const struct monitoring_GetMetricData_in *in
                         STR_ARG(m->Stat));
     if (!period_valid(m->Period.v))
         return aws_fail(op, MONITORING_ValidationError, "The parameter Period must be 1, 5, 10, 20, 30 or a multiple of 60.");
-    int rc = read_points(op, m->Metric->Namespace, m->Metric->MetricName, &m->Metric->Dimensions, m->Unit, in->StartTime.v, in->EndTime.v,
-                         m->Period.v * 1000, &points);
+    struct metric_query of = { .space = m->Metric->Namespace, .name = m->Metric->MetricName, .unit = m->Unit, .dimensions = &m->Metric->Dimensions,
+                               .from_ms = in->StartTime.v, .to_ms = in->EndTime.v, .period_ms = m->Period.v * 1000 };
+    int rc = read_points(op, &of, &points);
     if (rc || !opt_bool(q->ReturnData, true))
         return rc;
     struct monitoring_MetricDataResult *r = list_push(op->arena, &out->MetricDataResults);

@@ -124,18 +124,22 @@ int monitoring_PutMetricData(struct op *op, const struct monitoring_PutMetricDat
     return 0;
 }
 
-int read_points(struct op *op, struct str space, struct str name, const struct monitoring_Dimensions *d, struct str unit, int64_t from_ms,
-                int64_t to_ms, int64_t period_ms, struct points *ret)
+static int64_t period_start(const struct metric_query *q, int64_t ms)
+{
+    return (ms - q->phase_ms) / q->period_ms * q->period_ms + q->phase_ms;
+}
+
+int read_points(struct op *op, const struct metric_query *q, struct points *ret)
 {
     struct key prefix, from, to;
     struct str key, value, u;
     int rc = 0;
 
-    data_key(op, &prefix, space, name, dimensions_key(op, d));
+    data_key(op, &prefix, q->space, q->name, dimensions_key(op, q->dimensions));
     from = prefix;
-    key_i64(&from, from_ms / period_ms * period_ms);
+    key_i64(&from, period_start(q, q->from_ms));
     to = prefix;
-    key_i64(&to, to_ms);
+    key_i64(&to, q->to_ms);
     struct op brief = *op; /* what is read of months of minutes does not stay */
     brief.arena = arena_new();
     struct scan *s = txn_scan(op->txn, key_view(&from), key_view(&to), false);
@@ -149,9 +153,9 @@ int read_points(struct op *op, struct str space, struct str name, const struct m
         if ((rc = key_read_i64(&r, &ms)) || (rc = key_read_str(&r, brief.arena, &u)) ||
             (rc = op_rec_decode(&brief, value, &monitoring_rec_Bucket_shape, &b)))
             break;
-        if (str_set(unit) && !str_eq(unit, u))
+        if (str_set(q->unit) && !str_eq(q->unit, u))
             continue;
-        ms = ms / period_ms * period_ms;
+        ms = period_start(q, ms);
         if (!ret->n || ret->v[ret->n - 1].start_ms != ms) {
             struct point *p = list_push(op->arena, ret);
             p->start_ms = ms;

@@ -22,8 +22,13 @@ struct points {
     uint32_t n, cap;
     bool set;
 };
-/* The data of [from_ms, to_ms) summed up by period, oldest first; unit absent: of every unit. */
-int read_points(struct op *op, struct str space, struct str name, const struct monitoring_Dimensions *d, struct str unit, int64_t from_ms,
-                int64_t to_ms, int64_t period_ms, struct points *ret);
+struct metric_query {
+    struct str space, name, unit; /* unit absent: of every unit */
+    const struct monitoring_Dimensions *dimensions;
+    int64_t from_ms, to_ms, period_ms;
+    int64_t phase_ms; /* periods begin so long behind whole multiples of period_ms */
+};
+/* The data of [from_ms, to_ms) summed up by period, oldest first. from_ms is taken back to where its period begins. */
+int read_points(struct op *op, const struct metric_query *q, struct points *ret);
 
 #endif
