@@ -2,7 +2,7 @@
 
 #include "aws/arn.h"
 #include "base/code.h"
-#include "services/s3/s3.h"
+#include "services/s3/acl.h"
 
 enum { BUCKETS_PAGE_MAX = 10000 };
 
@@ -54,13 +54,6 @@ bool s3_policy_is_public(struct str policy)
     return found;
 }
 
-/* RestrictPublicBuckets: a public policy lets in nobody but services and the bucket's own account. */
-static bool restricted(struct op *op, const struct s3_rec_Bucket *b)
-{
-    bool own = op->caller && (op->caller->kind == PRINCIPAL_SERVICE || str_eq(op->caller->account, b->Account));
-    return !own && b->PublicAccess && opt_bool(b->PublicAccess->RestrictPublicBuckets, false) && s3_policy_is_public(b->Policy);
-}
-
 int s3_resource_policy(struct op *op, struct str arn_text, struct str *ret_policy, struct str *ret_account)
 {
     struct arn arn;
@@ -71,8 +64,8 @@ int s3_resource_policy(struct op *op, struct str arn_text, struct str *ret_polic
     str_cut(arn.resource, '/', &name, &rest);
     int rc = s3_bucket_find(op, name, &b);
     if (rc == 0) {
-        *ret_policy = restricted(op, &b) ? STR_NONE : b.Policy;
         *ret_account = b.Account;
+        rc = s3_policy_in_force(op, &b, rest.n ? rest : STR_NONE, ret_policy);
     }
     return rc;
 }
@@ -170,8 +163,6 @@ int s3_CreateBucket(struct op *op, const struct s3_CreateBucket_in *in, struct s
         return S3_FAIL(op, InvalidBucketName, (.BucketName = in->Bucket), "The specified bucket is not valid.");
     if (opt_bool(in->ObjectLockEnabledForBucket, false))
         return aws_unsupported(op, "ObjectLockEnabledForBucket");
-    if (in->ACL.p && !str_is(in->ACL, "private"))
-        return aws_unsupported(op, "ACL (other than private)");
     struct s3_rec_Bucket b = { .Name = in->Bucket, .Account = op->account, .CreatedMs = SOME_I64(op_now_ms(op)),
                                .Ownership = opt_str(in->ObjectOwnership, STR("BucketOwnerEnforced")) };
     int rc = check_ownership(op, in->ObjectOwnership);
@@ -199,7 +190,15 @@ int s3_CreateBucket(struct op *op, const struct s3_CreateBucket_in *in, struct s
     /* New buckets block public access, as AWS's do since April 2023. */
     b.PublicAccess = arena_one(op->arena, struct s3_PublicAccessBlockConfiguration);
     *b.PublicAccess = (struct s3_PublicAccessBlockConfiguration){ SOME_BOOL(true), SOME_BOOL(true), SOME_BOOL(true), SOME_BOOL(true) };
-    return s3_bucket_put(op, &b);
+    struct s3_acl_ask ask = S3_ACL_ASK(in);
+    ask.write = in->GrantWrite;
+    bool owner_alone = str_is(in->ACL, "private") && !ask.full_control.p && !ask.read.p && !ask.read_acp.p && !ask.write.p && !ask.write_acp.p;
+    rc = owner_alone ? 0 : s3_acl_make(op, &b, &ask, &b.Acl);
+    if (rc == E_AWS && op->fail.error == S3_AccessControlListNotSupported)
+        return aws_fail(op, S3_InvalidBucketAclWithObjectOwnership, "Bucket cannot have ACLs set with ObjectOwnership's BucketOwnerEnforced setting");
+    if (rc == E_AWS && op->fail.error == AWS_AccessDenied)
+        return aws_fail(op, S3_InvalidBucketAclWithBlockPublicAccessError, "Bucket cannot have public ACLs set with BlockPublicAccess enabled");
+    return rc ? rc : s3_bucket_put(op, &b);
 }
 
 static bool any_below(struct op *op, const struct record_kind *kind, struct str bucket)

@@ -165,6 +165,8 @@ static int assemble(struct op *op, struct s3_work *work)
         if (rc == 0)
             rc = append(op, c, w, &parts[i]);
         *list_push(op->arena, &o->Parts) = parts[i].Size;
+        if (str_is(u->ChecksumType, "COMPOSITE"))
+            str_list_add(op->arena, &o->PartChecksums, parts[i].Checksum);
     }
     if (rc) {
         blob_abort(w);

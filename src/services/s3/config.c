@@ -4,7 +4,7 @@
 #include "auth/auth.h"
 #include "auth/policy.h"
 #include "aws/tags.h"
-#include "services/s3/s3.h"
+#include "services/s3/acl.h"
 
 /* The bucket of a request, in a handler's first line. */
 #define BUCKET(b)                                                                                                        \
@@ -62,7 +62,8 @@ int s3_PutPublicAccessBlock(struct op *op, const struct s3_PutPublicAccessBlock_
     for (size_t i = 0; i < 4; i++)
         *all[i] = SOME_BOOL(opt_bool(*all[i], false));
     b.PublicAccess = c;
-    return s3_bucket_put(op, &b);
+    rc = auth_epoch_bump(op);
+    return rc ? rc : s3_bucket_put(op, &b);
 }
 
 int s3_GetPublicAccessBlock(struct op *op, const struct s3_GetPublicAccessBlock_in *in, struct s3_GetPublicAccessBlock_out *out)
@@ -78,7 +79,8 @@ int s3_DeletePublicAccessBlock(struct op *op, const struct s3_DeletePublicAccess
 {
     BUCKET(b);
     b.PublicAccess = NULL;
-    return s3_bucket_put(op, &b);
+    rc = auth_epoch_bump(op);
+    return rc ? rc : s3_bucket_put(op, &b);
 }
 
 int s3_PutBucketPolicy(struct op *op, const struct s3_PutBucketPolicy_in *in, struct s3_PutBucketPolicy_out *out)
@@ -234,7 +236,10 @@ int s3_PutBucketOwnershipControls(struct op *op, const struct s3_PutBucketOwners
     if (!str_is(ownership, "BucketOwnerEnforced") && !str_is(ownership, "BucketOwnerPreferred") && !str_is(ownership, "ObjectWriter"))
         return s3_malformed(op);
     b.Ownership = ownership;
-    return s3_bucket_put(op, &b);
+    if (str_is(ownership, "BucketOwnerEnforced") && s3_acl_opens(op, &b))
+        return aws_fail(op, S3_InvalidBucketAclWithObjectOwnership, "Bucket cannot have ACLs set with ObjectOwnership's BucketOwnerEnforced setting");
+    rc = auth_epoch_bump(op);
+    return rc ? rc : s3_bucket_put(op, &b);
 }
 
 int s3_GetBucketOwnershipControls(struct op *op, const struct s3_GetBucketOwnershipControls_in *in, struct s3_GetBucketOwnershipControls_out *out)
@@ -252,7 +257,8 @@ int s3_DeleteBucketOwnershipControls(struct op *op, const struct s3_DeleteBucket
 {
     BUCKET(b);
     b.Ownership = STR_NONE;
-    return s3_bucket_put(op, &b);
+    rc = auth_epoch_bump(op);
+    return rc ? rc : s3_bucket_put(op, &b);
 }
 
 /* ---- what strata does not offer to set, answered as for a bucket where it was never set ---- */
@@ -293,33 +299,4 @@ int s3_GetObjectLockConfiguration(struct op *op, const struct s3_GetObjectLockCo
 {
     BUCKET(b);
     return S3_FAIL(op, ObjectLockConfigurationNotFoundError, (.BucketName = in->Bucket), "Object Lock configuration does not exist for this bucket");
-}
-
-static void full_control(struct op *op, struct s3_Owner *owner, struct s3_Grants *grants)
-{
-    struct s3_Grant *g = list_push(op->arena, grants);
-    g->Permission = STR("FULL_CONTROL");
-    g->Grantee = arena_one(op->arena, struct s3_Grantee);
-    g->Grantee->ID = owner->ID;
-    g->Grantee->Type = STR("CanonicalUser");
-}
-
-int s3_GetBucketAcl(struct op *op, const struct s3_GetBucketAcl_in *in, struct s3_GetBucketAcl_out *out)
-{
-    BUCKET(b);
-    out->Owner = s3_owner(op, b.Account);
-    full_control(op, out->Owner, &out->Grants);
-    return 0;
-}
-
-int s3_GetObjectAcl(struct op *op, const struct s3_GetObjectAcl_in *in, struct s3_GetObjectAcl_out *out)
-{
-    BUCKET(b);
-    struct s3_rec_Object o = { 0 };
-    rc = s3_object_find(op, in->Bucket, in->Key, in->VersionId, &o);
-    if (rc == E_NOT_FOUND || (rc == 0 && opt_bool(o.DeleteMarker, false)))
-        return s3_object_missing(op, in->Key, in->VersionId);
-    out->Owner = s3_owner(op, b.Account);
-    full_control(op, out->Owner, &out->Grants);
-    return rc;
 }

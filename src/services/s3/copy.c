@@ -1,5 +1,6 @@
 #include "auth/auth.h"
 #include "base/code.h"
+#include "services/s3/acl.h"
 #include "services/s3/copy.h"
 #include "services/s3/notify.h"
 #include "services/s3/seal.h"
@@ -22,12 +23,13 @@ int s3_source_parse(struct op *op, struct str text, struct s3_source *ret)
 int s3_authorize_CopyObject(struct op *op, const struct s3_CopyObject_in *in, struct authz *a)
 {
     struct s3_source s;
+    struct s3_acl_ask ask = S3_ACL_ASK(in);
     int rc = s3_source_parse(op, in->CopySource, &s);
     if (rc)
         return rc;
     s3_ask_object(op, a, s.version_id.p ? "s3:GetObjectVersion" : "s3:GetObject", s.bucket, s.key, s.version_id);
     struct authz_item *put = authz_add(a, "s3:PutObject", s3_arn_object(op, in->Bucket, in->Key));
-    authz_context(a, put, "s3:x-amz-acl", in->ACL);
+    s3_acl_context(a, put, &ask);
     authz_context(a, put, "s3:x-amz-copy-source", in->CopySource);
     authz_context(a, put, "s3:x-amz-metadata-directive", in->MetadataDirective);
     authz_context(a, put, "s3:x-amz-server-side-encryption", in->ServerSideEncryption);
@@ -94,6 +96,7 @@ static void replace_metadata(const struct s3_CopyObject_in *in, struct s3_rec_Ob
 int s3_CopyObject(struct op *op, const struct s3_CopyObject_in *in, struct s3_CopyObject_out *out)
 {
     struct s3_source source;
+    struct s3_acl_ask ask = S3_ACL_ASK(in);
     struct s3_source_conditions conditions = { in->CopySourceIfMatch, in->CopySourceIfNoneMatch, in->CopySourceIfModifiedSince,
                                                in->CopySourceIfUnmodifiedSince };
     struct s3_rec_Bucket from = { 0 }, to = { 0 };
@@ -122,8 +125,9 @@ int s3_CopyObject(struct op *op, const struct s3_CopyObject_in *in, struct s3_Co
     o.WebsiteRedirectLocation = in->WebsiteRedirectLocation;
     o.StorageClass = opt_str(in->StorageClass, STR("STANDARD"));
     o.ModifiedMs = SOME_I64(op_now_ms(op) / 1000 * 1000);
-    o.Parts.n = 0;
-    if (str_is(in->TaggingDirective, "REPLACE")) {
+    o.Parts.n = o.PartChecksums.n = 0;
+    rc = s3_acl_of_write(op, &to, in->Key, &ask, &o); /* the source's is not copied */
+    if (!rc && str_is(in->TaggingDirective, "REPLACE")) {
         o.Tags = (struct str_map){ 0 };
         rc = in->Tagging.p ? s3_tags_header(op, in->Tagging, &o.Tags) : 0;
     }

@@ -2,6 +2,7 @@
 
 #include "auth/auth.h"
 #include "base/code.h"
+#include "services/s3/acl.h"
 #include "services/s3/notify.h"
 #include "services/s3/seal.h"
 
@@ -28,8 +29,6 @@ static int check_put(struct op *op, const struct s3_PutObject_in *in)
         return aws_unsupported(op, "x-amz-server-side-encryption-customer-* (SSE-C)");
     if (in->ObjectLockMode.p || in->ObjectLockLegalHoldStatus.p || in->ObjectLockRetainUntilDate.set)
         return aws_fail(op, S3_InvalidArgument, "Bucket is missing Object Lock Configuration");
-    if (in->ACL.p && !str_is(in->ACL, "private") && !str_is(in->ACL, "bucket-owner-full-control"))
-        return aws_fail(op, S3_AccessControlListNotSupported, "The bucket does not allow ACLs");
     if (in->WriteOffsetBytes.set)
         return aws_unsupported(op, "x-amz-write-offset-bytes");
     size_t metadata_bytes = 0;
@@ -78,6 +77,7 @@ int s3_PutObject(struct op *op, const struct s3_PutObject_in *in, struct s3_PutO
     }
     struct s3_rec_Bucket b = { 0 };
     struct s3_rec_Object o = { 0 };
+    struct s3_acl_ask ask = S3_ACL_ASK(in);
     struct s3_checksums sums = {
         .content_md5 = in->ContentMD5, .algorithm = in->ChecksumAlgorithm, .crc32 = in->ChecksumCRC32, .crc32c = in->ChecksumCRC32C,
         .crc64nvme = in->ChecksumCRC64NVME, .sha1 = in->ChecksumSHA1, .sha256 = in->ChecksumSHA256,
@@ -85,6 +85,8 @@ int s3_PutObject(struct op *op, const struct s3_PutObject_in *in, struct s3_PutO
     int rc = check_put(op, in);
     if (!rc)
         rc = s3_bucket_get(op, in->Bucket, in->ExpectedBucketOwner, &b);
+    if (!rc)
+        rc = s3_acl_of_write(op, &b, in->Key, &ask, &o);
     if (!rc)
         rc = s3_write_conditions(op, in->Bucket, in->Key, in->IfMatch, in->IfNoneMatch);
     if (!rc)
@@ -204,8 +206,7 @@ static void reply_header(struct op *op, const char *name, struct str value)
     h->value = value;
 }
 
-/* The object that a read means; a delete marker answers as S3 does. */
-static int find_readable(struct op *op, const struct s3_GetObject_in *in, struct s3_rec_Bucket *ret_bucket, struct s3_rec_Object *ret)
+int s3_object_readable(struct op *op, const struct s3_GetObject_in *in, struct s3_rec_Bucket *ret_bucket, struct s3_rec_Object *ret)
 {
     int rc = s3_bucket_get(op, in->Bucket, in->ExpectedBucketOwner, ret_bucket);
     if (rc)
@@ -268,7 +269,7 @@ static int read_object(struct op *op, const struct s3_GetObject_in *in, bool wit
         return S3_FAIL(op, InvalidArgument, (.ArgumentName = STR("versionId"), .ArgumentValue = STR("")), "Version id cannot be the empty string");
     if (in->PartNumber.set && in->Range.p)
         return aws_fail(op, S3_InvalidRequest, "Cannot specify both Range header and partNumber query parameter");
-    int rc = find_readable(op, in, &b, &o);
+    int rc = s3_object_readable(op, in, &b, &o);
     if (!rc)
         rc = read_conditions(op, &o, in);
     if (!rc)

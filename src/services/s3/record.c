@@ -100,7 +100,9 @@ int s3_may(struct op *op, const struct s3_rec_Bucket *b, const char *action, str
 {
     struct authz a = { .op = op };
     struct authz_item *item = authz_add(&a, action, key.p ? s3_arn_object(op, b->Name, key) : s3_arn_bucket(op, b->Name));
-    item->resource_policy = b->Policy;
+    int rc = s3_policy_in_force(op, b, key, &item->resource_policy);
+    if (rc)
+        return rc;
     item->account = b->Account;
     return auth_authorize(op, &a);
 }

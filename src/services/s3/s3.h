@@ -44,6 +44,11 @@ int s3_object_missing(struct op *op, struct str key, struct str version_id);
 int s3_marker_refuses(struct op *op);
 /* The same for a reader: who may not list the bucket is not told that the key is missing. */
 int s3_object_missing_to_reader(struct op *op, const struct s3_rec_Bucket *b, struct str key, struct str version_id);
+/* The object that a read means; a delete marker answers as S3 does. E_AWS. */
+int s3_object_readable(struct op *op, const struct s3_GetObject_in *in, struct s3_rec_Bucket *ret_bucket, struct s3_rec_Object *ret);
+/* What decides beside identity policies: the bucket's policy as its public access block leaves it to the caller, with what the ACLs of the bucket and of
+ * the key's newest object (key may be absent) allow him. Absent: nothing. */
+int s3_policy_in_force(struct op *op, const struct s3_rec_Bucket *b, struct str key, struct str *ret);
 /* May the caller do this to an object of the bucket (s3:ListBucket: to the bucket; key absent)? E_AWS: no. */
 int s3_may(struct op *op, const struct s3_rec_Bucket *b, const char *action, struct str key);
 /* May the caller write an object with these tags, if there are any? What is read by its tags is opened by who sets them. */

@@ -57,9 +57,9 @@ int s3_may_tag(struct op *op, const struct s3_rec_Bucket *b, struct str key, con
         return 0;
     struct authz_item *item = authz_add(&a, "s3:PutObjectTagging", s3_arn_object(op, b->Name, key));
     ask_tags(&a, item, tags);
-    item->resource_policy = b->Policy;
     item->account = b->Account;
-    return auth_authorize(op, &a);
+    int rc = s3_policy_in_force(op, b, key, &item->resource_policy);
+    return rc ? rc : auth_authorize(op, &a);
 }
 
 /* A header that is malformed has no tags: the operation says so. */

@@ -241,14 +241,24 @@ int s3_checksums_check(struct op *op, const struct s3_checksums *c, const struct
     }
     const struct {
         const char *name;
+        size_t bytes;
         struct str claimed;
-    } all[] = { { "CRC32", c->crc32 }, { "CRC32C", c->crc32c }, { "SHA1", c->sha1 }, { "SHA256", c->sha256 }, { "CRC64NVME", c->crc64nvme } };
+    } all[] = { { "CRC32", 4, c->crc32 }, { "CRC32C", 4, c->crc32c }, { "SHA1", 20, c->sha1 }, { "SHA256", 32, c->sha256 },
+                { "CRC64NVME", 8, c->crc64nvme } };
+    struct str raw;
+    size_t claims = 0;
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+        claims += all[i].claimed.p != NULL;
+    if (claims > 1)
+        return aws_fail(op, S3_InvalidRequest, "Expecting a single x-amz-checksum- header. Multiple checksum Types are not allowed.");
     *ret_name = STR_NONE;
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
         bool named = c->algorithm.p && str_is(c->algorithm, all[i].name);
         if (!all[i].claimed.p && !named)
             continue;
         struct str real = computed(op, body, all[i].name);
+        if (all[i].claimed.p && (base64_decode(op->arena, all[i].claimed, &raw) || raw.n != all[i].bytes))
+            return aws_fail(op, S3_InvalidRequest, "Value for x-amz-checksum-%s header is invalid.", str_lower(op->arena, str_c(all[i].name)).p);
         if (all[i].claimed.p && !str_eq(real, all[i].claimed))
             return aws_fail(op, S3_BadDigest, "The %s you specified did not match the calculated checksum.", all[i].name);
         *ret_name = str_c(all[i].name);
