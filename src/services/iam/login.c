@@ -7,8 +7,9 @@
 #include <openssl/evp.h>
 
 #include "base/code.h"
+#include "cloud/background.h"
 
-/* A hash takes some 30 ms of the writer's time; the passwords of a user share a salt, so that one hash tells whether a new one was there before. */
+/* A hash takes some 30 ms, in the background; the passwords of a user share a salt, so that one hash tells whether a new one was there before. */
 enum { ITERATIONS = 100000, HASH_BYTES = 32, SALT_BYTES = 16, LENGTH_WITHOUT_POLICY = 8, CLASSES_WITHOUT_POLICY = 3, LENGTH_BY_DEFAULT = 6 };
 
 static void login_key(struct op *op, struct key *k, const struct iam_rec_User *user) { directory_key(op, k, op->account, &iam_kind_login, user->Id); }
@@ -95,12 +96,45 @@ static int check_password(struct op *op, const struct iam_rec_PasswordPolicy *po
 
 /* ---- passwords ---- */
 
-static struct str hash_of(struct op *op, const struct iam_rec_Login *login, struct str password)
+/* Of the passwords that a request has, under one salt. */
+struct hashing {
+    struct str salt, password, old; /* old: absent when it does not matter */
+    int64_t iterations;
+    uint8_t hash[HASH_BYTES], old_hash[HASH_BYTES];
+};
+
+static void hash_one(const struct hashing *h, struct str password, uint8_t out[HASH_BYTES])
 {
-    uint8_t *hash = arena_alloc(op->arena, HASH_BYTES);
-    PKCS5_PBKDF2_HMAC(password.p, (int)password.n, (const unsigned char *)login->Salt.p, (int)login->Salt.n, (int)login->Iterations.v, EVP_sha256(),
-                      HASH_BYTES, hash);
-    return (struct str){ (const char *)hash, HASH_BYTES };
+    PKCS5_PBKDF2_HMAC(password.p, (int)password.n, (const unsigned char *)h->salt.p, (int)h->salt.n, (int)h->iterations, EVP_sha256(), HASH_BYTES, out);
+}
+
+static void hash_both(struct cloud *cloud, void *ctx)
+{
+    struct hashing *h = ctx;
+    hash_one(h, h->password, h->hash);
+    if (h->old.p)
+        hash_one(h, h->old, h->old_hash);
+}
+
+/* Under the login's salt, or one that it gets. E_PARKED. */
+static int hash_passwords(struct op *op, struct iam_rec_Login *login, struct str password, struct str old, const struct hashing **ret)
+{
+    struct hashing *h = background_ctx(op);
+    if (h && login->Salt.p && !(str_eq(h->salt, login->Salt) && h->iterations == opt_i64(login->Iterations, ITERATIONS))) { /* the login was made anew meanwhile */
+        op->state = NULL;
+        h = NULL;
+    }
+    if (!h) {
+        char *salt = arena_alloc(op->arena, SALT_BYTES);
+        random_bytes(salt, SALT_BYTES);
+        h = arena_one(op->arena, struct hashing);
+        *h = (struct hashing){ .salt = login->Salt.p ? str_dup(op->arena, login->Salt) : (struct str){ salt, SALT_BYTES }, .password = password, .old = old,
+                               .iterations = opt_i64(login->Iterations, ITERATIONS) };
+    }
+    login->Salt = h->salt;
+    login->Iterations = SOME_I64(h->iterations);
+    *ret = h;
+    return background_for(op, hash_both, h);
 }
 
 /* One of the last n, of which the present one is the newest. */
@@ -112,25 +146,25 @@ static bool was_there(const struct iam_rec_Login *login, struct str hash, int64_
     return found;
 }
 
-/* A new password that conforms. All older ones that a policy could ask about are kept. */
-static int set_password(struct op *op, struct iam_rec_Login *login, struct str password)
+/* A new password that conforms, for who knows the old one, where that is asked for. All older ones that a policy could ask about are kept. */
+static int set_password(struct op *op, struct iam_rec_Login *login, struct str password, struct str old)
 {
     enum { KEPT = 23 };
     struct iam_rec_PasswordPolicy policy;
+    const struct hashing *h;
     int rc = iam_password_policy(op, &policy);
     if (rc && rc != E_NOT_FOUND)
         return rc;
     bool has_policy = rc == 0;
+    rc = hash_passwords(op, login, password, old, &h);
+    if (rc)
+        return rc;
+    struct str hash = { (const char *)h->hash, HASH_BYTES };
+    if (old.p && !str_eq_consttime((struct str){ (const char *)h->old_hash, HASH_BYTES }, login->Hash))
+        return aws_fail(op, AWS_AccessDenied, "The old password was incorrect.");
     rc = check_password(op, has_policy ? &policy : NULL, password);
     if (rc)
         return rc;
-    if (!login->Salt.p) {
-        char *salt = arena_alloc(op->arena, SALT_BYTES);
-        random_bytes(salt, SALT_BYTES);
-        login->Salt = (struct str){ salt, SALT_BYTES };
-        login->Iterations = SOME_I64(ITERATIONS);
-    }
-    struct str hash = hash_of(op, login, password);
     if (has_policy && was_there(login, hash, opt_i64(policy.ReusePrevention, 0)))
         return aws_fail(op, IAM_PasswordPolicyViolationException, "Policy constraint violation with password reuse prevention during password change.");
     if (login->Hash.p)
@@ -180,7 +214,7 @@ int iam_CreateLoginProfile(struct op *op, const struct iam_CreateLoginProfile_in
         return aws_fail(op, IAM_EntityAlreadyExistsException, "Login Profile for user %.*s already exists.", STR_ARG(user.Name));
     login.CreatedMs = iam_now(op);
     login.ResetRequired = SOME_BOOL(opt_bool(in->PasswordResetRequired, false));
-    rc = rc == E_NOT_FOUND ? set_password(op, &login, in->Password) : rc;
+    rc = rc == E_NOT_FOUND ? set_password(op, &login, in->Password, STR_NONE) : rc;
     if (rc)
         return rc;
     out->LoginProfile = login_out(op, &user, &login);
@@ -203,7 +237,7 @@ int iam_UpdateLoginProfile(struct op *op, const struct iam_UpdateLoginProfile_in
     struct iam_rec_Login login;
     int rc = login_get(op, in->UserName, &user, &login);
     if (rc == 0 && in->Password.p)
-        rc = set_password(op, &login, in->Password);
+        rc = set_password(op, &login, in->Password, STR_NONE);
     if (rc)
         return rc;
     if (in->PasswordResetRequired.set)
@@ -240,10 +274,8 @@ int iam_ChangePassword(struct op *op, const struct iam_ChangePassword_in *in, st
     struct iam_rec_User user;
     struct iam_rec_Login login;
     int rc = login_get(op, op->caller->name, &user, &login);
-    if (rc == 0 && !str_eq_consttime(hash_of(op, &login, in->OldPassword), login.Hash))
-        return aws_fail(op, AWS_AccessDenied, "The old password was incorrect.");
     if (rc == 0)
-        rc = set_password(op, &login, in->NewPassword);
+        rc = set_password(op, &login, in->NewPassword, in->OldPassword);
     if (rc)
         return rc;
     login.ResetRequired = SOME_BOOL(false);

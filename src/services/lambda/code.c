@@ -2,9 +2,6 @@
  *
  * Reading, hashing and syncing a zip takes up to a second, so all but small ones are taken in by a background thread while the operation is parked:
  *   first run: find the source, hand it over, park     later runs: park again, until it is done; then the record is written with what it came to. */
-#include <pthread.h>
-#include <string.h>
-
 #include "base/code.h"
 #include "cloud/background.h"
 #include "cloud/call.h"
@@ -13,21 +10,15 @@
 #include "services/lambda/lambda.h"
 #include "services/lambda/zip.h"
 
-enum { WAIT_MS = 60 * 1000, WAKE_KEY_CHARS_MAX = 63 };
-
 /* A zip that is taken in: the operation's, in whose arena it and the zip are. */
 struct taking {
-    struct arena *arena; /* of what the thread makes; the operation's is not shared */
+    struct arena *arena; /* of what the thread makes */
     struct str zip;      /* as sent, or absent: */
     struct blob object;  /* of S3 */
-    char wake_key[WAKE_KEY_CHARS_MAX + 1];
-    pthread_mutex_t lock;
-    pthread_cond_t ended;
-    bool done;           /* what follows is there */
     int rc;
     struct lambda_code code;
     bool used;           /* by a run of the operation, which answers for the file from then on */
-    struct cloud *cloud;
+    struct blobs *blobs;
 };
 
 static int from_s3(struct op *op, struct str bucket, struct str key, struct str version, struct blob *ret)
@@ -78,56 +69,29 @@ static int keep_zip(struct blobs *blobs, struct arena *a, struct str zip, struct
 
 /* ---- in the background ---- */
 
-static void take_in(struct cloud *cloud, void *ctx, const atomic_bool *stop)
+static void take_in(struct cloud *cloud, void *ctx)
 {
     struct taking *t = ctx;
     struct str zip = t->zip;
-    char wake_key[sizeof t->wake_key]; /* once done is set, t may be gone */
-    memcpy(wake_key, t->wake_key, sizeof wake_key);
-    int rc = zip.p ? 0 : blob_read(cloud->blobs, t->arena, &t->object, LAMBDA_UNZIPPED_BYTES_MAX, &zip);
-    if (rc == 0)
-        rc = keep_zip(cloud->blobs, t->arena, zip, &t->code);
-    pthread_mutex_lock(&t->lock);
-    t->rc = rc;
-    t->done = true;
-    pthread_cond_signal(&t->ended);
-    pthread_mutex_unlock(&t->lock);
-    cloud_wake(cloud, str_c(wake_key));
+    t->rc = zip.p ? 0 : blob_read(t->blobs, t->arena, &t->object, LAMBDA_UNZIPPED_BYTES_MAX, &zip);
+    if (t->rc == 0)
+        t->rc = keep_zip(t->blobs, t->arena, zip, &t->code);
 }
 
-/* With the operation, which may have been refused meanwhile: by a policy that changed. */
 static void release(void *arg)
 {
     struct taking *t = arg;
-    pthread_mutex_lock(&t->lock);
-    while (!t->done)
-        pthread_cond_wait(&t->ended, &t->lock);
-    pthread_mutex_unlock(&t->lock);
     if (t->rc == 0 && !t->used && t->code.blob_id.p)
-        blob_remove(t->cloud->blobs, t->code.blob_id);
-    pthread_mutex_destroy(&t->lock);
-    pthread_cond_destroy(&t->ended);
+        blob_remove(t->blobs, t->code.blob_id);
     arena_free(t->arena);
 }
 
-static int hand_over(struct op *op, struct str zip, const struct blob *object)
+static struct taking *taking_new(struct op *op, struct str zip, const struct blob *object)
 {
     struct taking *t = arena_one(op->arena, struct taking);
-    *t = (struct taking){ .arena = arena_new(), .zip = zip, .object = *object, .cloud = op->cloud };
-    struct str key = str_cat(op->arena, STR("lambda/code/"), str_sub(op->request_id, 0, WAKE_KEY_CHARS_MAX / 2));
-    memcpy(t->wake_key, key.p, key.n);
-    pthread_mutex_init(&t->lock, NULL);
-    pthread_cond_init(&t->ended, NULL);
-    int rc = background_run(op->cloud->background, take_in, t);
-    if (rc) { /* then nobody else has it */
-        t->done = true;
-        t->rc = rc;
-    }
+    *t = (struct taking){ .arena = arena_new(), .zip = zip, .object = *object, .blobs = op_blobs(op) };
     arena_defer(op->arena, release, t);
-    if (rc)
-        return rc;
-    op->state = t;
-    return op_park(op, str_c(t->wake_key), WAIT_MS);
+    return t;
 }
 
 /* ---- in the operation ---- */
@@ -147,28 +111,35 @@ static int find_source(struct op *op, struct str *zip, struct str bucket, struct
     return rc;
 }
 
+/* gone: the body that was not there any more when it was read, or absent; what is in its place counts. E_PARKED. */
+static int take_from_source(struct op *op, struct str zip, struct str bucket, struct str object_key, struct str version, struct str gone,
+                            struct lambda_code *ret, struct taking **ret_taking)
+{
+    struct blob object = { 0 };
+    int rc = find_source(op, &zip, bucket, object_key, version, &object);
+    if (rc == 0 && gone.p && str_eq(object.id, gone))
+        rc = E_CORRUPT;
+    if (rc || (zip.p && zip.n <= BLOB_INLINE_BYTES))
+        return rc ? rc : keep_zip(op_blobs(op), op->arena, zip, ret);
+    *ret_taking = taking_new(op, zip, &object);
+    return background_for(op, take_in, *ret_taking);
+}
+
 int lambda_code_take(struct op *op, struct str zip, struct str bucket, struct str object_key, struct str version, struct lambda_code *ret)
 {
-    struct taking *t = op->state;
-    struct blob object = { 0 };
-    int rc = 0;
-    if (t) {
-        pthread_mutex_lock(&t->lock);
-        bool done = t->done;
-        pthread_mutex_unlock(&t->lock);
-        if (!done)
-            return op_park(op, str_c(t->wake_key), WAIT_MS);
+    struct taking *t = background_ctx(op);
+    struct str gone = STR_NONE;
+    int rc = t ? background_for(op, take_in, t) : 0;
+    if (rc == 0 && t && t->rc == E_NOT_FOUND) {
+        gone = t->object.id;
+        op->state = t = NULL;
     }
-    if (t && t->rc != E_NOT_FOUND) {
+    if (rc == 0 && !t)
+        rc = take_from_source(op, zip, bucket, object_key, version, gone, ret, &t);
+    if (rc == 0 && t) {
         rc = t->rc;
         *ret = t->code;
         t->used = rc == 0;
-    } else { /* or once more: the object went before it was read */
-        rc = find_source(op, &zip, bucket, object_key, version, &object);
-        if (rc == 0 && (!zip.p || zip.n > BLOB_INLINE_BYTES))
-            return hand_over(op, zip, &object);
-        if (rc == 0)
-            rc = keep_zip(op_blobs(op), op->arena, zip, ret);
     }
     if (rc == E_LIMIT)
         return aws_fail(op, LAMBDA_InvalidParameterValueException, "Unzipped size must be smaller than %d bytes", LAMBDA_UNZIPPED_BYTES_MAX);
