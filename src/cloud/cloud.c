@@ -10,6 +10,7 @@
 #include "cloud/envelope.h"
 #include "cloud/issuer.h"
 #include "cloud/metrics.h"
+#include "cloud/telemetry.h"
 #include "cloud/pipeline.h"
 #include "cloud/root_key.h"
 #include "cloud/task.h"
@@ -80,6 +81,7 @@ int cloud_start(const struct cloud_config *config, struct store *store, struct b
     cloud->auth = auth_state_new();
     cloud->auth->pardons = config->iam_soft;
     cloud->metrics = metrics_new();
+    cloud->telemetry = telemetry_new();
     cloud->envelopes = envelopes_new();
     cloud->issuers = issuers_new(cloud);
     cloud->parking = parking_start(cloud);
@@ -133,6 +135,7 @@ void cloud_stop(struct cloud *cloud)
     clock_free(cloud->clock);
     auth_state_free(cloud->auth);
     metrics_free(cloud->metrics);
+    telemetry_free(cloud->telemetry);
     envelopes_free(cloud->envelopes);
     issuers_free(cloud->issuers);
     seal_erase(cloud->root_key, sizeof cloud->root_key);

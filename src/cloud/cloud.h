@@ -10,6 +10,7 @@
 struct doors;
 struct parking;
 struct metrics;
+struct telemetry;
 struct jobs;
 struct envelopes;   /* data keys in memory; cloud/envelope.h */
 struct key_maker;   /* makes RSA pairs; services/kms */
@@ -73,6 +74,7 @@ struct cloud {
     size_t services_started;   /* of wire_services, in their order */
     int64_t started_ms;
     struct metrics *metrics;   /* cloud/metrics.h */
+    struct telemetry *telemetry; /* cloud/telemetry.h */
     struct call_listener *listeners; /* cloud/call.h */
     struct admin_page *pages;  /* cloud/admin.h */
     struct untold untold[UNTOLD_KINDS]; /* by -enum err */

@@ -10,6 +10,7 @@
 #include "cloud/call.h"
 #include "cloud/cloud.h"
 #include "cloud/door.h"
+#include "cloud/telemetry.h"
 #include "gen/lambda.h"
 #include "throttle.h"
 
@@ -198,6 +199,26 @@ static int advance(struct op *op, struct visit *v)
     return rc;
 }
 
+/* https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-metrics.html */
+enum { TELL_LATENCY, TELL_INTEGRATION, TELL_4XX, TELL_5XX, TELL_BYTES };
+static const struct telemetry_family requests = {
+    .space = "AWS/ApiGateway", .dimensions = { "ApiId", "Stage" }, .least = 1,
+    .metrics = { [TELL_LATENCY] = { "Latency", "Milliseconds", .also = "Count", .spread = true },
+                 [TELL_INTEGRATION] = { "IntegrationLatency", "Milliseconds", .spread = true }, [TELL_4XX] = { "4xx", "Count" }, [TELL_5XX] = { "5xx", "Count" },
+                 [TELL_BYTES] = { "DataProcessed", "Bytes" } },
+};
+
+static void tell(struct op *op, const struct api_request *r)
+{
+    if (!r->stage.StageName.n) /* no API's, or none of its stages' */
+        return;
+    int of_hundred = r->outcome.status / 100;
+    struct telemetry_value v[] = { { TELL_LATENCY, (double)r->outcome.took_us / 1000 }, { TELL_4XX, of_hundred == 4 }, { TELL_5XX, of_hundred == 5 },
+                                   { TELL_BYTES, (double)r->outcome.bytes }, { TELL_INTEGRATION, (double)r->outcome.integration_us / 1000 } };
+    telemetry_add(op->cloud, op->account, op->region, op_now_ms(op), &requests, (struct str[]){ r->api_id, r->stage.StageName }, v,
+                  sizeof v / sizeof *v - !r->outcome.called_us);
+}
+
 /* What every answer of an API has, when it stands. */
 static void finish(struct op *op, struct visit *v)
 {
@@ -208,6 +229,7 @@ static void finish(struct op *op, struct visit *v)
     r->outcome.bytes = (int64_t)v->answer.body.n;
     r->outcome.took_us = clock_mono_us() - v->begun_us;
     access_log(op, r);
+    tell(op, r);
 }
 
 static void refuse(struct visit *v, int status, const char *message)

@@ -117,10 +117,11 @@ static int get_table(struct op *op, const struct dynamodb_BatchGetRequestMap_ent
 
 static void describe_usage(struct op *op, const struct usage_list *usage, struct str mode, struct dynamodb_ConsumedCapacityMultiple *ret)
 {
-    if (!capacity_wanted(mode))
-        return;
-    for (uint32_t i = 0; i < usage->n; i++)
-        usage_describe(op, &usage->v[i], mode, list_push(op->arena, ret));
+    for (uint32_t i = 0; i < usage->n; i++) {
+        usage_tell(op, &usage->v[i]);
+        if (capacity_wanted(mode))
+            usage_describe(op, &usage->v[i], mode, list_push(op->arena, ret));
+    }
 }
 
 int dynamodb_BatchGetItem(struct op *op, const struct dynamodb_BatchGetItem_in *in, struct dynamodb_BatchGetItem_out *out)

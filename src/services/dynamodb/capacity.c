@@ -1,5 +1,6 @@
 /* Capacity units: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/read-write-operations.html */
 #include "base/arena.h"
+#include "cloud/telemetry.h"
 #include "services/dynamodb/request.h"
 
 double capacity_read_units(size_t bytes, bool consistent)
@@ -29,6 +30,51 @@ void usage_write(struct usage *u, const struct write *w, double factor)
     u->write += w->units * factor;
     for (uint32_t i = 0; i < u->table->n_indexes; i++)
         u->index_write[i] += w->cost.units[i] * factor;
+}
+
+/* https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/metrics-dimensions.html */
+enum { CONSUMED_READ, CONSUMED_WRITE, CONDITIONS_FAILED };
+#define CONSUMED [CONSUMED_READ] = { "ConsumedReadCapacityUnits", "Count" }, [CONSUMED_WRITE] = { "ConsumedWriteCapacityUnits", "Count" }
+static const struct telemetry_family of_table = {
+    .space = "AWS/DynamoDB", .dimensions = { "TableName" }, .least = 1,
+    .metrics = { CONSUMED, [CONDITIONS_FAILED] = { "ConditionalCheckFailedRequests", "Count" } },
+};
+static const struct telemetry_family of_index = {
+    .space = "AWS/DynamoDB", .dimensions = { "TableName", "GlobalSecondaryIndexName" }, .least = 2, .metrics = { CONSUMED },
+};
+
+static void tell(struct op *op, const struct telemetry_family *f, struct str table, struct str index, double read, double write)
+{
+    struct telemetry_value v[2];
+    size_t n = 0;
+    if (read > 0)
+        v[n++] = (struct telemetry_value){ CONSUMED_READ, read };
+    if (write > 0)
+        v[n++] = (struct telemetry_value){ CONSUMED_WRITE, write };
+    if (n)
+        telemetry_count(op, f, (struct str[]){ table, index }, v, n);
+}
+
+void usage_tell(struct op *op, const struct usage *u)
+{
+    struct str table = u->table->rec->TableName;
+    double read = u->read, write = u->write;
+    for (uint32_t i = 0; i < u->table->n_indexes; i++) {
+        const struct dynamodb_rec_Index *x = u->table->indexes[i].rec;
+        if (opt_bool(x->Local, false)) { /* part of the table */
+            read += u->index_read[i];
+            write += u->index_write[i];
+        } else {
+            tell(op, &of_index, table, x->Name, u->index_read[i], u->index_write[i]);
+        }
+    }
+    tell(op, &of_table, table, STR_NONE, read, write);
+}
+
+void condition_tell(struct op *op, const struct table *t)
+{
+    telemetry_add(op->cloud, op->account, op->region, op_now_ms(op), &of_table, (struct str[]){ t->rec->TableName, STR_NONE },
+                  &(struct telemetry_value){ CONDITIONS_FAILED, 1 }, 1);
 }
 
 static struct dynamodb_Capacity capacity(const struct usage *u, double read, double write)

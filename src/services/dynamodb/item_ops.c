@@ -52,6 +52,7 @@ int dynamodb_GetItem(struct op *op, const struct dynamodb_GetItem_in *in, struct
     }
     struct usage *u = usage_of(op, &usage, t);
     u->read = capacity_read_units(s.size, opt_bool(in->ConsistentRead, false));
+    usage_tell(op, u);
     out->ConsumedCapacity = usage_one(op, u, in->ReturnConsumedCapacity);
     return 0;
 }
@@ -127,6 +128,7 @@ static int write_item(struct op *op, const struct asks *a, struct write *w, stru
         return rc;
     struct usage *u = usage_of(op, &usage, &w->table);
     usage_write(u, w, 1);
+    usage_tell(op, u);
     *ret_capacity = usage_one(op, u, a->capacity);
     *ret_metrics = collection_metrics(op, &w->table, &w->attrs, a->metrics);
     return 0;

@@ -223,5 +223,6 @@ struct dynamodb_ConsumedCapacity *page_capacity(struct op *op, const struct page
         u->read = units;
     if (p->fetched_bytes > 0)
         u->read += capacity_read_units(p->fetched_bytes, p->consistent);
+    usage_tell(op, u);
     return usage_one(op, u, mode);
 }

@@ -90,6 +90,8 @@ struct usage_list {
 
 struct usage *usage_of(struct op *op, struct usage_list *l, const struct table *t); /* found by table, or new */
 void usage_write(struct usage *u, const struct write *w, double factor);
+void condition_tell(struct op *op, const struct table *t); /* that a condition failed: at once */
+void usage_tell(struct op *op, const struct usage *u); /* to CloudWatch, when op is through */
 void usage_describe(struct op *op, const struct usage *u, struct str mode, struct dynamodb_ConsumedCapacity *ret);
 struct dynamodb_ConsumedCapacity *usage_one(struct op *op, const struct usage *u, struct str mode); /* NULL when not asked for */
 /* Only tables with local indexes have item collections. NULL when there is nothing to say. */

@@ -9,7 +9,10 @@ enum { TRANSACT_ITEMS_MAX = 100, TRANSACT_BYTES_MAX = 4 * 1024 * 1024, TOKEN_LIF
 
 static void describe_usage(struct op *op, struct usage_list *usage, struct str mode, struct dynamodb_ConsumedCapacityMultiple *ret)
 {
-    for (uint32_t i = 0; i < usage->n && capacity_wanted(mode); i++) {
+    for (uint32_t i = 0; i < usage->n; i++) {
+        usage_tell(op, &usage->v[i]);
+        if (!capacity_wanted(mode))
+            continue;
         usage->v[i].transact = true;
         usage_describe(op, &usage->v[i], mode, list_push(op->arena, ret));
     }

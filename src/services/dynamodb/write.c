@@ -39,6 +39,7 @@ static int condition_failed(struct op *op, const struct write *w)
     struct dynamodb_ConditionalCheckFailedException *detail = arena_one(op->arena, struct dynamodb_ConditionalCheckFailedException);
     if (w->old_on_failure && w->had_old)
         detail->Item = w->old_json;
+    condition_tell(op, &w->table);
     return aws_fail_with(op, DYNAMODB_ConditionalCheckFailedException, detail, "The conditional request failed");
 }
 

@@ -7,8 +7,10 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "aws/arn.h"
 #include "base/code.h"
 #include "base/log.h"
+#include "cloud/telemetry.h"
 #include "http/http.h"
 #include "sandbox/dns.h"
 #include "wire/wire.h"
@@ -66,10 +68,34 @@ static struct invocation *queue_take(struct pool *p)
     return inv;
 }
 
+/* https://docs.aws.amazon.com/lambda/latest/dg/monitoring-metrics-types.html */
+enum { TELL_DURATION, TELL_ERRORS, TELL_THROTTLES, TELL_CONCURRENT };
+static const struct telemetry_family invocations = {
+    .space = "AWS/Lambda", .dimensions = { "FunctionName", "Resource" },
+    .metrics = { [TELL_DURATION] = { "Duration", "Milliseconds", .also = "Invocations", .spread = true }, [TELL_ERRORS] = { "Errors", "Count" },
+                 [TELL_THROTTLES] = { "Throttles", "Count" }, [TELL_CONCURRENT] = { "ConcurrentExecutions", "Count" } },
+};
+
+/* Of a function as it was invoked: without the lock. Resource: its name, with the qualifier. */
+static void tell(struct cloud *cloud, struct str function_arn, const struct telemetry_value *v, size_t n)
+{
+    struct arn arn;
+    struct str kind, resource, name, rest;
+    if (arn_parse(function_arn, &arn) || !str_cut(arn.resource, ':', &kind, &resource))
+        return;
+    str_cut(resource, ':', &name, &rest);
+    telemetry_add(cloud, arn.account, arn.region, clock_now_ms(cloud->clock), &invocations, (struct str[]){ name, resource }, v, n);
+}
+
 /* Ends an invocation outside the lock. */
 static void conclude(struct lambda_host *h, struct invocation *inv, const struct lambda_result *r)
 {
     pthread_mutex_unlock(&h->lock);
+    if (r->rc == 0) {
+        struct telemetry_value v[] = { { TELL_DURATION, inv->started_ms ? (double)(clock_mono_ms() - inv->started_ms) : 0 }, { TELL_ERRORS, r->error.p != NULL },
+                                       { TELL_THROTTLES, 0 } };
+        tell(h->cloud, inv->arn, v, sizeof v / sizeof *v);
+    }
     inv->done(h->cloud, inv->ctx, r);
     arena_free(inv->arena);
     pthread_mutex_lock(&h->lock);
@@ -192,7 +218,10 @@ int host_invoke(struct cloud *cloud, struct str account, struct str region, cons
         p->queued++;
         dispatch(h, p);
     }
+    double now_run = p ? load(h, p) : 0;
     pthread_mutex_unlock(&h->lock);
+    if (rc == 0 || rc == E_BUSY)
+        tell(cloud, call->arn, &(struct telemetry_value){ rc ? TELL_THROTTLES : TELL_CONCURRENT, rc ? 1 : now_run }, 1);
     return rc;
 }
 

@@ -131,7 +131,7 @@ int monitoring_PutMetricAlarm(struct op *op, const struct monitoring_PutMetricAl
     struct monitoring_rec_Alarm r = { .Metric = &m, .Tags = old.Tags };
     if (fresh && (rc = read_tags(op, &in->Tags, &r.Tags))) /* tags of an alarm that stands change by TagResource only */
         return rc;
-    if ((rc = tell_change(op, in->AlarmName, false, fresh ? "created" : "updated")) || (rc = alarm_arm(op, &m)))
+    if ((rc = tell_change(op, in->AlarmName, false, fresh ? "created" : "updated")) || (rc = alarm_arm(op, &m)) || (rc = published_arm(op)))
         return rc;
     return alarm_put(op, in->AlarmName, &r);
 }

@@ -39,6 +39,10 @@ struct str alarm_time(struct op *op, int64_t ms); /* 2019-10-02T17:04:40.985+000
 const struct monitoring_MetricStat *alarm_metric(struct op *op, const struct monitoring_MetricAlarm *m);
 int alarm_arm(struct op *op, const struct monitoring_MetricAlarm *m);
 
+/* ---- published.c ---- */
+
+int published_arm(struct op *op); /* the job that writes each minute what services counted */
+
 /* ---- composite.c ---- */
 
 /* Whether the text is a rule: E_INVALID. */

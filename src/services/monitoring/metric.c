@@ -72,36 +72,42 @@ static int check_datum(struct op *op, const struct monitoring_MetricDatum *d, ui
     return 0;
 }
 
-static int put_datum(struct op *op, struct str space, const struct monitoring_MetricDatum *d, int64_t ms)
+int metric_put(struct op *op, const struct monitoring_Metric *m, struct str unit, int64_t ms, int64_t width_ms, const struct monitoring_rec_Bucket *add)
 {
-    int64_t width = opt_i64(d->StorageResolution, 60) * 1000;
-    struct str dimensions = dimensions_key(op, &d->Dimensions);
+    struct str dimensions = dimensions_key(op, &m->Dimensions);
     struct monitoring_rec_Bucket b = { 0 };
-    struct monitoring_Metric m = { .Namespace = space, .MetricName = d->MetricName, .Dimensions = d->Dimensions };
     struct monitoring_rec_Known known = { 0 };
     struct key k;
     int rc;
 
-    data_key(op, &k, space, d->MetricName, dimensions);
-    key_i64(&k, ms / width * width);
-    key_str(&k, opt_str(d->Unit, STR("None")));
+    data_key(op, &k, m->Namespace, m->MetricName, dimensions);
+    key_i64(&k, ms / width_ms * width_ms);
+    key_str(&k, unit);
     rc = op_rec_get(op, &k, &monitoring_rec_Bucket_shape, &b);
     if (rc && rc != E_NOT_FOUND)
         return rc;
+    bucket_merge(op->arena, &b, add);
+    if ((rc = op_rec_put(op, &k, &monitoring_rec_Bucket_shape, &b)))
+        return rc;
+    metric_key(op, &k, &monitoring_kind_metric, m->Namespace, m->MetricName, dimensions);
+    rc = op_rec_get(op, &k, &monitoring_rec_Known_shape, &known);
+    if (rc == 0 && known.LastMs.v >= ms - 60 * 1000) /* fresh enough for RecentlyActive */
+        return 0;
+    known = (struct monitoring_rec_Known){ .Metric = (struct monitoring_Metric *)m, .LastMs = SOME_I64(ms) };
+    return op_rec_put(op, &k, &monitoring_rec_Known_shape, &known);
+}
+
+static int put_datum(struct op *op, struct str space, const struct monitoring_MetricDatum *d, int64_t ms)
+{
+    struct monitoring_Metric m = { .Namespace = space, .MetricName = d->MetricName, .Dimensions = d->Dimensions };
+    struct monitoring_rec_Bucket b = { 0 };
     if (d->Value.set)
         bucket_add(op->arena, &b, d->Value.v, 1);
     if (d->StatisticValues)
         bucket_add_set(&b, d->StatisticValues->SampleCount.v, d->StatisticValues->Sum.v, d->StatisticValues->Minimum.v, d->StatisticValues->Maximum.v);
     for (uint32_t i = 0; i < d->Values.n; i++)
         bucket_add(op->arena, &b, d->Values.v[i].v, d->Counts.n ? d->Counts.v[i].v : 1);
-    if ((rc = op_rec_put(op, &k, &monitoring_rec_Bucket_shape, &b)))
-        return rc;
-    metric_key(op, &k, &monitoring_kind_metric, space, d->MetricName, dimensions);
-    rc = op_rec_get(op, &k, &monitoring_rec_Known_shape, &known);
-    if (rc == 0 && known.LastMs.v >= ms - 60 * 1000) /* fresh enough for RecentlyActive */
-        return 0;
-    known = (struct monitoring_rec_Known){ .Metric = &m, .LastMs = SOME_I64(ms) };
-    return op_rec_put(op, &k, &monitoring_rec_Known_shape, &known);
+    return metric_put(op, &m, opt_str(d->Unit, STR("None")), ms, opt_i64(d->StorageResolution, 60) * 1000, &b);
 }
 
 int monitoring_PutMetricData(struct op *op, const struct monitoring_PutMetricData_in *in, struct monitoring_PutMetricData_out *out)

@@ -12,6 +12,9 @@
 struct str dimensions_key(struct op *op, const struct monitoring_Dimensions *d);
 void data_key(struct op *op, struct key *k, struct str space, struct str name, struct str dimensions);
 
+/* Adds to the bucket of width_ms that ms lies in. */
+int metric_put(struct op *op, const struct monitoring_Metric *m, struct str unit, int64_t ms, int64_t width_ms, const struct monitoring_rec_Bucket *add);
+
 struct point {
     int64_t start_ms;
     struct str unit;

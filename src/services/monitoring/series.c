@@ -17,7 +17,7 @@ void bucket_add_set(struct monitoring_rec_Bucket *b, double count, double sum, d
     grow(b, count, sum, min, max);
 }
 
-static void remember(struct arena *a, struct monitoring_rec_Bucket *b, double value, double count)
+void bucket_remember(struct arena *a, struct monitoring_rec_Bucket *b, double value, double count)
 {
     for (uint32_t i = 0; i < b->Values.n; i++)
         if (b->Values.v[i].v == value) {
@@ -33,14 +33,14 @@ static void remember(struct arena *a, struct monitoring_rec_Bucket *b, double va
 void bucket_add(struct arena *a, struct monitoring_rec_Bucket *b, double value, double count)
 {
     grow(b, count, value * count, value, value);
-    remember(a, b, value, count);
+    bucket_remember(a, b, value, count);
 }
 
 void bucket_merge(struct arena *a, struct monitoring_rec_Bucket *into, const struct monitoring_rec_Bucket *b)
 {
     grow(into, b->Count.v, b->Sum.v, b->Min.v, b->Max.v);
     for (uint32_t i = 0; i < b->Values.n; i++)
-        remember(a, into, b->Values.v[i].v, b->Counts.v[i].v);
+        bucket_remember(a, into, b->Values.v[i].v, b->Counts.v[i].v);
 }
 
 static bool percentile(struct str name, double *ret)

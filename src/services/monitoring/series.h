@@ -8,6 +8,7 @@
 enum { BUCKET_VALUES_MAX = 1000 }; /* distinct values kept for percentiles; count, sum and extremes are always exact */
 
 void bucket_add(struct arena *a, struct monitoring_rec_Bucket *b, double value, double count);
+void bucket_remember(struct arena *a, struct monitoring_rec_Bucket *b, double value, double count); /* for percentiles alone */
 void bucket_add_set(struct monitoring_rec_Bucket *b, double count, double sum, double min, double max);
 void bucket_merge(struct arena *a, struct monitoring_rec_Bucket *into, const struct monitoring_rec_Bucket *b);
 

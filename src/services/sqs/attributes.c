@@ -287,13 +287,20 @@ int attributes_apply(struct op *op, struct queue *q, const struct str_map *given
     return 0;
 }
 
-static struct str count_of(struct op *op, const struct queue *q, struct str name)
+static int64_t at_least_none(int64_t n) { return n > 0 ? n : 0; }
+
+struct queue_counts queue_counts(struct op *op, const struct queue *q)
 {
     int64_t delayed = 0, in_flight = line_due_count(op, q, &delayed); /* whose time has come, and nobody moved them yet */
-    int64_t n = str_is(name, "ApproximateNumberOfMessages")             ? q->live.Ready.v + in_flight + delayed
-              : str_is(name, "ApproximateNumberOfMessagesNotVisible")   ? q->live.InFlight.v - in_flight
-                                                                        : q->live.Delayed.v - delayed;
-    return str_printf(op->arena, "%lld", (long long)(n > 0 ? n : 0));
+    return (struct queue_counts){ at_least_none(q->live.Ready.v + in_flight + delayed), at_least_none(q->live.InFlight.v - in_flight),
+                                  at_least_none(q->live.Delayed.v - delayed) };
+}
+
+static struct str count_of(struct op *op, const struct queue *q, struct str name)
+{
+    struct queue_counts n = queue_counts(op, q);
+    return str_printf(op->arena, "%lld", (long long)(str_is(name, "ApproximateNumberOfMessages") ? n.ready
+                                                     : str_is(name, "ApproximateNumberOfMessagesNotVisible") ? n.in_flight : n.delayed));
 }
 
 struct str attribute_value(struct op *op, const struct queue *q, struct str name)

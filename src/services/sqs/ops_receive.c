@@ -280,6 +280,7 @@ int sqs_ReceiveMessage(struct op *op, const struct sqs_ReceiveMessage_in *in, st
     bool moved = out->Messages.n || !line_same(&before, &q.live); /* dead letters and expired ones go also when nothing is received */
     if (!moved && wait_ms && !op->timed_out)
         return op_poll(op, queue_wake_key(op, &q), wait_ms);
+    queue_tell(op, &q, out->Messages.n ? TELL_RECEIVED : TELL_EMPTY, out->Messages.n ? out->Messages.n : 1);
     return moved || q.live.DueFrom.v - before.DueFrom.v >= CURSOR_IDLE_MS ? queue_live_put(op, &q) : 0;
 }
 
@@ -308,6 +309,7 @@ static int delete_one(struct op *op, struct queue *q, struct str handle)
     m.GroupId = STR_NONE;
     if (q->fifo && (rc = line_message(op, q, r.seq, &m)))
         return rc == E_NOT_FOUND ? 0 : rc;
+    queue_tell(op, q, TELL_DELETED, 1);
     return line_remove(op, q, r.seq, &m, &state);
 }
 

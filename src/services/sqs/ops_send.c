@@ -68,8 +68,11 @@ static int send_one(struct op *op, struct queue *q, const struct message_input *
     m.GroupId = in->group_id;
     m.DedupId = dedup_id;
     m.Sequence = ret->SequenceNumber;
-    if ((rc = message_seal(op, q, &m)) || (rc = line_put(op, q, &m, delay_ms(q, in->delay_s), &seq)) || !q->fifo)
+    if ((rc = message_seal(op, q, &m)) || (rc = line_put(op, q, &m, delay_ms(q, in->delay_s), &seq)))
         return rc;
+    queue_tell(op, q, TELL_SENT, (double)bytes);
+    if (!q->fifo)
+        return 0;
     dedup = (struct sqs_rec_Dedup){ .SentMs = m.SentMs, .MessageId = m.MessageId, .Sequence = m.Sequence };
     return fifo_dedup_put(op, q, in->group_id, dedup_id, &dedup);
 }

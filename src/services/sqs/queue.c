@@ -130,10 +130,13 @@ int queue_live(struct op *op, struct queue *q)
 
 int queue_live_put(struct op *op, const struct queue *q)
 {
+    struct sqs_rec_Live live = q->live;
     struct key k;
 
+    if (op->row) /* a call, not a timer */
+        live.ActiveMs = SOME_I64(op_now_ms(op));
     queue_key(op, &k, &sqs_kind_live, q->rec.Id.v);
-    return op_rec_put(op, &k, &sqs_rec_Live_shape, &q->live);
+    return op_rec_put(op, &k, &sqs_rec_Live_shape, &live);
 }
 
 struct str queue_arn(struct op *op, const struct queue *q)

@@ -84,6 +84,10 @@ struct str attribute_value(struct op *op, const struct queue *q, struct str name
 bool attribute_known(struct str name);
 struct str attribute_settled(struct op *op, struct str name, struct str value); /* as it is kept: "True" is true */
 extern const char *const attribute_names[]; /* NULL-terminated */
+struct queue_counts {
+    int64_t ready, in_flight, delayed;
+};
+struct queue_counts queue_counts(struct op *op, const struct queue *q); /* about */
 
 struct redrive {
     bool set;
@@ -147,6 +151,11 @@ int fifo_no_dedup_id(struct op *op); /* fails: a message needs one */
 int fifo_check(struct op *op, const struct queue *q, const struct message_input *in, struct str *ret_dedup_id);
 int fifo_dedup_find(struct op *op, struct queue *q, struct str group_id, struct str dedup_id, struct sqs_rec_Dedup *ret); /* E_NOT_FOUND */
 int fifo_dedup_put(struct op *op, struct queue *q, struct str group_id, struct str dedup_id, const struct sqs_rec_Dedup *d);
+
+/* ---- gauge.c: what CloudWatch gets ---- */
+
+enum { TELL_SENT /* its size */, TELL_RECEIVED, TELL_DELETED, TELL_EMPTY /* receives */ };
+void queue_tell(struct op *op, const struct queue *q, int what, double value); /* when op is through */
 
 /* ---- receipts ---- */
 
