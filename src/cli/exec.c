@@ -85,7 +85,7 @@ static const char node_module[] =
     "const connect = tls.connect;\n"
     "tls.connect = function (options, ...rest) {\n"
     "  const o = options;\n"
-    "  if (o && typeof o === 'object' && !o.socket && /\\.(amazonaws\\.com|api\\.aws)$/.test(o.host || o.hostname || '')) {\n"
+    "  if (o && typeof o === 'object' && !o.socket && /\\.(amazonaws\\.com|api\\.aws|on\\.aws)$/.test(o.host || o.hostname || '')) {\n"
     "    const name = o.servername || o.host || o.hostname;\n"
     "    options = { ...o, host: at.hostname, hostname: at.hostname, port: Number(at.port), servername: name };\n"
     "  }\n"
@@ -101,7 +101,7 @@ static struct str no_proxy(struct tool_env *e)
     while (rest.n) {
         str_cut(rest, ',', &one, &rest);
         one = str_trim(one);
-        if (one.n && !str_is(one, "*") && !str_contains(one, STR("amazonaws.com")) && !str_contains(result, one))
+        if (one.n && !str_is(one, "*") && !str_contains(one, STR("amazonaws.com")) && !str_ends(one, STR("on.aws")) && !str_contains(result, one))
             result = str_printf(e->arena, "%.*s,%.*s", STR_ARG(result), STR_ARG(one));
     }
     return result;
@@ -167,8 +167,8 @@ static int prepare(struct tool_env *e, const char *data_dir)
 
 static const char exec_usage[] =
     "usage: strata exec [--data DIR] [--] COMMAND [ARGUMENT]...\n"
-    "Runs COMMAND so that it takes this strata for AWS: credentials, region, a proxy that answers for *.amazonaws.com, and a CA bundle for\n"
-    "Go, Python, Node and curl. COMMAND needs no endpoint setting. Its exit code is returned.\n"
+    "Runs COMMAND so that it takes this strata for AWS: credentials, region, a proxy that answers for *.amazonaws.com and *.on.aws, and a CA bundle\n"
+    "for Go, Python, Node and curl. COMMAND needs no endpoint setting. Its exit code is returned.\n"
     "  --data DIR   the data directory of the running strata (default: $STRATA_DATA, else ./.strata)\n"
     "Example: strata exec -- aws sqs list-queues\n";
 

@@ -20,16 +20,10 @@
 
 enum { SETTLE_MS = 60 * 1000, COUNT_MAX = 100000 };
 
-/* An HTTP API's own host has all its paths to itself. */
-static bool api_host(struct str host)
-{
-    struct str id, rest;
-    return str_cut(host, '.', &id, &rest) && str_starts(rest, STR("execute-api."));
-}
-
 static bool matches(struct cloud *cloud, const struct exchange *x)
 {
-    if (api_host(x->host))
+    struct str id;
+    if (door_is_host(x->host, "execute-api", &id) || door_is_host(x->host, "lambda-url", &id))
         return false;
     return str_starts(x->target, STR("/_strata/")) || str_is(x->target, "/_localstack/health");
 }

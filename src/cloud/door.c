@@ -30,3 +30,26 @@ const struct door *door_find(struct cloud *cloud, const struct exchange *x)
             return &cloud->doors->v[i];
     return NULL;
 }
+
+bool door_is_host(struct str host, const char *label, struct str *ret_id)
+{
+    struct str name, port, rest, behind;
+    str_cut(host, ':', &name, &port);
+    if (!str_cut(name, '.', ret_id, &rest) || !str_cut(rest, '.', &rest, &behind) || !str_is(rest, label))
+        return false;
+    return str_ends(behind, STR(".localhost")) || str_ends(behind, STR(".amazonaws.com")) || str_ends(behind, STR(".on.aws"));
+}
+
+bool door_names(const struct exchange *x, const char *label, struct str *ret_id, struct str *ret_path)
+{
+    struct str rest = x->target, first;
+    if (door_is_host(x->host, label, ret_id)) {
+        *ret_path = x->target;
+        return true;
+    }
+    if (!str_starts(rest, STR("/_aws/")) || !str_cut(str_sub(rest, 6, rest.n), '/', &first, &rest) || !str_is(first, label))
+        return false;
+    str_cut(rest, '/', ret_id, ret_path);
+    *ret_path = str_sub(rest, ret_id->n, rest.n);
+    return ret_id->n > 0;
+}

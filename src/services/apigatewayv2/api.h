@@ -2,11 +2,12 @@
  *
  * APIs, integrations, routes, authorizers, stages and deployments are kept in the model's own shapes (Api, Integration, Route, ...), under
  * (api id) or (api id, id). control.c and its neighbours keep them; door.c answers requests to an API's host: route.c finds the route, admit.h
- * says who may pass, event.c makes the function's event, reply.c reads what it answered. */
+ * says who may pass, event.c and reply.c stand between the function and HTTP (aws/proxy.h). */
 #ifndef STRATA_SERVICES_APIGATEWAYV2_API_H
 #define STRATA_SERVICES_APIGATEWAYV2_API_H
 
 #include "aws/error.h"
+#include "aws/proxy.h"
 #include "gen/apigatewayv2.h"
 
 enum { APIGW_TIMEOUT_MS = 30000, APIGW_BODY_BYTES_MAX = 10 * 1024 * 1024, APIGW_PAGE_MAX = 500 };
@@ -35,11 +36,7 @@ struct api_request {
     struct apigatewayv2_Route route;
     struct apigatewayv2_Integration integration;
     struct str_map path_parameters;
-    struct {                       /* by what it was let through; nothing: by nothing */
-        const struct principal *caller;      /* AWS_IAM */
-        struct str claims, scopes;           /* JWT: JSON, an object of strings; an array or "null" */
-        struct str principal_id, context;    /* Lambda: JSON, an object or "null" */
-    } admission;
+    struct proxy_admission admission;
     struct {                       /* for the access log; zeros and absent before */
         int status;                          /* of the answer */
         int64_t bytes, took_us;              /* of its body; since the request came */
@@ -52,12 +49,7 @@ struct api_request {
 int route_find(struct op *op, struct api_request *r);
 /* The function's event in the integration's payload format. Absent: it would be too large. */
 struct str event_for_integration(struct op *op, const struct api_request *r);
-struct authorizer_question {
-    struct str version;             /* payload format */
-    const struct str_list *identity;
-    struct str arn;                 /* of what the request asks for */
-};
-struct str event_for_authorizer(struct op *op, const struct api_request *r, const struct authorizer_question *q);
+struct str event_for_authorizer(struct op *op, const struct api_request *r, const struct proxy_question *q);
 /* arn:aws:execute-api:region:account:api/stage/METHOD/path: what the request asks for, as policies name it. */
 struct str request_arn(struct op *op, const struct api_request *r);
 /* The function of an integration or authorizer URI: the ARN itself, or the one in arn:aws:apigateway:...:lambda:path/2015-03-31/functions/ARN/invocations. */
@@ -65,7 +57,7 @@ struct str function_of(struct op *op, struct str uri);
 /* Who calls the function: apigateway.amazonaws.com for source_arn, so that the function's policy decides; with a role, that role. Errors as auth_role_principal. */
 int gateway_principal(struct op *op, struct str role_arn, struct str source_arn, struct principal *ret);
 /* The function's answer as HTTP. version: payload format "1.0" or "2.0". A malformed one is 500, as on AWS. */
-void reply_from(struct op *op, struct exchange *x, struct str version, struct str payload, struct answer *ret);
+void reply_from(struct exchange *x, struct str version, struct str payload, struct answer *ret);
 void reply_message(struct exchange *x, int status, const char *message, struct answer *ret); /* {"message":"..."} */
 /* CORS of the API's configuration: headers for an actual request; true when x was a preflight and *ret answers it. */
 bool cors_apply(const struct apigatewayv2_Api *api, struct exchange *x, struct answer *ret);

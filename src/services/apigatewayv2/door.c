@@ -31,30 +31,12 @@ void apigatewayv2_free(struct cloud *cloud)
     throttles_free(cloud->throttles);
 }
 
-static const char path_prefix[] = "/_aws/execute-api/";
-
-/* The API id that a request names, and the path it asks for; false when it names none. */
-static bool split(const struct exchange *x, struct str *ret_id, struct str *ret_path)
-{
-    struct str host, port, rest;
-    str_cut(x->host, ':', &host, &port);
-    if (str_cut(host, '.', ret_id, &rest) && str_starts(rest, STR("execute-api.")) &&
-        (str_ends(rest, STR(".localhost")) || str_ends(rest, STR(".amazonaws.com")))) {
-        *ret_path = x->target;
-        return true;
-    }
-    if (!str_starts(x->target, str_c(path_prefix)))
-        return false;
-    rest = str_sub(x->target, sizeof path_prefix - 1, x->target.n);
-    str_cut(rest, '/', ret_id, ret_path);
-    *ret_path = str_sub(rest, ret_id->n, rest.n);
-    return ret_id->n > 0;
-}
+static const char label[] = "execute-api";
 
 static bool matches(struct cloud *cloud, const struct exchange *x)
 {
     struct str id, path;
-    return split(x, &id, &path);
+    return door_names(x, label, &id, &path);
 }
 
 static enum body_mode begin(void *ctx, struct exchange *x, size_t *max_bytes, struct body_sink *sink)
@@ -147,7 +129,7 @@ static int find(struct op *op, struct visit *v)
 {
     struct api_request *r = &v->r;
     struct str id, path;
-    split(r->x, &id, &path);
+    door_names(r->x, label, &id, &path);
     if (uri_decode(op->arena, path.n ? path : STR("/"), false, &path))
         return E_NOT_FOUND;
     r->api_id = id;
@@ -254,7 +236,7 @@ static void answer_called(struct op *op, struct visit *v, int rc, const struct l
     else if (rc || out->FunctionError.p)
         refuse(v, 500, "Internal Server Error");
     else
-        reply_from(op, r->x, r->integration.PayloadFormatVersion, out->Payload, &v->answer);
+        reply_from(r->x, r->integration.PayloadFormatVersion, out->Payload, &v->answer);
 }
 
 static int handle(struct op *op, void *ctx)
@@ -298,7 +280,7 @@ static void run(void *ctx, struct exchange *x)
     v->r.x = x;
     v->begun_us = clock_mono_us();
     answer_init(&v->answer, 200);
-    split(x, &o.id, &path);
+    door_names(x, label, &o.id, &path);
     cloud_read(cloud, STR(""), STR(""), find_owner, &o);
     if (x->body_failed || !o.found) {
         reply_message(x, x->body_failed ? 400 : 404, x->body_failed ? "Bad Request" : "Not Found", &v->answer);
@@ -308,4 +290,4 @@ static void run(void *ctx, struct exchange *x)
     cloud_ask(cloud, o.rec.Account, o.rec.Region, x, handle, reply, v);
 }
 
-const struct door apigatewayv2_door = { .name = "execute-api", .matches = matches, .handler = { .begin = begin, .run = run } };
+const struct door apigatewayv2_door = { .name = label, .matches = matches, .handler = { .begin = begin, .run = run } };

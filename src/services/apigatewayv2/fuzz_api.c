@@ -54,7 +54,7 @@ static void request(struct op *op, struct exchange *x, bool named_stage)
     struct str_list identity = { 0 };
     str_list_add(op->arena, &identity, opt_str(identity_value(op, &r, STR("$request.querystring.a")), x->host));
     for (int v = 0; v < 2; v++) {
-        struct authorizer_question q = { .version = v ? STR("1.0") : STR("2.0"), .identity = &identity, .arn = request_arn(op, &r) };
+        struct proxy_question q = { .version = v ? STR("1.0") : STR("2.0"), .identity = &identity, .arn = request_arn(op, &r) };
         r.integration.PayloadFormatVersion = q.version;
         is_json(op, event_for_integration(op, &r));
         is_json(op, event_for_authorizer(op, &r, &q));
@@ -76,7 +76,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
     put_routes(&op, fuzz_line(&f));
     struct str payload = fuzz_line(&f);
     fuzz_exchange(&f, &x);
-    reply_from(&op, &x, how & 1 ? STR("1.0") : STR("2.0"), payload, &answer);
+    reply_from(&x, how & 1 ? STR("1.0") : STR("2.0"), payload, &answer);
     well_formed(&answer);
     request(&op, &x, how & 2);
     txn_end(op.txn);

@@ -56,7 +56,7 @@ static int call_function(struct op *op, struct api_request *r, const struct apig
     int rc = gateway_principal(op, a->AuthorizerCredentialsArn, source, &who);
     if (rc)
         return rc;
-    struct authorizer_question q = { .version = a->AuthorizerPayloadFormatVersion, .identity = identity, .arn = request_arn(op, r) };
+    struct proxy_question q = { .version = a->AuthorizerPayloadFormatVersion, .identity = identity, .arn = request_arn(op, r) };
     struct lambda_Invoke_in in = { .FunctionName = function_of(op, a->AuthorizerUri), .Payload = event_for_authorizer(op, r, &q) };
     return in.Payload.p ? cloud_forward(op, "lambda", "Invoke", &who, &in, out, ANSWER_MS, NULL) : E_LIMIT;
 }
