@@ -33,6 +33,7 @@ enum {
     TMP_BYTES_PER_INODE = 16384,
     OPEN_FILES_MAX = 1024,     /* as AWS */
     DATA_SPARE_BYTES = 256 << 20,
+    STACK_BYTES = 64 * 1024,
 };
 
 /* What came with START. */
@@ -95,19 +96,32 @@ int box_raise_lo(void)
     return done == 0 ? 0 : E_IO;
 }
 
-static int new_proc(void)
+/* A mount of a new file system, not attached yet. -1: and errno. */
+static int new_mount(const char *type, const char *const (*options)[2], unsigned attributes)
 {
-    int fs = fsopen("proc", FSOPEN_CLOEXEC), fd;
+    int fs = fsopen(type, FSOPEN_CLOEXEC), fd = -1;
+    bool ok = fs >= 0;
 
-    if (fs < 0)
-        return -1;
-    if (fsconfig(fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0) != 0) {
+    for (; ok && options != NULL && (*options)[0] != NULL; options++)
+        ok = fsconfig(fs, FSCONFIG_SET_STRING, (*options)[0], (*options)[1], 0) == 0;
+    if (ok && fsconfig(fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0) == 0)
+        fd = fsmount(fs, FSMOUNT_CLOEXEC, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC | attributes);
+    if (fs >= 0)
         close(fs);
-        return -1;
-    }
-    fd = fsmount(fs, FSMOUNT_CLOEXEC, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC);
-    close(fs);
     return fd;
+}
+
+/* Leaves all mounts of the host, for a root with nothing in it that cannot be written to. The kernel waits for a grace period here, milliseconds where the
+ * machine is busy: so this is done while nobody waits, and what a program sees is laid over the empty root without a pivot. */
+static void leave_host(const struct init *t)
+{
+    static const char *const options[][2] = { { "size", "4k" }, { "nr_inodes", "2" }, { NULL, NULL } };
+    int empty = new_mount("tmpfs", options, MOUNT_ATTR_RDONLY);
+
+    if (empty < 0 || move_mount(empty, "", AT_FDCWD, "/", MOVE_MOUNT_F_EMPTY_PATH) != 0 || fchdir(empty) != 0 || syscall(SYS_pivot_root, ".", ".") != 0 ||
+        umount2(".", MNT_DETACH) != 0 || chdir("/") != 0)
+        give_up(t, "cannot let the old root go");
+    close(empty);
 }
 
 static void prepare(struct init *t)
@@ -127,9 +141,10 @@ static void prepare(struct init *t)
         give_up(t, "cannot make a cgroup namespace");
     if (box_raise_lo() != 0)
         give_up(t, "cannot raise lo");
-    t->proc = new_proc();
+    t->proc = new_mount("proc", NULL, 0);
     if (t->proc < 0)
         give_up(t, "cannot mount a new /proc");
+    leave_host(t);
     if (msg_send(t->ctl, &ready, sizeof ready, NULL, 0) != 0)
         _exit(1);
 }
@@ -170,8 +185,8 @@ static void mount_tmp(const struct init *t, int64_t bytes)
         give_up(t, "cannot mount /tmp (the root needs that directory)");
 }
 
-/* The root comes as a mount that is not attached anywhere. It is laid over the old root, pivoted to, and the old one let go; all else is
- * attached after the pivot, so that a link in the image cannot lead out of it. */
+/* The root comes as a mount that is not attached anywhere. It is laid over the empty root, which nothing leads back to: a path from the new one ends at it,
+ * and /proc/self/mountinfo shows what is below it alone. All else is attached afterwards, so that a link in the image cannot lead out of it. */
 static void change_root(struct init *t, const struct start *s)
 {
     const uint32_t n_mounts = s->w.n_mounts;
@@ -180,13 +195,10 @@ static void change_root(struct init *t, const struct start *s)
         errno = 0;
         give_up(t, "%u descriptors for %u mounts", t->n_fds, n_mounts);
     }
-    if (move_mount(t->fds[FD_ROOT], "", AT_FDCWD, "/", MOVE_MOUNT_F_EMPTY_PATH) != 0 || fchdir(t->fds[FD_ROOT]) != 0 ||
-        syscall(SYS_pivot_root, ".", ".") != 0)
+    if (move_mount(t->fds[FD_ROOT], "", AT_FDCWD, "/", MOVE_MOUNT_F_EMPTY_PATH) != 0 || fchdir(t->fds[FD_ROOT]) != 0 || chroot(".") != 0)
         give_up(t, "cannot change the root to %s", s->root);
     if (move_mount(t->proc, "", AT_FDCWD, "/proc", MOVE_MOUNT_F_EMPTY_PATH) != 0)
         give_up(t, "cannot mount /proc (the root needs that directory)");
-    if (umount2(".", MNT_DETACH) != 0 || chdir("/") != 0)
-        give_up(t, "cannot let the old root go");
     if (move_mount(t->fds[FD_DEV], "", AT_FDCWD, "/dev", MOVE_MOUNT_F_EMPTY_PATH) != 0)
         give_up(t, "cannot mount /dev (the root needs that directory)");
     mount_tmp(t, s->w.tmp_bytes);
@@ -238,44 +250,45 @@ static void drop_privileges(const struct init *t)
         give_up(t, "cannot load the system call filter");
 }
 
-__attribute__((noreturn)) static void run_program(const struct init *t, const struct start *s, int report)
+struct program {
+    const struct init *init;
+    const struct start *start;
+    int err; /* errno of what failed; 0: it runs */
+};
+
+/* In a child that shares our memory until it is another program: it calls the kernel, and writes err alone. */
+static int run_program(void *arg)
 {
+    struct program *p = arg;
+    const int output = p->init->fds[FD_OUTPUT];
     sigset_t none;
-    int e, null = open("/dev/null", O_RDWR | O_CLOEXEC);
+    int null = open("/dev/null", O_RDWR | O_CLOEXEC);
 
     for (int sig = 1; sig < NSIG; sig++)
         (void)signal(sig, SIG_DFL);
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
     setsid();
-    if (null >= 0 && chdir(s->cwd) == 0 && dup2(null, 0) == 0 && dup2(t->fds[FD_OUTPUT], 1) == 1 && dup2(t->fds[FD_OUTPUT], 2) == 2) {
-        int at = fcntl(report, F_DUPFD_CLOEXEC, 3);
-        (void)close_range(3, (unsigned)at - 1, 0);
-        (void)close_range((unsigned)at + 1, ~0U, 0);
-        report = at;
-        execve(s->argv[0], (char *const *)(uintptr_t)s->argv, (char *const *)(uintptr_t)s->env);
+    if (null >= 0 && chdir(p->start->cwd) == 0 && dup2(null, 0) == 0 && dup2(output, 1) == 1 && dup2(output, 2) == 2) {
+        (void)close_range(3, ~0U, 0);
+        execve(p->start->argv[0], (char *const *)(uintptr_t)p->start->argv, (char *const *)(uintptr_t)p->start->env);
     }
-    e = errno;
-    (void)!write(report, &e, sizeof e);
+    p->err = errno;
     _exit(127);
 }
 
-/* The program's process once its image is loaded. */
+/* The program's process once its image is loaded: we stand still until then, and no memory is copied for it. */
 static pid_t start_program(const struct init *t, const struct start *s)
 {
-    int report[2], e = 0;
-    pid_t pid;
+    static _Alignas(16) char stack[STACK_BYTES];
+    struct program p = { t, s, 0 };
+    pid_t pid = clone(run_program, stack + sizeof stack, CLONE_VM | CLONE_VFORK | SIGCHLD, &p);
 
-    if (pipe2(report, O_CLOEXEC) != 0 || (pid = fork()) < 0)
+    if (pid < 0)
         give_up(t, "cannot start a process");
-    if (pid == 0)
-        run_program(t, s, report[1]);
-    close(report[1]);
-    if (read(report[0], &e, sizeof e) == sizeof e) {
-        errno = e;
+    errno = p.err;
+    if (p.err != 0)
         give_up(t, "cannot start %s in %s", s->argv[0], s->cwd);
-    }
-    close(report[0]);
     return pid;
 }
 

@@ -23,6 +23,7 @@
 enum {
     WATCH_MS = 50,       /* how often memory is looked at where no control group limits it */
     PROCS_PER_LOOK = 16, /* processes that an exact look takes in without a pause behind it */
+    REFILL_MS = 20,      /* a start is over by then */
     EVENTS = 32,
 };
 
@@ -47,6 +48,24 @@ void helper_set_timer(const struct helper *h, bool on)
 
     if (!h->groups.has[CG_MEMORY])
         (void)timerfd_settime(h->timer, 0, &t, NULL);
+}
+
+void helper_refill(const struct helper *h)
+{
+    struct itimerspec t = { .it_value.tv_nsec = REFILL_MS * 1000000L };
+
+    (void)timerfd_settime(h->refill, 0, &t, NULL);
+}
+
+static void refill(struct helper *h)
+{
+    uint64_t ticks;
+
+    (void)!read(h->refill, &ticks, sizeof ticks);
+    helper_keep_spare(h);
+    for (uint32_t i = 0; i < SANDBOX_BOXES_MAX; i++)
+        if (h->boxes[i].state == BOX_RUNNING && h->boxes[i].kept)
+            helper_keep_restored_spare(h, &h->boxes[i]);
 }
 
 int helper_write(const char *path, const char *text)
@@ -278,6 +297,9 @@ static void handle(struct helper *h, const struct epoll_event *e)
     case EVENT_TIMER:
         watch_memory(h);
         break;
+    case EVENT_REFILL:
+        refill(h);
+        break;
     case EVENT_STRATA:
         on_strata(h);
         break;
@@ -360,7 +382,10 @@ void sandbox_helper_main(int fd)
     cgroups_open(&h.groups);
     h.epoll = epoll_create1(EPOLL_CLOEXEC);
     h.timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
-    if (h.epoll < 0 || h.timer < 0 || helper_watch(&h, fd, EVENT_STRATA, NULL) != 0 || helper_watch(&h, h.timer, EVENT_TIMER, NULL) != 0)
+    h.refill = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+    h.spares = 1;
+    if (h.epoll < 0 || h.timer < 0 || h.refill < 0 || helper_watch(&h, fd, EVENT_STRATA, NULL) != 0 || helper_watch(&h, h.timer, EVENT_TIMER, NULL) != 0 ||
+        helper_watch(&h, h.refill, EVENT_REFILL, NULL) != 0)
         _exit(1);
     if (enter_namespaces(&h) == 0 && make_dev(&h) == 0)
         make_first(&h);

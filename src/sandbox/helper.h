@@ -1,12 +1,13 @@
 /* What the parts of the privileged half share: its one thread (helper.c), the boxes that it starts (helper_box.c), and the templates and the boxes that are
  * restored from them (helper_template.c).
  *
- * Each sandbox is a box with an init process (box.c). One spare is always kept: namespaces made, ids mapped, groups joined, so that a start
- * pays for none of it; making the first spare also shows whether sandboxes work here at all.
+ * Each sandbox is a box with an init process (box.c). Spares are kept: namespaces made, ids mapped, groups joined, the host's mounts left, so that a start
+ * pays for none of it. Making the first shows whether sandboxes work here at all; from the first start on there are SPARES. What was taken is made again
+ * a moment later (helper_refill), when what took it has begun: two cores have better to do meanwhile, and while a process joins v1 groups none can start.
  *
  *   FREE -> NEW (helper_spawn) -> SPARE (its first READY) -> STARTING (a START is sent) -> RUNNING (its second READY) -> FREE (helper_finish: init has ended)
  *
- * A running box may become a template (helper_snapshot): it gets a keeper, which makes boxes that go on from where it rests. Of these, too, one spare is kept:
+ * A running box may become a template (helper_snapshot): it gets a keeper, which makes boxes that go on from where it rests. Of these, too, a spare is kept:
  *   FREE -> NEW (the keeper was asked) -> SPARE (its READY) -> RUNNING -> FREE (its EXITED); asked for while NEW it is STARTING until its READY
  * Their init is no child of ours: the keeper tells of its end. */
 #ifndef STRATA_SANDBOX_HELPER_H
@@ -15,6 +16,8 @@
 #include "sandbox/cgroup.h"
 #include "sandbox/filter.h"
 #include "sandbox/protocol.h"
+
+enum { SPARES = 3 };
 
 enum box_state { BOX_FREE, BOX_NEW, BOX_SPARE, BOX_STARTING, BOX_RUNNING };
 
@@ -40,7 +43,9 @@ struct box {
 
 struct helper {
     int strata, epoll;
-    int timer; /* runs while there is memory to watch */
+    int timer;  /* runs while there is memory to watch */
+    int refill; /* a timer, too: spares are to be made */
+    uint32_t spares; /* how many are to be kept */
     bool root, hello_sent, stopping;
     struct cgroups groups;
     struct sock_fprog filter;
@@ -52,7 +57,7 @@ struct helper {
 };
 
 /* What an event is about, in epoll's 64 bits. */
-enum event_kind { EVENT_STRATA, EVENT_TIMER, EVENT_CTL, EVENT_KEEPER, EVENT_PID };
+enum event_kind { EVENT_STRATA, EVENT_TIMER, EVENT_REFILL, EVENT_CTL, EVENT_KEEPER, EVENT_PID };
 
 /* ---- helper.c ---- */
 
@@ -61,6 +66,7 @@ int helper_watch(struct helper *h, int fd, enum event_kind kind, const struct bo
  * not need, and meanwhile the old descriptor would go on telling events, of a box that is another by now. */
 void helper_unwatch(const struct helper *h, int fd);
 void helper_set_timer(const struct helper *h, bool on); /* to look at memory, where no control group limits it */
+void helper_refill(const struct helper *h);             /* has spares made in a moment, of boxes and of templates */
 int helper_write(const char *path, const char *text);   /* E_IO, and errno */
 void helper_close(const int *fds, uint32_t n);
 struct box *helper_find(struct helper *h, enum box_state state, const struct box *template); /* NULL: there is none */
@@ -71,7 +77,7 @@ void helper_say_hello(struct helper *h);                            /* once */
 /* ---- helper_box.c ---- */
 
 int helper_spawn(struct helper *h, struct box *b, char why[256]); /* makes the init of a box. E_IO: why says what, and the box is free */
-void helper_keep_spare(struct helper *h);                         /* one in the making or ready */
+void helper_keep_spare(struct helper *h);                         /* makes one, unless there are enough; helper_refill until there are */
 /* By the START of n bytes in h->message. E_INVALID, E_UNSUPPORTED, E_LIMIT, E_IO, E_CLOSED; why says what. */
 int helper_start(struct helper *h, size_t n, int output, char why[256]);
 void helper_freeze(struct helper *h, struct box *b, bool on);
@@ -87,6 +93,7 @@ void helper_set_free(struct helper *h, struct box *b);
 
 int helper_snapshot(struct helper *h, struct box *b); /* its keeper will answer. E_INVALID, E_IO */
 void helper_tell_snapshot(const struct helper *h, const struct box *b, int err, const char *why);
+void helper_keep_restored_spare(struct helper *h, struct box *template);
 int helper_restore(struct helper *h, uint32_t id, uint32_t template_id, char why[256]); /* E_CLOSED, E_LIMIT: why says what */
 void helper_on_keeper(struct helper *h, struct box *template);  /* a message of its keeper, or its end */
 void helper_end_keeper(struct helper *h, struct box *template); /* what was restored from the template ends with it */

@@ -109,14 +109,16 @@ int helper_spawn(struct helper *h, struct box *b, char why[256])
 
 void helper_keep_spare(struct helper *h)
 {
+    uint32_t n = 0;
     char why[256];
     struct box *b;
 
-    if (h->stopping || helper_find(h, BOX_SPARE, NULL) != NULL || helper_find(h, BOX_NEW, NULL) != NULL)
+    for (uint32_t i = 0; i < SANDBOX_BOXES_MAX; i++)
+        n += (h->boxes[i].state == BOX_SPARE || h->boxes[i].state == BOX_NEW) && h->boxes[i].template == NULL;
+    if (h->stopping || !h->caps.available || n >= h->spares || (b = helper_find(h, BOX_FREE, NULL)) == NULL)
         return;
-    b = helper_find(h, BOX_FREE, NULL);
-    if (b != NULL)
-        (void)helper_spawn(h, b, why); /* a start will say why it fails */
+    if (helper_spawn(h, b, why) == 0 && n + 1 < h->spares) /* else a start will say why it fails */
+        helper_refill(h);
 }
 
 /* A detached read-only copy of a directory or file, ready to be attached in a sandbox. */
@@ -259,8 +261,8 @@ void helper_tell_started(struct helper *h, struct box *b, int *fds, uint32_t n_f
         close(freezer);
     b->state = BOX_RUNNING;
     helper_set_timer(h, true);
-    if (b->template == NULL)
-        helper_keep_spare(h); /* now and not before the answer: joining v1 groups can take the kernel 20 ms */
+    h->spares = SPARES;
+    helper_refill(h);
 }
 
 bool helper_on_init(struct helper *h, struct box *b)
@@ -350,5 +352,5 @@ void helper_finish(struct helper *h, struct box *b)
     helper_unwatch(h, b->ctl);
     helper_set_free(h, b);
     if (was >= BOX_STARTING)
-        helper_keep_spare(h);
+        helper_refill(h);
 }

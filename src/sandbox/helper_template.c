@@ -123,7 +123,7 @@ static struct box *order_restored(struct helper *h, struct box *template)
     return b;
 }
 
-static void keep_restored_spare(struct helper *h, struct box *template)
+void helper_keep_restored_spare(struct helper *h, struct box *template)
 {
     if (!h->stopping && helper_find(h, BOX_SPARE, template) == NULL && helper_find(h, BOX_NEW, template) == NULL)
         (void)order_restored(h, template);
@@ -140,7 +140,6 @@ static void run_restored(struct helper *h, struct box *b)
     helper_tell_started(h, b, fds, b->n_fds);
     helper_close(b->fds, b->n_fds);
     b->n_fds = 0;
-    keep_restored_spare(h, b->template);
 }
 
 int helper_restore(struct helper *h, uint32_t id, uint32_t template_id, char why[256])
@@ -212,7 +211,7 @@ static void on_kept(struct helper *h, struct box *template, const union from_kee
         template->kept = true;
         (void)cgroup_unlimit(&h->groups, &template->group); /* it stands still, and what is made of it is not to wait for its share */
         helper_tell_snapshot(h, template, 0, "");
-        keep_restored_spare(h, template);
+        helper_keep_restored_spare(h, template);
     } else { /* it goes on as it was */
         helper_end_keeper(h, template);
         helper_tell_snapshot(h, template, m->failed.failed.err, m->failed.failed.why);

@@ -65,6 +65,25 @@ static void inside_open(char **argv)
     printf("%s", fd >= 0 ? "open" : strerror(errno));
 }
 
+/* How many mounts are at /, and each that is nowhere where one should be. */
+static void inside_mounts(char **argv)
+{
+    static const char *const known[] = { "/", "/proc", "/tmp", "/usr", "/probe", "/var/task", "/dev" };
+    FILE *f = fopen("/proc/self/mountinfo", "re");
+    char line[1024], point[256];
+    int roots = 0;
+
+    while (f != NULL && fgets(line, sizeof line, f) != NULL) {
+        int is_known = sscanf(line, "%*s %*s %*s %*s %255s", point) == 1 && strncmp(point, "/dev/", 5) == 0;
+        for (unsigned i = 0; i < sizeof known / sizeof *known; i++)
+            is_known |= strcmp(point, known[i]) == 0;
+        roots += strcmp(point, "/") == 0;
+        if (!is_known)
+            printf("%s ", point);
+    }
+    printf("%d", roots);
+}
+
 /* Where it can create a file. */
 static void inside_writable(char **argv)
 {
@@ -387,7 +406,7 @@ static const struct {
     { "fill", inside_fill },           { "processes", inside_processes },   { "memory", inside_memory }, { "forks", inside_forks },
     { "calls", inside_calls },         { "network", inside_network },       { "tick", inside_tick },   { "orphan", inside_orphan },
     { "descriptors", inside_descriptors }, { "exit", inside_exit },         { "crash", inside_crash }, { "pause", inside_pause },
-    { "nothing", inside_nothing },     { "unmapped", inside_unmapped },
+    { "nothing", inside_nothing },     { "unmapped", inside_unmapped },   { "mounts", inside_mounts },
     { "thread", inside_thread },       { "child", inside_child },           { "file", inside_file },   { "shared", inside_shared },
     { "litter", inside_litter },       { "near", inside_near },             { "rseq", inside_rseq },
 };

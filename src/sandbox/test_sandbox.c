@@ -361,6 +361,12 @@ SANDBOX_TEST(host_files_are_not_there)
     unlink(secret);
 }
 
+SANDBOX_TEST(no_mounts_but_its_own_are_seen)
+{
+    run(w, config_of(w, "mounts", NULL, NULL));
+    CHECK(strcmp(w->text, "1") == 0);
+}
+
 SANDBOX_TEST(only_tmp_is_writable_and_it_is_small)
 {
     run(w, config_of(w, "writable", NULL, NULL));
