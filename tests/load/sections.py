@@ -16,7 +16,7 @@ from works import WORKS, Cloud, dynamodb, grow, sqs
 MB = 1 << 20
 SETTLE_SECONDS = 60
 REST_SECONDS, REST_MB = 8, 24
-CACHE_MB = 64  # the greatest default: memory shall not depend on the machine
+CACHE_MB = 16  # the least default: memory shall not depend on the machine, and what grows behind the first minute is no cache
 LIST_TABLES = dynamodb('ListTables')
 
 
