@@ -44,6 +44,13 @@ def test_metrics(cw, strata):
     both = q + [{'Id': 'p', 'MetricStat': {**q[0]['MetricStat'], 'Stat': 'Maximum', 'Period': 60}}]
     r = cw.get_metric_data(MetricDataQueries=both, StartTime=at(now - 3600000), EndTime=at(now + 60000))
     assert [m['Label'] for m in r['MetricDataResults']] == ['m Sum 7200', 'm Maximum 60']
+    pages = list(cw.get_paginator('get_metric_data').paginate(MetricDataQueries=[{**both[1], 'Id': 'a'}, {**both[1], 'Id': 'b'}], StartTime=at(now - 3600000),
+                                                              EndTime=at(now + 60000), MaxDatapoints=3))
+    assert [[(m['Id'], m['Values'], m['StatusCode']) for m in p['MetricDataResults'] if m['Values']] for p in pages] == [
+        [('a', [3.0, 10.0], 'Complete'), ('b', [3.0], 'PartialData')], [('b', [10.0], 'Complete')]]
+    cw.put_metric_data(Namespace=space, MetricData=[{'MetricName': 'm', 'Dimensions': d, 'Value': 8, 'Unit': 'Bytes', 'Timestamp': at(now)}])
+    r = cw.get_metric_statistics(Namespace=space, MetricName='m', Dimensions=d, StartTime=at(now - 3600000), EndTime=at(now + 60000), Period=3600 * 2, Statistics=['Sum'])
+    assert sorted((p['Unit'], p['Sum']) for p in r['Datapoints']) == [('Bytes', 8.0), ('Count', 26.0)]
     assert cw.list_metrics(Namespace=space)['Metrics'][0]['MetricName'] == 'm'
     assert cw.list_metrics(Namespace=space, Dimensions=[{'Name': 'f', 'Value': 'other'}])['Metrics'] == []
     assert code_of(cw.put_metric_data, Namespace='AWS/Lambda', MetricData=[{'MetricName': 'm', 'Value': 1}]) in (

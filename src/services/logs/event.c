@@ -84,6 +84,7 @@ int logs_PutLogEvents(struct op *op, const struct logs_PutLogEvents_in *in, stru
         return rc;
     int64_t oldest = group_oldest_ms(op, &g);
     struct logs_batch batch = { .first_ms = INT64_MAX, .after = s.Next.v };
+    struct logs_InputLogEvents taken = { 0 }; /* where metrics are made of them */
     for (uint32_t i = 0; i < in->logEvents.n; i++) {
         const struct logs_InputLogEvent *e = &in->logEvents.v[i];
         if (e->timestamp.v < oldest) {
@@ -99,6 +100,8 @@ int logs_PutLogEvents(struct op *op, const struct logs_PutLogEvents_in *in, stru
             if (batch.first_ms == INT64_MAX)
                 batch.first_ms = e->timestamp.v;
             batch.last_ms = e->timestamp.v;
+            if (live.MetricFilters.v)
+                *list_push(op->arena, &taken) = *e;
         }
     }
     if (rejected->expiredLogEventEndIndex.set || rejected->tooOldLogEventEndIndex.set || rejected->tooNewLogEventStartIndex.set)
@@ -108,6 +111,8 @@ int logs_PutLogEvents(struct op *op, const struct logs_PutLogEvents_in *in, stru
     if (s.Next.v > batch.after && g.RetentionDays.v && (rc = group_arm(op, &g, &live, batch.first_ms + g.RetentionDays.v * LOGS_DAY_MS + 1)))
         return rc;
     op_wake(op, str_printf(op->arena, "logs/%.*s/%.*s/%.*s", STR_ARG(op->account), STR_ARG(op->region), STR_ARG(g.Name)));
+    if (taken.n && (rc = metrics_put(op, &g, &taken)))
+        return rc;
     if (s.Next.v > batch.after && live.Subscriptions.v && (rc = subscriptions_put(op, &g, &s, &batch)))
         return rc;
     rc = stream_put(op, &g, &s);

@@ -53,6 +53,10 @@ struct logs_batch { /* of PutLogEvents: what the events have that it added, behi
 };
 int subscriptions_put(struct op *op, const struct logs_rec_Group *g, const struct logs_rec_Stream *s, const struct logs_batch *batch);
 
+/* ---- metric_filter.c ---- */
+
+int metrics_put(struct op *op, const struct logs_rec_Group *g, const struct logs_InputLogEvents *events); /* what the group's filters make of them */
+
 /* ---- event.c ---- */
 
 struct str event_id(struct op *op, int64_t ms, int64_t stream_id, int64_t number);

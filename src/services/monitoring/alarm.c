@@ -241,7 +241,7 @@ static int tagged(struct op *op, struct str text, struct str *ret_name, struct m
         return aws_fail(op, MONITORING_ResourceNotFoundException, "The resource %.*s does not exist.", STR_ARG(text));
     *ret_name = str_dup(op->arena, str_sub(arn.resource, 6, arn.resource.n));
     int rc = alarm_get(op, *ret_name, ret);
-    return rc == E_NOT_FOUND ? aws_fail(op, MONITORING_ResourceNotFoundException, "The resource %.*s does not exist.", STR_ARG(text)) : rc;
+    return rc == E_NOT_FOUND && op->row->txn == OP_RW ? aws_fail(op, MONITORING_ResourceNotFoundException, "The resource %.*s does not exist.", STR_ARG(text)) : rc;
 }
 
 int monitoring_TagResource(struct op *op, const struct monitoring_TagResource_in *in, struct monitoring_TagResource_out *out)
@@ -277,7 +277,7 @@ int monitoring_ListTagsForResource(struct op *op, const struct monitoring_ListTa
     struct str name;
     int rc = tagged(op, in->ResourceARN, &name, &r);
 
-    if (rc)
+    if (rc && rc != E_NOT_FOUND) /* an alarm that is gone has none */
         return rc;
     tags_write(op, &monitoring_TagList_shape, &r.Tags, &out->Tags);
     out->Tags.set = true;

@@ -1,8 +1,9 @@
 /* GetMetricStatistics and GetMetricData. */
 #include "aws/error.h"
+#include "aws/page.h"
 #include "services/monitoring/metric.h"
 
-enum { STATISTICS_POINTS_MAX = 1440, QUERIES_MAX = 500 };
+enum { STATISTICS_POINTS_MAX = 1440, QUERIES_MAX = 500, DATAPOINTS_MAX = 100800 };
 
 static bool period_valid(int64_t period_s)
 {
@@ -34,7 +35,7 @@ int monitoring_GetMetricStatistics(struct op *op, const struct monitoring_GetMet
 {
     struct points points = { 0 };
     struct metric_query q = { .space = in->Namespace, .name = in->MetricName, .unit = in->Unit, .dimensions = &in->Dimensions, .from_ms = in->StartTime.v,
-                              .to_ms = in->EndTime.v, .period_ms = in->Period.v * 1000 };
+                              .to_ms = in->EndTime.v, .period_ms = in->Period.v * 1000, .by_unit = true };
     int rc = check_statistics(op, in);
 
     if (rc || (rc = read_points(op, &q, &points)))
@@ -75,7 +76,13 @@ static struct str label_of(struct op *op, const struct monitoring_MetricDataQuer
     return periods ? str_printf(op->arena, "%.*s %lld", STR_ARG(label), (long long)m->Period.v) : label;
 }
 
-static int query_one(struct op *op, const struct monitoring_GetMetricData_in *in, const struct monitoring_MetricDataQuery *q,
+/* The page: points that went before it, and how many it may still have. Counted over the queries in their order. */
+struct page {
+    int64_t skip, room, given;
+    bool more;
+};
+
+static int query_one(struct op *op, const struct monitoring_GetMetricData_in *in, const struct monitoring_MetricDataQuery *q, struct page *page,
                      struct monitoring_GetMetricData_out *out)
 {
     const struct monitoring_MetricStat *m = q->MetricStat;
@@ -96,14 +103,21 @@ static int query_one(struct op *op, const struct monitoring_GetMetricData_in *in
     struct monitoring_MetricDataResult *r = list_push(op->arena, &out->MetricDataResults);
     r->Id = q->Id;
     r->Label = opt_str(q->Label, label_of(op, &in->MetricDataQueries, m));
-    r->StatusCode = STR("Complete");
     r->Timestamps.set = r->Values.set = true;
-    bool up = str_is(in->ScanBy, "TimestampAscending");
-    for (uint32_t i = 0; i < points.n; i++) {
+    bool up = str_is(in->ScanBy, "TimestampAscending"), cut = false;
+    for (uint32_t i = 0; i < points.n && !cut; i++) {
         const struct point *p = &points.v[up ? i : points.n - 1 - i];
+        if (page->skip && page->skip--)
+            continue;
+        if ((cut = page->room == 0))
+            break;
+        page->room--;
+        page->given++;
         *list_push(op->arena, &r->Timestamps) = SOME_I64(p->start_ms);
         *list_push(op->arena, &r->Values) = SOME_F64(bucket_statistic(op->arena, &p->bucket, m->Stat));
     }
+    page->more |= cut;
+    r->StatusCode = cut ? STR("PartialData") : STR("Complete");
     return 0;
 }
 
@@ -113,6 +127,13 @@ int monitoring_GetMetricData(struct op *op, const struct monitoring_GetMetricDat
         return aws_fail(op, MONITORING_ValidationError, "The parameter StartTime must be less than the parameter EndTime.");
     if (in->MetricDataQueries.n > QUERIES_MAX)
         return aws_fail(op, MONITORING_ValidationError, "The collection MetricDataQueries must not have a size greater than %d.", QUERIES_MAX);
+    struct page page = { .room = opt_i64(in->MaxDatapoints, DATAPOINTS_MAX) };
+    struct str done;
+    if (page.room < 1 || page.room > DATAPOINTS_MAX)
+        return aws_fail(op, MONITORING_ValidationError, "The parameter MaxDatapoints must be between 1 and %d.", DATAPOINTS_MAX);
+    if (in->NextToken.p && (page_key(op, in->NextToken, &done) || str_to_i64(done, &page.skip)))
+        return aws_fail(op, MONITORING_InvalidNextToken, "Invalid next token");
+    int64_t before = page.skip;
     out->MetricDataResults.set = out->Messages.set = true;
     for (uint32_t i = 0; i < in->MetricDataQueries.n; i++) {
         const struct monitoring_MetricDataQuery *q = &in->MetricDataQueries.v[i];
@@ -121,9 +142,11 @@ int monitoring_GetMetricData(struct op *op, const struct monitoring_GetMetricDat
                 return aws_fail(op, MONITORING_ValidationError, "The values for parameter id in MetricDataQueries are not unique.");
         if (str_set(q->Expression))
             return aws_unsupported(op, "MetricDataQueries.Expression");
-        int rc = query_one(op, in, q, out);
+        int rc = query_one(op, in, q, &page, out);
         if (rc)
             return rc;
     }
+    if (page.more)
+        out->NextToken = page_token(op, str_printf(op->arena, "%lld", (long long)(before + page.given)));
     return 0;
 }

@@ -3,6 +3,7 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "auth/auth.h"
 #include "aws/error.h"
 #include "aws/page.h"
 #include "base/buf.h"
@@ -52,9 +53,9 @@ static int check_datum(struct op *op, const struct monitoring_MetricDatum *d, ui
     if (d->Values.n > DATUM_VALUES_MAX)
         return aws_fail(op, MONITORING_InvalidParameterValueException, "The collection MetricData.member.%u.Values must not have a size greater than %d.",
                         i + 1, DATUM_VALUES_MAX);
-    if ((d->Value.set + (d->StatisticValues != NULL) + (d->Values.n > 0)) > 1)
-        return aws_fail(op, MONITORING_InvalidParameterCombinationException, "The parameters MetricData.member.%u.Value, MetricData.member.%u.Values and "
-                        "MetricData.member.%u.StatisticValues are mutually exclusive and you have specified more than one.", i + 1, i + 1, i + 1);
+    if (d->Value.set && (d->StatisticValues || d->Values.n)) /* these two may come together */
+        return aws_fail(op, MONITORING_InvalidParameterCombinationException, "The parameters MetricData.member.%u.Value and MetricData.member.%u.%s are mutually "
+                        "exclusive and you have specified both.", i + 1, i + 1, d->StatisticValues ? "StatisticValues" : "Values");
     if (!d->Value.set && !d->StatisticValues && !d->Values.n)
         return aws_fail(op, MONITORING_MissingRequiredParameterException, "At least one of the parameters must be specified.");
     if (d->Counts.n && d->Counts.n != d->Values.n)
@@ -110,6 +111,17 @@ static int put_datum(struct op *op, struct str space, const struct monitoring_Me
     return metric_put(op, &m, opt_str(d->Unit, STR("None")), ms, opt_i64(d->StorageResolution, 60) * 1000, &b);
 }
 
+/* There is no resource whose policy could let CloudWatch Logs in, which puts what metric filters make. */
+int monitoring_authorize_PutMetricData(struct op *op, const struct monitoring_PutMetricData_in *in, struct authz *a)
+{
+    struct authz_item *item = authz_add(a, "cloudwatch:PutMetricData", STR("*"));
+    authz_context(a, item, "cloudwatch:namespace", in->Namespace);
+    if (op->caller->kind == PRINCIPAL_SERVICE)
+        item->resource_policy = STR("{\"Version\":\"2012-10-17\",\"Statement\":[{\"Effect\":\"Allow\",\"Principal\":{\"Service\":\"logs.amazonaws.com\"},"
+                                    "\"Action\":\"cloudwatch:PutMetricData\",\"Resource\":\"*\"}]}");
+    return 0;
+}
+
 int monitoring_PutMetricData(struct op *op, const struct monitoring_PutMetricData_in *in, struct monitoring_PutMetricData_out *out)
 {
     if (in->EntityMetricData.n)
@@ -118,7 +130,7 @@ int monitoring_PutMetricData(struct op *op, const struct monitoring_PutMetricDat
         return aws_fail(op, MONITORING_MissingRequiredParameterException, "The parameter MetricData is required.");
     if (in->MetricData.n > DATUM_MAX)
         return aws_fail(op, MONITORING_InvalidParameterValueException, "The collection MetricData must not have a size greater than %d.", DATUM_MAX);
-    if (str_starts(in->Namespace, STR("AWS/")) && op->caller && op->caller->kind != PRINCIPAL_SERVICE)
+    if (str_starts(in->Namespace, STR("AWS/")))
         return aws_fail(op, MONITORING_InvalidParameterValueException, "The value AWS/ for parameter Namespace is invalid.");
     for (uint32_t i = 0; i < in->MetricData.n; i++) {
         const struct monitoring_MetricDatum *d = &in->MetricData.v[i];
@@ -133,6 +145,18 @@ int monitoring_PutMetricData(struct op *op, const struct monitoring_PutMetricDat
 static int64_t period_start(const struct metric_query *q, int64_t ms)
 {
     return (ms - q->phase_ms) / q->period_ms * q->period_ms + q->phase_ms;
+}
+
+/* The one that begins then, and is of that unit where they are told apart: among the last, or new. */
+static struct point *point_of(struct op *op, const struct metric_query *q, struct points *points, int64_t start_ms, struct str unit)
+{
+    for (uint32_t i = points->n; i-- > 0 && points->v[i].start_ms == start_ms;)
+        if (!q->by_unit || str_eq(points->v[i].unit, unit))
+            return &points->v[i];
+    struct point *p = list_push(op->arena, points);
+    p->start_ms = start_ms;
+    p->unit = str_dup(op->arena, unit);
+    return p;
 }
 
 int read_points(struct op *op, const struct metric_query *q, struct points *ret)
@@ -161,13 +185,7 @@ int read_points(struct op *op, const struct metric_query *q, struct points *ret)
             break;
         if (str_set(q->unit) && !str_eq(q->unit, u))
             continue;
-        ms = period_start(q, ms);
-        if (!ret->n || ret->v[ret->n - 1].start_ms != ms) {
-            struct point *p = list_push(op->arena, ret);
-            p->start_ms = ms;
-            p->unit = str_dup(op->arena, u);
-        }
-        bucket_merge(op->arena, &ret->v[ret->n - 1].bucket, &b);
+        bucket_merge(op->arena, &point_of(op, q, ret, period_start(q, ms), u)->bucket, &b);
     }
     arena_free(brief.arena);
     int scan_rc = scan_end(s);

@@ -30,6 +30,7 @@ struct metric_query {
     const struct monitoring_Dimensions *dimensions;
     int64_t from_ms, to_ms, period_ms;
     int64_t phase_ms; /* periods begin so long behind whole multiples of period_ms */
+    bool by_unit;     /* a point for each unit, rather than of all together */
 };
 /* The data of [from_ms, to_ms) summed up by period, oldest first. from_ms is taken back to where its period begins. */
 int read_points(struct op *op, const struct metric_query *q, struct points *ret);
