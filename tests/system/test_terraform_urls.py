@@ -1,4 +1,4 @@
-"""Terraform with function URLs: what it applies it finds again unchanged, and it answers."""
+"""Terraform with function URLs and provisioned concurrency: what it applies it finds again unchanged, and it answers."""
 
 import functions
 from terraform import Folder, needs_terraform

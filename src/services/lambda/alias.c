@@ -86,6 +86,7 @@ int lambda_UpdateAlias(struct op *op, const struct lambda_UpdateAlias_in *in, st
         rc = lambda_alias_store(op, a);
     if (!rc)
         describe(op, a, out);
+    provisions_changed(op);
     return rc;
 }
 
@@ -111,6 +112,8 @@ int lambda_DeleteAlias(struct op *op, const struct lambda_DeleteAlias_in *in, st
     rc = auth_epoch_bump(op); /* its policy goes */
     if (!rc)
         rc = urls_drop(op, t.alias.FunctionName, t.alias.Name);
+    if (!rc)
+        rc = provisions_drop(op, t.alias.FunctionName, t.alias.Name);
     return rc ? rc : op_rec_delete(op, &k);
 }
 

@@ -144,3 +144,20 @@ void lambda_check_url_owner(struct op *op, struct check *c)
     key_str(&k, opt_str(owner->Alias, STR("")));
     check_there(op, c, &k, "its URL");
 }
+
+void lambda_check_provision(struct op *op, struct check *c)
+{
+    const struct lambda_rec_Provision *p = c->rec;
+    struct key k;
+    int64_t number;
+    if (str_to_i64(p->Qualifier, &number)) {
+        op_key_in(op, &k, p->Account, p->Region, &lambda_kind_alias);
+        key_str(&k, p->FunctionName);
+        key_str(&k, p->Qualifier);
+    } else {
+        op_key_in(op, &k, p->Account, p->Region, &lambda_kind_version);
+        key_str(&k, p->FunctionName);
+        key_i64(&k, number);
+    }
+    check_there(op, c, &k, "its version or alias");
+}

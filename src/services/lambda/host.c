@@ -155,12 +155,15 @@ static bool usable(struct lambda_host *h, const struct environment *env)
     return env->state == ENV_IDLE && !env->timed_out && !env->exited && clock_now_ms(h->cloud->clock) + 60 * 1000 < env->credentials_until_ms;
 }
 
-/* Do more invocations wait than there will be environments for in a moment? */
+/* Do more invocations wait than there will be environments for in a moment? Or is it to have more, whether any wait or not? */
 static bool wants_more(const struct pool *p)
 {
     uint32_t coming = p->starting;
-    if (p->queued && template_in_making(p)) /* the others will come of it */
+    bool lacks = p->live < p->provisioned && !p->provision_failure.p && !p->retired;
+    if ((p->queued || lacks) && template_in_making(p)) /* the others will come of it */
         return false;
+    if (lacks)
+        return true;
     int64_t now = p->queued > coming ? clock_mono_ms() : 0;
     for (const struct environment *env = p->environments; env && p->queued > coming; env = env->next)
         coming += env->state == ENV_BUSY && !env->current && !env->exited && !env->timed_out && now - env->ended_ms < HOST_RETURN_MS;
@@ -234,6 +237,7 @@ void environment_ready(struct lambda_host *h, struct environment *env, struct ru
         *(env->by_restore ? &env->restore_ms : &env->init_ms) = took_ms > 0 ? took_ms : 1; /* 0: there is none to report */
         env->pool->cold |= env->origin == ENV_INIT; /* its runtime knows of no rest */
         env->initialized = true;
+        env->pool->provision_failure = STR_NONE;
         env->pool->starting--;
         pthread_cond_signal(&h->start_wanted); /* room for another start */
     }
@@ -361,6 +365,8 @@ static void bury(struct lambda_host *h, struct environment *env)
     if (env->output_fd >= 0)
         output_drain(h, env);
     bool with_template = env->by_restore && p->template_exited;
+    if (starting && !with_template)
+        p->provision_failure = STR("FUNCTION_ERROR_INIT_FAILURE");
     if (!env->current && starting && p->queue && !with_template) { /* INIT failed: the first in the queue hears it */
         env->current = queue_take(p);
         env->current->started_ms = env->since_ms;
@@ -470,6 +476,73 @@ static void *starter_loop(void *arg)
     return NULL;
 }
 
+/* ---- provisioned environments ---- */
+
+static bool alive(const struct environment *env) { return env->initialized && !env->exited && !env->timed_out; }
+
+static uint32_t alive_count(const struct pool *p)
+{
+    uint32_t n = 0;
+    for (const struct environment *env = p->environments; env; env = env->next)
+        n += alive(env);
+    return n;
+}
+
+void host_provision(struct lambda_host *h, struct str account, struct str region, const struct lambda_rec_Function *f, uint32_t n)
+{
+    pthread_mutex_lock(&h->lock);
+    struct pool *p = pool_find(h, account, region, f);
+    if (!p)
+        p = pool_make(h, account, region, f);
+    if (p)
+        p->provisioned += n;
+    pthread_mutex_unlock(&h->lock);
+}
+
+void host_provisions_changed(struct cloud *cloud)
+{
+    struct lambda_host *h = cloud->lambda;
+    if (!h || !cloud->sandboxes)
+        return;
+    pthread_mutex_lock(&h->lock);
+    h->provisions_wanted = true;
+    pthread_cond_signal(&h->changed);
+    pthread_mutex_unlock(&h->lock);
+}
+
+struct host_provision host_provisioned(struct cloud *cloud, struct arena *a, struct str account, struct str region, const struct lambda_rec_Function *f)
+{
+    struct lambda_host *h = cloud->lambda;
+    struct host_provision ret = { 0 };
+    if (!h || !cloud->sandboxes)
+        return (struct host_provision){ .failure = STR("strata cannot run functions here; `strata status` says why") };
+    pthread_mutex_lock(&h->lock);
+    const struct pool *p = pool_find(h, account, region, f);
+    if (p) {
+        ret.ready = alive_count(p);
+        ret.failure = str_dup(a, p->provision_failure);
+    }
+    if (!ret.failure.p && h->environments >= HOST_ENVIRONMENTS_MAX)
+        ret.failure = str_printf(a, "No more than %d environments run here", HOST_ENVIRONMENTS_MAX);
+    pthread_mutex_unlock(&h->lock);
+    return ret;
+}
+
+static void provision(struct lambda_host *h)
+{
+    h->provisions_wanted = false;
+    for (struct pool *p = h->pools; p; p = p->next) {
+        p->provisioned = 0;
+        p->provision_failure = STR_NONE;
+    }
+    pthread_mutex_unlock(&h->lock);
+    int rc = provisions_read(h);
+    pthread_mutex_lock(&h->lock);
+    if (rc)
+        log_warn("provisioned concurrency cannot be read: %s", err_name(rc));
+    pthread_cond_signal(&h->start_wanted);
+}
+
 /* ---- the host thread ---- */
 
 /* Looks after one environment; true when it is to be buried. */
@@ -487,7 +560,8 @@ static bool tend(struct lambda_host *h, struct environment *env, int64_t now)
         environment_kill(h, env);
     }
     if (env->state == ENV_IDLE) {
-        bool over = env->pool->retired || now - env->since_ms > HOST_IDLE_MS || !usable(h, env);
+        bool spare = now - env->since_ms > HOST_IDLE_MS && alive_count(env->pool) > env->pool->provisioned;
+        bool over = env->pool->retired || spare || !usable(h, env);
         if (over && !env->timed_out) {
             env->timed_out = true; /* killed once */
             if (env->frozen)
@@ -563,6 +637,8 @@ static void *host_loop(void *arg)
         tick(h);
         if (h->stopping) /* asked behind tick, which leaves the lock: who stops signals once */
             break;
+        if (h->provisions_wanted)
+            provision(h);
         if (h->environments == 0 && h->templates == 0) {
             pthread_cond_wait(&h->changed, &h->lock);
             continue;
@@ -617,7 +693,7 @@ int lambda_start(struct cloud *cloud)
     struct lambda_host *h = xalloc(sizeof *h);
     pthread_condattr_t attr;
     h->cloud = cloud;
-    h->sweep_wanted = cloud->sandboxes != NULL; /* what was left when strata stopped */
+    h->sweep_wanted = h->provisions_wanted = cloud->sandboxes != NULL; /* what was left when strata stopped */
     cloud->lambda = h;
     pthread_mutex_init(&h->lock, NULL);
     pthread_condattr_init(&attr);

@@ -117,6 +117,8 @@ struct pool {
     int64_t template_used_ms;   /* clock_mono_ms */
     int64_t template_until_ms;  /* the clock's: its memory may hold credentials until then */
     bool cold;                  /* what its runtime or its code does cannot be kept as a template */
+    uint32_t provisioned;       /* environments that are to be there, whoever asks for them (provisioned.c) */
+    struct str provision_failure; /* why no more are started for that, as StatusReason has it; absent: nothing failed */
 };
 
 struct lambda_host {
@@ -131,6 +133,7 @@ struct lambda_host {
     struct dns_server *dns;
     struct runtime_server *runtime_server;
     bool stopping;
+    bool provisions_wanted;     /* to be read anew by the host's thread */
     bool sweep_wanted, sweeps, has_swept; /* of unpacked code: a function changed or went; one is under way; the sweeper is to be joined */
     struct poller *poller;
 };
@@ -144,6 +147,16 @@ struct host_call {
 /* Queues an invocation. done is called once, from any thread, outside the lock. E_BUSY throttled, E_CLOSED strata stops, E_UNSUPPORTED no sandbox here. */
 int host_invoke(struct cloud *cloud, struct str account, struct str region, const struct lambda_rec_Function *f, const struct host_call *call,
                 void (*done)(struct cloud *cloud, void *ctx, const struct lambda_result *r), void *ctx);
+
+/* Provisioned environments. provisions_read, in the host's thread and without the lock, calls host_provision with each version that is to have n more. */
+int provisions_read(struct lambda_host *h);
+void host_provision(struct lambda_host *h, struct str account, struct str region, const struct lambda_rec_Function *f, uint32_t n);
+void host_provisions_changed(struct cloud *cloud);
+struct host_provision {
+    int64_t ready;          /* environments that are there */
+    struct str failure;     /* why there are no more to come; absent: they are being started */
+};
+struct host_provision host_provisioned(struct cloud *cloud, struct arena *a, struct str account, struct str region, const struct lambda_rec_Function *f);
 
 /* environment.c: makes the sandbox of env. Blocks; in the starter thread, without the lock. On failure env->init_error says why. */
 int environment_start(struct lambda_host *h, struct environment *env);

@@ -93,6 +93,10 @@ int lambda_layer_find(struct op *op, struct str version_arn, struct lambda_rec_L
 /* invoke.c: sends what became of an event to a queue or a function, as the function's role. What the destination refuses is lost, as on AWS, and logged. */
 int destination_send(struct op *op, struct str destination, struct str body, const struct lambda_rec_Function *f);
 
+/* provisioned.c: of all of a function, or of one version or alias, which goes; what an alias leads to has changed. */
+int provisions_drop(struct op *op, struct str function, struct str qualifier);
+void provisions_changed(struct op *op);
+
 /* Tells the host that a function, or a version of it, changed or went: its idle environments end. After the commit. */
 void lambda_changed(struct op *op, struct str version_arn);
 /* Tells the poller that mappings changed. After the commit. */

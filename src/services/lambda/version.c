@@ -291,6 +291,8 @@ static int delete_version(struct op *op, const struct lambda_ref *ref)
     if (!rc)
         rc = lambda_target_find(op, ref->name, number, &version);
     if (!rc)
+        rc = provisions_drop(op, ref->name, number);
+    if (!rc)
         rc = lambda_function_delete(op, &version.function);
     return rc == E_NOT_FOUND ? 0 : rc;
 }
@@ -314,6 +316,8 @@ int lambda_DeleteFunction(struct op *op, const struct lambda_DeleteFunction_in *
     rc = each_alias(op, f.Name, delete_alias, NULL);
     if (!rc)
         rc = urls_drop(op, f.Name, STR_NONE);
+    if (!rc)
+        rc = provisions_drop(op, f.Name, STR_NONE);
     if (!rc)
         rc = delete_versions(op, f.Name);
     return rc ? rc : lambda_function_delete(op, &f);

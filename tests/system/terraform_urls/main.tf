@@ -1,4 +1,4 @@
-# URLs of a function and of its alias: applied, planned again (nothing may differ), changed, destroyed.
+# URLs and provisioned environments of a function and of its alias: applied, planned again (nothing may differ), changed, destroyed.
 terraform {
   required_providers {
     aws = { source = "hashicorp/aws" }
@@ -56,6 +56,12 @@ resource "aws_lambda_function_url" "live" {
   qualifier          = aws_lambda_alias.live.name
   authorization_type = "NONE"
   invoke_mode        = "BUFFERED"
+}
+
+resource "aws_lambda_provisioned_concurrency_config" "live" {
+  function_name                     = aws_lambda_alias.live.function_name
+  qualifier                         = aws_lambda_alias.live.name
+  provisioned_concurrent_executions = 1
 }
 
 resource "aws_lambda_permission" "url" {
