@@ -210,3 +210,12 @@ def test_a_version_has_one_name(client, name):
     assert refusal(client.delete_function, FunctionName=name, Qualifier='1')[0] == 'ResourceConflictException'
     assert refusal(client.delete_function, FunctionName=name, Qualifier='01')[0] == 'InvalidParameterValueException'
     assert invoke(client, name, Qualifier='live')[0] == '1'
+
+
+def test_a_runtime_is_the_one_that_is_installed(client, name):
+    assert client.get_runtime_management_config(FunctionName=name)['UpdateRuntimeOn'] == 'Auto'
+    set_to = client.put_runtime_management_config(FunctionName=name, UpdateRuntimeOn='Auto')
+    assert (set_to['UpdateRuntimeOn'], set_to['FunctionArn'], 'RuntimeVersionArn' in set_to) == ('Auto', arn(name), False)
+    for other in 'FunctionUpdate', 'Manual':
+        assert 'UpdateRuntimeOn' in refusal(client.put_runtime_management_config, FunctionName=name, UpdateRuntimeOn=other)[1]
+    assert refusal(client.get_runtime_management_config, FunctionName='missing')[0] == 'ResourceNotFoundException'

@@ -1,4 +1,4 @@
-/* Tags, reserved concurrency, account settings. */
+/* Tags, reserved concurrency, runtime management, account settings. */
 #include "aws/arn.h"
 #include "aws/tags.h"
 #include "services/lambda/lambda.h"
@@ -126,6 +126,29 @@ int lambda_DeleteFunctionConcurrency(struct op *op, const struct lambda_DeleteFu
     int rc = lambda_latest_get(op, in->FunctionName, &f);
     f.Reserved = (struct opt_i64){ 0 };
     return rc ? rc : lambda_function_put(op, &f);
+}
+
+/* An environment takes the runtime as it is installed when it starts: that is Auto, and the only way. */
+int lambda_GetRuntimeManagementConfig(struct op *op, const struct lambda_GetRuntimeManagementConfig_in *in, struct lambda_GetRuntimeManagementConfig_out *out)
+{
+    struct lambda_target t;
+    int rc = lambda_target_get(op, in->FunctionName, in->Qualifier, &t);
+    out->UpdateRuntimeOn = STR("Auto");
+    out->FunctionArn = t.arn;
+    return rc;
+}
+
+int lambda_PutRuntimeManagementConfig(struct op *op, const struct lambda_PutRuntimeManagementConfig_in *in, struct lambda_PutRuntimeManagementConfig_out *out)
+{
+    struct lambda_target t;
+    int rc = lambda_target_get(op, in->FunctionName, in->Qualifier, &t);
+    if (!rc && !str_is(in->UpdateRuntimeOn, "Auto"))
+        rc = aws_unsupported(op, "UpdateRuntimeOn other than Auto");
+    if (!rc && in->RuntimeVersionArn.p)
+        rc = aws_fail(op, LAMBDA_InvalidParameterValueException, "RuntimeVersionArn is supported only when UpdateRuntimeOn is Manual.");
+    out->UpdateRuntimeOn = in->UpdateRuntimeOn;
+    out->FunctionArn = t.arn;
+    return rc;
 }
 
 int lambda_GetAccountSettings(struct op *op, const struct lambda_GetAccountSettings_in *in, struct lambda_GetAccountSettings_out *out)

@@ -64,6 +64,11 @@ resource "aws_lambda_provisioned_concurrency_config" "live" {
   provisioned_concurrent_executions = 1
 }
 
+resource "aws_lambda_runtime_management_config" "url" {
+  function_name     = aws_lambda_function.url.function_name
+  update_runtime_on = "Auto"
+}
+
 resource "aws_lambda_permission" "url" {
   action                 = "lambda:InvokeFunctionUrl"
   function_name          = aws_lambda_function.url.function_name
