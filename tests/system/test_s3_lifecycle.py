@@ -197,3 +197,18 @@ def test_rules_that_mean_nothing(make, rules, code, message):
     assert e.value.response['Error']['Code'] == code
     if message:
         assert e.value.response['Error']['Message'] == message
+
+
+def test_a_version_that_is_held_stays_until_its_time(strata, s3):
+    name = 'lock-' + uuid.uuid4().hex[:12]
+    s3.create_bucket(Bucket=name, ObjectLockEnabledForBucket=True)
+    s3.put_object_lock_configuration(Bucket=name, ObjectLockConfiguration={
+        'ObjectLockEnabled': 'Enabled', 'Rule': {'DefaultRetention': {'Mode': 'COMPLIANCE', 'Days': 10}}})
+    rule = {'ID': 'r', 'Status': 'Enabled', 'Filter': {}, 'NoncurrentVersionExpiration': {'NoncurrentDays': 1}}
+    s3.put_bucket_lifecycle_configuration(Bucket=name, LifecycleConfiguration={'Rules': [rule]})
+    old = s3.put_object(Bucket=name, Key='k', Body=b'old')['VersionId']
+    s3.put_object(Bucket=name, Key='k', Body=b'new')
+    strata.advance_clock(5 * DAY)
+    assert s3.get_object(Bucket=name, Key='k', VersionId=old)['Body'].read() == b'old'
+    strata.advance_clock(7 * DAY)
+    assert len(s3.list_object_versions(Bucket=name)['Versions']) == 1

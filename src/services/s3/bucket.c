@@ -157,12 +157,24 @@ static int check_ownership(struct op *op, struct str name)
     return S3_FAIL(op, InvalidArgument, (.ArgumentName = STR("x-amz-object-ownership")), "Invalid x-amz-object-ownership header: %.*s", STR_ARG(name));
 }
 
+/* Who sets more than a name needs the permission to set it. */
+static int may_create(struct op *op, const struct s3_CreateBucket_in *in, const struct s3_rec_Bucket *b)
+{
+    const struct {
+        bool asked;
+        const char *action;
+    } all[] = { { b->Acl, "s3:PutBucketAcl" }, { in->ObjectOwnership.p, "s3:PutBucketOwnershipControls" },
+                { b->Lock, "s3:PutBucketObjectLockConfiguration" }, { b->Lock, "s3:PutBucketVersioning" } };
+    int rc = 0;
+    for (size_t i = 0; rc == 0 && i < sizeof all / sizeof *all; i++)
+        rc = all[i].asked ? s3_may(op, b, all[i].action, STR_NONE) : 0;
+    return rc;
+}
+
 int s3_CreateBucket(struct op *op, const struct s3_CreateBucket_in *in, struct s3_CreateBucket_out *out)
 {
     if (!good_name(in->Bucket))
         return S3_FAIL(op, InvalidBucketName, (.BucketName = in->Bucket), "The specified bucket is not valid.");
-    if (opt_bool(in->ObjectLockEnabledForBucket, false))
-        return aws_unsupported(op, "ObjectLockEnabledForBucket");
     struct s3_rec_Bucket b = { .Name = in->Bucket, .Account = op->account, .CreatedMs = SOME_I64(op_now_ms(op)),
                                .Ownership = opt_str(in->ObjectOwnership, STR("BucketOwnerEnforced")) };
     int rc = check_ownership(op, in->ObjectOwnership);
@@ -190,6 +202,11 @@ int s3_CreateBucket(struct op *op, const struct s3_CreateBucket_in *in, struct s
     /* New buckets block public access, as AWS's do since April 2023. */
     b.PublicAccess = arena_one(op->arena, struct s3_PublicAccessBlockConfiguration);
     *b.PublicAccess = (struct s3_PublicAccessBlockConfiguration){ SOME_BOOL(true), SOME_BOOL(true), SOME_BOOL(true), SOME_BOOL(true) };
+    if (opt_bool(in->ObjectLockEnabledForBucket, false)) {
+        b.Versioning = STR("Enabled");
+        b.Lock = arena_one(op->arena, struct s3_ObjectLockConfiguration);
+        b.Lock->ObjectLockEnabled = STR("Enabled");
+    }
     struct s3_acl_ask ask = S3_ACL_ASK(in);
     ask.write = in->GrantWrite;
     bool owner_alone = str_is(in->ACL, "private") && !ask.full_control.p && !ask.read.p && !ask.read_acp.p && !ask.write.p && !ask.write_acp.p;
@@ -198,6 +215,8 @@ int s3_CreateBucket(struct op *op, const struct s3_CreateBucket_in *in, struct s
         return aws_fail(op, S3_InvalidBucketAclWithObjectOwnership, "Bucket cannot have ACLs set with ObjectOwnership's BucketOwnerEnforced setting");
     if (rc == E_AWS && op->fail.error == AWS_AccessDenied)
         return aws_fail(op, S3_InvalidBucketAclWithBlockPublicAccessError, "Bucket cannot have public ACLs set with BlockPublicAccess enabled");
+    if (!rc)
+        rc = may_create(op, in, &b);
     return rc ? rc : s3_bucket_put(op, &b);
 }
 

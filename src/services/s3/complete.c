@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/code.h"
+#include "services/s3/lock.h"
 #include "services/s3/multipart.h"
 #include "services/s3/notify.h"
 #include "services/s3/seal.h"
@@ -205,6 +206,7 @@ static int commit(struct op *op, struct s3_work *work)
     if (!rc) {
         struct s3_rec_Object o = c->object;
         o.ModifiedMs = SOME_I64(op_now_ms(op) / 1000 * 1000);
+        s3_lock_by_default(&b, &o);
         rc = s3_object_add(op, &b, c->in->Key, &o);
         if (!rc)
             rc = s3_notify(op, &b, "ObjectCreated:CompleteMultipartUpload", c->in->Key, &o);

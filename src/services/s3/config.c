@@ -161,6 +161,8 @@ int s3_PutBucketVersioning(struct op *op, const struct s3_PutBucketVersioning_in
         return s3_malformed(op);
     if (str_is(c->MFADelete, "Enabled"))
         return aws_unsupported(op, "MFADelete");
+    if (b.Lock && str_is(c->Status, "Suspended"))
+        return aws_fail(op, S3_InvalidBucketState, "An Object Lock configuration is present on this bucket, so the versioning state cannot be changed.");
     b.Versioning = c->Status;
     return s3_bucket_put(op, &b);
 }
@@ -293,10 +295,4 @@ int s3_GetBucketAccelerateConfiguration(struct op *op, const struct s3_GetBucket
 {
     BUCKET(b);
     return 0;
-}
-
-int s3_GetObjectLockConfiguration(struct op *op, const struct s3_GetObjectLockConfiguration_in *in, struct s3_GetObjectLockConfiguration_out *out)
-{
-    BUCKET(b);
-    return S3_FAIL(op, ObjectLockConfigurationNotFoundError, (.BucketName = in->Bucket), "Object Lock configuration does not exist for this bucket");
 }

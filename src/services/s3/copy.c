@@ -2,6 +2,7 @@
 #include "base/code.h"
 #include "services/s3/acl.h"
 #include "services/s3/copy.h"
+#include "services/s3/lock.h"
 #include "services/s3/notify.h"
 #include "services/s3/seal.h"
 
@@ -23,13 +24,15 @@ int s3_source_parse(struct op *op, struct str text, struct s3_source *ret)
 int s3_authorize_CopyObject(struct op *op, const struct s3_CopyObject_in *in, struct authz *a)
 {
     struct s3_source s;
-    struct s3_acl_ask ask = S3_ACL_ASK(in);
+    struct s3_acl_ask acl = S3_ACL_ASK(in);
+    struct s3_lock_ask lock = S3_LOCK_ASK(in);
     int rc = s3_source_parse(op, in->CopySource, &s);
     if (rc)
         return rc;
     s3_ask_object(op, a, s.version_id.p ? "s3:GetObjectVersion" : "s3:GetObject", s.bucket, s.key, s.version_id);
     struct authz_item *put = authz_add(a, "s3:PutObject", s3_arn_object(op, in->Bucket, in->Key));
-    s3_acl_context(a, put, &ask);
+    s3_acl_context(a, put, &acl);
+    s3_lock_context(a, put, &lock);
     authz_context(a, put, "s3:x-amz-copy-source", in->CopySource);
     authz_context(a, put, "s3:x-amz-metadata-directive", in->MetadataDirective);
     authz_context(a, put, "s3:x-amz-server-side-encryption", in->ServerSideEncryption);
@@ -93,10 +96,23 @@ static void replace_metadata(const struct s3_CopyObject_in *in, struct s3_rec_Ob
     o->Metadata = in->Metadata;
 }
 
+/* Neither the source's ACL nor its lock is copied. */
+static int protect(struct op *op, const struct s3_CopyObject_in *in, const struct s3_rec_Bucket *to, struct s3_rec_Object *o)
+{
+    struct s3_acl_ask acl = S3_ACL_ASK(in);
+    struct s3_lock_ask lock = S3_LOCK_ASK(in);
+    o->LockMode = o->LegalHold = STR_NONE;
+    o->LockUntilMs = (struct opt_i64){ 0 };
+    int rc = s3_acl_of_write(op, to, in->Key, &acl, o);
+    if (!rc)
+        rc = s3_lock_of_write(op, to, in->Key, &lock, o);
+    s3_lock_by_default(to, o);
+    return rc;
+}
+
 int s3_CopyObject(struct op *op, const struct s3_CopyObject_in *in, struct s3_CopyObject_out *out)
 {
     struct s3_source source;
-    struct s3_acl_ask ask = S3_ACL_ASK(in);
     struct s3_source_conditions conditions = { in->CopySourceIfMatch, in->CopySourceIfNoneMatch, in->CopySourceIfModifiedSince,
                                                in->CopySourceIfUnmodifiedSince };
     struct s3_rec_Bucket from = { 0 }, to = { 0 };
@@ -126,7 +142,7 @@ int s3_CopyObject(struct op *op, const struct s3_CopyObject_in *in, struct s3_Co
     o.StorageClass = opt_str(in->StorageClass, STR("STANDARD"));
     o.ModifiedMs = SOME_I64(op_now_ms(op) / 1000 * 1000);
     o.Parts.n = o.PartChecksums.n = 0;
-    rc = s3_acl_of_write(op, &to, in->Key, &ask, &o); /* the source's is not copied */
+    rc = protect(op, in, &to, &o);
     if (!rc && str_is(in->TaggingDirective, "REPLACE")) {
         o.Tags = (struct str_map){ 0 };
         rc = in->Tagging.p ? s3_tags_header(op, in->Tagging, &o.Tags) : 0;

@@ -1,4 +1,5 @@
 #include "auth/auth.h"
+#include "services/s3/lock.h"
 #include "services/s3/notify.h"
 
 int s3_authorize_DeleteObject(struct op *op, const struct s3_DeleteObject_in *in, struct authz *a)
@@ -13,7 +14,7 @@ int s3_authorize_DeleteObjects(struct op *op, const struct s3_DeleteObjects_in *
     return 0;
 }
 
-int s3_object_remove(struct op *op, const struct s3_rec_Bucket *b, struct str key, struct str version_id, struct s3_removal *ret)
+int s3_object_remove(struct op *op, const struct s3_rec_Bucket *b, struct str key, struct str version_id, bool bypass, struct s3_removal *ret)
 {
     struct s3_rec_Object o = { 0 };
     int rc = 0;
@@ -26,6 +27,8 @@ int s3_object_remove(struct op *op, const struct s3_rec_Bucket *b, struct str ke
         }
         ret->marker = rc == 0 && opt_bool(o.DeleteMarker, false);
         ret->version_id = version_id;
+        if (!rc)
+            rc = s3_lock_yields(op, b, key, &o, bypass);
         return rc ? rc : s3_object_drop(op, b, key, &o);
     }
     o = (struct s3_rec_Object){ .DeleteMarker = SOME_BOOL(true), .ModifiedMs = SOME_I64(op_now_ms(op) / 1000 * 1000), .Size = SOME_I64(0) };
@@ -45,11 +48,13 @@ int s3_DeleteObject(struct op *op, const struct s3_DeleteObject_in *in, struct s
                        "A header you provided implies functionality that is not implemented");
     int rc = s3_bucket_get(op, in->Bucket, in->ExpectedBucketOwner, &b);
     if (!rc)
+        rc = s3_bypass_check(op, &b, in->BypassGovernanceRetention);
+    if (!rc)
         rc = s3_delete_condition(op, in->Bucket, in->Key, in->IfMatch);
     if (!rc)
         rc = s3_version_check(op, &b, in->VersionId);
     if (!rc)
-        rc = s3_object_remove(op, &b, in->Key, in->VersionId, &done);
+        rc = s3_object_remove(op, &b, in->Key, in->VersionId, opt_bool(in->BypassGovernanceRetention, false), &done);
     if (!rc)
         rc = s3_notify_removal(op, &b, "ObjectRemoved", in->Key, &done);
     if (rc)
@@ -61,7 +66,7 @@ int s3_DeleteObject(struct op *op, const struct s3_DeleteObject_in *in, struct s
 }
 
 /* One key of DeleteObjects; what refuses it is put among the errors, and E_AWS. */
-static int remove_listed(struct op *op, const struct s3_rec_Bucket *b, const struct s3_ObjectIdentifier *o, struct s3_removal *ret,
+static int remove_listed(struct op *op, const struct s3_rec_Bucket *b, const struct s3_ObjectIdentifier *o, bool bypass, struct s3_removal *ret,
                          struct s3_Errors *errors)
 {
     int rc = s3_may(op, b, o->VersionId.p ? "s3:DeleteObjectVersion" : "s3:DeleteObject", o->Key);
@@ -70,7 +75,7 @@ static int remove_listed(struct op *op, const struct s3_rec_Bucket *b, const str
     if (!rc)
         rc = s3_delete_condition(op, b->Name, o->Key, o->ETag);
     if (!rc)
-        rc = s3_object_remove(op, b, o->Key, o->VersionId, ret);
+        rc = s3_object_remove(op, b, o->Key, o->VersionId, bypass, ret);
     if (!rc)
         rc = s3_notify_removal(op, b, "ObjectRemoved", o->Key, ret);
     if (rc != E_AWS)
@@ -89,13 +94,15 @@ int s3_DeleteObjects(struct op *op, const struct s3_DeleteObjects_in *in, struct
     int rc = s3_bucket_get(op, in->Bucket, in->ExpectedBucketOwner, &b);
     if (!rc)
         rc = s3_request_body_check(op);
+    if (!rc)
+        rc = s3_bypass_check(op, &b, in->BypassGovernanceRetention);
     if (rc)
         return rc;
     if (!in->Delete || in->Delete->Objects.n == 0 || in->Delete->Objects.n > S3_LIST_MAX)
         return s3_malformed(op);
     for list_each(o, &in->Delete->Objects) {
         struct s3_removal done;
-        rc = remove_listed(op, &b, o, &done, &out->Errors);
+        rc = remove_listed(op, &b, o, opt_bool(in->BypassGovernanceRetention, false), &done, &out->Errors);
         if (rc && rc != E_AWS)
             return rc;
         if (rc || opt_bool(in->Delete->Quiet, false))

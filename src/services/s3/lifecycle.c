@@ -6,6 +6,7 @@
  * "bucket/step/the last key". Ages count from creation, those of older versions from when a newer one came, and are rounded up to midnight. */
 #include "base/code.h"
 #include "services/s3/multipart.h"
+#include "services/s3/lock.h"
 #include "services/s3/notify.h"
 
 enum { DAY_MS = 24 * 3600 * 1000, WORK_MAX = 1000, SMALL_BYTES = 128 * 1024, STEPS = 3 };
@@ -245,7 +246,7 @@ static void look_at_older(struct op *op, struct walk *w, struct line *l, struct 
         if (!covers(r, l->key, o))
             continue;
         const struct s3_NoncurrentVersionExpiration *e = r->NoncurrentVersionExpiration;
-        if (e && newer >= opt_i64(e->NewerNoncurrentVersions, 0) && midnight_from(l->newer_ms, e->NoncurrentDays.v) <= w->now_ms) {
+        if (e && !s3_locked(op, o) && newer >= opt_i64(e->NewerNoncurrentVersions, 0) && midnight_from(l->newer_ms, e->NoncurrentDays.v) <= w->now_ms) {
             change(op, w, l->key, o, false, true);
             l->gone++;
             return;
@@ -337,7 +338,7 @@ static int apply(struct op *op, struct walk *w)
         const struct change *c = &w->changes.v[i];
         struct s3_removal gone;
         if (c->expire)
-            rc = s3_object_remove(op, &w->b, c->key, STR_NONE, &gone);
+            rc = s3_object_remove(op, &w->b, c->key, STR_NONE, false, &gone);
         else
             rc = c->remove ? s3_object_drop(op, &w->b, c->key, &c->o) : s3_object_save(op, w->b.Name, c->key, &c->o);
         if (c->remove)

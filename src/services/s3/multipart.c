@@ -1,6 +1,7 @@
 /* Multipart uploads: records of the upload and its parts. complete.c joins them. */
 #include "base/code.h"
 #include "services/s3/acl.h"
+#include "services/s3/lock.h"
 #include "services/s3/multipart.h"
 #include "services/s3/seal.h"
 
@@ -88,7 +89,8 @@ int s3_CreateMultipartUpload(struct op *op, const struct s3_CreateMultipartUploa
 {
     struct s3_rec_Bucket b = { 0 };
     struct s3_rec_Object *o = arena_one(op->arena, struct s3_rec_Object);
-    struct s3_acl_ask ask = S3_ACL_ASK(in);
+    struct s3_acl_ask acl = S3_ACL_ASK(in);
+    struct s3_lock_ask lock = S3_LOCK_ASK(in);
     if (in->SSECustomerAlgorithm.p)
         return aws_unsupported(op, "x-amz-server-side-encryption-customer-* (SSE-C)");
     int rc = s3_key_check(op, in->Key);
@@ -99,7 +101,9 @@ int s3_CreateMultipartUpload(struct op *op, const struct s3_CreateMultipartUploa
     if (!rc)
         rc = s3_bucket_get(op, in->Bucket, in->ExpectedBucketOwner, &b);
     if (!rc)
-        rc = s3_acl_of_write(op, &b, in->Key, &ask, o);
+        rc = s3_acl_of_write(op, &b, in->Key, &acl, o);
+    if (!rc)
+        rc = s3_lock_of_write(op, &b, in->Key, &lock, o);
     if (!rc)
         rc = s3_encryption(op, &b, in->ServerSideEncryption, in->SSEKMSKeyId, in->SSEKMSEncryptionContext, in->BucketKeyEnabled, o);
     if (!rc && in->Tagging.p)

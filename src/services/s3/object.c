@@ -3,6 +3,7 @@
 #include "auth/auth.h"
 #include "base/code.h"
 #include "services/s3/acl.h"
+#include "services/s3/lock.h"
 #include "services/s3/notify.h"
 #include "services/s3/seal.h"
 
@@ -27,8 +28,6 @@ static int check_put(struct op *op, const struct s3_PutObject_in *in)
         return rc;
     if (in->SSECustomerAlgorithm.p || in->SSECustomerKey.p)
         return aws_unsupported(op, "x-amz-server-side-encryption-customer-* (SSE-C)");
-    if (in->ObjectLockMode.p || in->ObjectLockLegalHoldStatus.p || in->ObjectLockRetainUntilDate.set)
-        return aws_fail(op, S3_InvalidArgument, "Bucket is missing Object Lock Configuration");
     if (in->WriteOffsetBytes.set)
         return aws_unsupported(op, "x-amz-write-offset-bytes");
     size_t metadata_bytes = 0;
@@ -77,7 +76,8 @@ int s3_PutObject(struct op *op, const struct s3_PutObject_in *in, struct s3_PutO
     }
     struct s3_rec_Bucket b = { 0 };
     struct s3_rec_Object o = { 0 };
-    struct s3_acl_ask ask = S3_ACL_ASK(in);
+    struct s3_acl_ask acl = S3_ACL_ASK(in);
+    struct s3_lock_ask lock = S3_LOCK_ASK(in);
     struct s3_checksums sums = {
         .content_md5 = in->ContentMD5, .algorithm = in->ChecksumAlgorithm, .crc32 = in->ChecksumCRC32, .crc32c = in->ChecksumCRC32C,
         .crc64nvme = in->ChecksumCRC64NVME, .sha1 = in->ChecksumSHA1, .sha256 = in->ChecksumSHA256,
@@ -86,7 +86,9 @@ int s3_PutObject(struct op *op, const struct s3_PutObject_in *in, struct s3_PutO
     if (!rc)
         rc = s3_bucket_get(op, in->Bucket, in->ExpectedBucketOwner, &b);
     if (!rc)
-        rc = s3_acl_of_write(op, &b, in->Key, &ask, &o);
+        rc = s3_acl_of_write(op, &b, in->Key, &acl, &o);
+    if (!rc)
+        rc = s3_lock_of_write(op, &b, in->Key, &lock, &o);
     if (!rc)
         rc = s3_write_conditions(op, in->Bucket, in->Key, in->IfMatch, in->IfNoneMatch);
     if (!rc)
@@ -101,6 +103,7 @@ int s3_PutObject(struct op *op, const struct s3_PutObject_in *in, struct s3_PutO
         return rc;
     full.ContentEncoding = real_encoding(in->ContentEncoding);
     fill(op, &full, &o);
+    s3_lock_by_default(&b, &o);
     o.ChecksumType = STR("FULL_OBJECT");
     rc = s3_body_seal(op, &b, in->Key, full.Body, &o);
     if (!rc)
@@ -229,9 +232,14 @@ int s3_object_readable(struct op *op, const struct s3_GetObject_in *in, struct s
     return s3_object_missing(op, in->Key, STR_NONE);
 }
 
-static void describe(struct op *op, const struct s3_GetObject_in *in, const struct s3_rec_Bucket *b, const struct s3_rec_Object *o,
-                     struct s3_GetObject_out *out)
+static int describe(struct op *op, const struct s3_GetObject_in *in, const struct s3_rec_Bucket *b, const struct s3_rec_Object *o,
+                    struct s3_GetObject_out *out)
 {
+    struct s3_lock_ask lock;
+    int rc = s3_lock_shown(op, b, in->Key, o, &lock);
+    out->ObjectLockMode = lock.mode;
+    out->ObjectLockRetainUntilDate = lock.until_ms;
+    out->ObjectLockLegalHoldStatus = lock.hold;
     out->AcceptRanges = STR("bytes");
     out->LastModified = o->ModifiedMs;
     out->ETag = s3_quoted(op, o->ETag);
@@ -258,6 +266,7 @@ static void describe(struct op *op, const struct s3_GetObject_in *in, const stru
         out->TagCount = SOME_I64(o->Tags.n);
     if (in->PartNumber.set && o->Parts.n)
         out->PartsCount = SOME_I64(o->Parts.n);
+    return rc;
 }
 
 static int read_object(struct op *op, const struct s3_GetObject_in *in, bool with_body, struct s3_GetObject_out *out)
@@ -281,7 +290,7 @@ static int read_object(struct op *op, const struct s3_GetObject_in *in, bool wit
         }
         return rc;
     }
-    describe(op, in, &b, &o, out);
+    rc = describe(op, in, &b, &o, out);
     out->ContentLength = SOME_I64(range.count);
     if (range.set) {
         op->reply_status = 206;
@@ -291,8 +300,8 @@ static int read_object(struct op *op, const struct s3_GetObject_in *in, bool wit
         S3_CHECKSUM_SET(out, o.ChecksumName, o.Checksum);
         out->ChecksumType = o.ChecksumType;
     }
-    if (!with_body)
-        return 0;
+    if (rc || !with_body)
+        return rc;
     out->Body = arena_one(op->arena, struct blob);
     rc = s3_body_open(op, &b, in->Key, &o, out->Body);
     out->Body->bytes = range.count;
@@ -342,6 +351,9 @@ int s3_HeadObject(struct op *op, const struct s3_HeadObject_in *in, struct s3_He
     out->PartsCount = o.PartsCount;
     out->TagCount = o.TagCount;
     out->Expiration = o.Expiration;
+    out->ObjectLockMode = o.ObjectLockMode;
+    out->ObjectLockRetainUntilDate = o.ObjectLockRetainUntilDate;
+    out->ObjectLockLegalHoldStatus = o.ObjectLockLegalHoldStatus;
     out->ChecksumType = o.ChecksumType;
     out->ChecksumCRC32 = o.ChecksumCRC32;
     out->ChecksumCRC32C = o.ChecksumCRC32C;

@@ -96,6 +96,20 @@ int s3_marker_refuses(struct op *op)
                    "The specified method is not allowed against this resource.");
 }
 
+int s3_version_find(struct op *op, struct str bucket, struct str owner, struct str key, struct str version_id, struct s3_rec_Bucket *ret_bucket,
+                    struct s3_rec_Object *ret)
+{
+    int rc = s3_bucket_get(op, bucket, owner, ret_bucket);
+    if (rc)
+        return rc;
+    rc = s3_object_find(op, bucket, key, version_id, ret);
+    if (rc == E_NOT_FOUND)
+        return s3_object_missing(op, key, version_id);
+    if (rc == 0 && opt_bool(ret->DeleteMarker, false))
+        return s3_marker_refuses(op);
+    return rc;
+}
+
 int s3_may(struct op *op, const struct s3_rec_Bucket *b, const char *action, struct str key)
 {
     struct authz a = { .op = op };

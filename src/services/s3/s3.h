@@ -42,6 +42,9 @@ int s3_object_find(struct op *op, struct str bucket, struct str key, struct str 
 int s3_object_missing(struct op *op, struct str key, struct str version_id);
 /* What a delete marker answers to who names it by its id, or asks for what markers have not. */
 int s3_marker_refuses(struct op *op);
+/* The version that an operation on it means, and its bucket; owner: the expected one, or absent. E_AWS, also for a delete marker. */
+int s3_version_find(struct op *op, struct str bucket, struct str owner, struct str key, struct str version_id, struct s3_rec_Bucket *ret_bucket,
+                    struct s3_rec_Object *ret);
 /* The same for a reader: who may not list the bucket is not told that the key is missing. */
 int s3_object_missing_to_reader(struct op *op, const struct s3_rec_Bucket *b, struct str key, struct str version_id);
 /* The object that a read means; a delete marker answers as S3 does. E_AWS. */
@@ -65,7 +68,7 @@ struct s3_removal {
     bool named;            /* a version was, by its id */
     struct str version_id;
 };
-int s3_object_remove(struct op *op, const struct s3_rec_Bucket *b, struct str key, struct str version_id, struct s3_removal *ret);
+int s3_object_remove(struct op *op, const struct s3_rec_Bucket *b, struct str key, struct str version_id, bool bypass, struct s3_removal *ret); /* lock.h */
 int s3_object_save(struct op *op, struct str bucket, struct str key, const struct s3_rec_Object *o); /* changed in place (tags) */
 
 /* Lifecycle (lifecycle.c). After every change of a bucket's rules: */

@@ -2,20 +2,6 @@
 #include "aws/tags.h"
 #include "services/s3/notify.h"
 
-static int find(struct op *op, struct str bucket, struct str owner, struct str key, struct str version_id, struct s3_rec_Bucket *ret_bucket,
-                struct s3_rec_Object *ret)
-{
-    int rc = s3_bucket_get(op, bucket, owner, ret_bucket);
-    if (rc)
-        return rc;
-    rc = s3_object_find(op, bucket, key, version_id, ret);
-    if (rc == E_NOT_FOUND)
-        return s3_object_missing(op, key, version_id);
-    if (rc == 0 && opt_bool(ret->DeleteMarker, false))
-        return s3_marker_refuses(op);
-    return rc;
-}
-
 /* ---- what policies may ask of tags ---- */
 
 struct asked_object {
@@ -107,7 +93,7 @@ int s3_GetObjectTagging(struct op *op, const struct s3_GetObjectTagging_in *in, 
 {
     struct s3_rec_Bucket b = { 0 };
     struct s3_rec_Object o = { 0 };
-    int rc = find(op, in->Bucket, in->ExpectedBucketOwner, in->Key, in->VersionId, &b, &o);
+    int rc = s3_version_find(op, in->Bucket, in->ExpectedBucketOwner, in->Key, in->VersionId, &b, &o);
     if (rc)
         return rc;
     tags_write(op, &s3_TagSet_shape, &o.Tags, &out->TagSet);
@@ -119,7 +105,7 @@ int s3_PutObjectTagging(struct op *op, const struct s3_PutObjectTagging_in *in, 
 {
     struct s3_rec_Bucket b = { 0 };
     struct s3_rec_Object o = { 0 };
-    int rc = find(op, in->Bucket, in->ExpectedBucketOwner, in->Key, in->VersionId, &b, &o);
+    int rc = s3_version_find(op, in->Bucket, in->ExpectedBucketOwner, in->Key, in->VersionId, &b, &o);
     if (rc)
         return rc;
     if (!in->Tagging)
@@ -135,7 +121,7 @@ int s3_DeleteObjectTagging(struct op *op, const struct s3_DeleteObjectTagging_in
 {
     struct s3_rec_Bucket b = { 0 };
     struct s3_rec_Object o = { 0 };
-    int rc = find(op, in->Bucket, in->ExpectedBucketOwner, in->Key, in->VersionId, &b, &o);
+    int rc = s3_version_find(op, in->Bucket, in->ExpectedBucketOwner, in->Key, in->VersionId, &b, &o);
     if (rc)
         return rc;
     o.Tags = (struct str_map){ 0 };
