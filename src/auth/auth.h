@@ -33,6 +33,15 @@ int sigv4_parse(struct op *op, const struct exchange *x, struct sigv4 *ret);
  * whole; for a streamed one the sink compares. Errors as AWS words them. Unsigned: op->caller is anonymous. */
 int auth_authenticate(struct op *op, const struct exchange *x, struct sigv4 *s, bool body_is_whole);
 
+/* A browser's form (S3's POST): what is signed is its policy, in base64 as it was sent.
+ * https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-authentication-HTTPPOST.html */
+struct form_claims {
+    bool v2;                  /* the older form: credential is the access key's id alone, and there is no date */
+    struct str policy, credential, date, signature, session_token; /* the token may be absent */
+};
+/* As auth_authenticate, but for the policy's own expiration. ret: the scope that was signed, of a v2 form the service alone. */
+int auth_authenticate_form(struct op *op, const struct exchange *x, const struct form_claims *f, struct sigv4 *ret);
+
 /* Chunked bodies (aws-chunked): decodes and checks chunk signatures and trailers while the body streams. */
 struct chunked;
 struct chunked *chunked_new(struct arena *a, const struct sigv4 *s, struct body_sink out);

@@ -47,25 +47,47 @@ static int check_token(struct op *op, const struct sigv4 *s, const struct creden
     return 0;
 }
 
-int auth_authenticate(struct op *op, const struct exchange *x, struct sigv4 *s, bool body_is_whole)
+static int find_key(struct op *op, const struct exchange *x, const struct sigv4 *s, const struct identity **ret)
 {
-    const struct identity *who = NULL;
-    if (!s->present)
-        return unsigned_request(op);
     /* A function reaches us over a listener inside its sandbox: it has its role's keys, and must not become the root with a well-known one. */
     bool test_keys = op->test_keys && x->loopback && !x->listener_tag;
-    int rc = identity_of_key(op, s->access_key_id, test_keys, &who);
-    if (rc == E_NOT_FOUND || (rc == 0 && who->credential.inactive))
-        return unknown_key(op, s);
-    if (rc == 0 && s->v2)
-        rc = sigv2_verify(op, x, s, who->credential.secret, clock_real_ms());
-    else if (rc == 0)
-        rc = sigv4_verify(op, x, s, who->credential.secret, op->auth ? op->auth->keys : NULL, body_is_whole, clock_real_ms());
-    if (rc == 0)
-        rc = check_token(op, s, &who->credential);
+    int rc = identity_of_key(op, s->access_key_id, test_keys, ret);
+    return rc == E_NOT_FOUND || (rc == 0 && (*ret)->credential.inactive) ? unknown_key(op, s) : rc;
+}
+
+static int become(struct op *op, const struct sigv4 *s, const struct identity *who)
+{
+    int rc = check_token(op, s, &who->credential);
     if (rc)
         return rc;
     op->caller = &who->credential.principal;
     op->account = op->caller->account;
     return 0;
+}
+
+int auth_authenticate(struct op *op, const struct exchange *x, struct sigv4 *s, bool body_is_whole)
+{
+    const struct identity *who = NULL;
+    if (!s->present)
+        return unsigned_request(op);
+    int rc = find_key(op, x, s, &who);
+    if (rc == 0 && s->v2)
+        rc = sigv2_verify(op, x, s, who->credential.secret, clock_real_ms());
+    else if (rc == 0)
+        rc = sigv4_verify(op, x, s, who->credential.secret, op->auth ? op->auth->keys : NULL, body_is_whole, clock_real_ms());
+    return rc ? rc : become(op, s, who);
+}
+
+int auth_authenticate_form(struct op *op, const struct exchange *x, const struct form_claims *f, struct sigv4 *ret)
+{
+    const struct identity *who = NULL;
+    struct sigv4 s = { .present = true, .v2 = f->v2, .signature = f->signature, .session_token = f->session_token, .amz_date = f->date,
+                       .access_key_id = f->credential, .service = STR("s3"), .payload = PAYLOAD_UNSIGNED };
+    int rc = f->v2 ? 0 : sigv4_credential(op, f->credential, &s);
+    if (!rc)
+        rc = find_key(op, x, &s, &who);
+    if (!rc)
+        rc = form_verify(op, &s, f->policy, who->credential.secret, op->auth ? op->auth->keys : NULL);
+    *ret = s;
+    return rc ? rc : become(op, &s, who);
 }

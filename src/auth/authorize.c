@@ -171,10 +171,14 @@ static void add_s3(struct op *op, struct str owner, struct str_map *m)
         return;
     add(op, m, "s3:TlsVersion", str_c(op->http->tls_version));
     add(op, m, "s3:x-amz-content-sha256", exchange_header(op->http, "x-amz-content-sha256"));
-    if (op->caller->kind == PRINCIPAL_ANONYMOUS || sigv4_parse(op, op->http, &s) || !s.present)
+    if (op->caller->kind == PRINCIPAL_ANONYMOUS || sigv4_parse(op, op->http, &s))
         return;
+    if (!s.present) { /* a form's policy was signed; its fields are headers now */
+        s.amz_date = opt_str(exchange_header(op->http, "x-amz-date"), STR(""));
+        s.v2 = !s.amz_date.n;
+    }
     add(op, m, "s3:signatureversion", s.v2 ? STR("AWS") : STR("AWS4-HMAC-SHA256"));
-    add(op, m, "s3:authType", s.presigned ? STR("REST-QUERY-STRING") : STR("REST-HEADER"));
+    add(op, m, "s3:authType", !s.present ? STR("POST") : s.presigned ? STR("REST-QUERY-STRING") : STR("REST-HEADER"));
     if (!s.v2 && time_parse_amz(s.amz_date, &signed_ms) == 0)
         add(op, m, "s3:signatureAge", str_printf(op->arena, "%lld", (long long)(clock_real_ms() - signed_ms)));
 }

@@ -3,6 +3,7 @@
 
 #include "auth/failure.h"
 #include "auth/sign.h"
+#include "auth/verify.h"
 #include "base/buf.h"
 #include "base/code.h"
 #include "base/limits.h"
@@ -69,6 +70,11 @@ static int parse_credential(struct op *op, struct str credential, struct sigv4 *
         return refuse(op, REFUSE_SIGNATURE, "Credential should be scoped with a valid terminator: 'aws4_request', not '%.*s'.", STR_ARG(terminator));
     }
     return check_region(op, s, why);
+}
+
+int sigv4_credential(struct op *op, struct str credential, struct sigv4 *s)
+{
+    return parse_credential(op, credential, s, REFUSE_QUERY_PARAMETERS);
 }
 
 static void read_payload(struct sigv4 *s, struct str hash)

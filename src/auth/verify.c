@@ -198,3 +198,26 @@ int sigv4_verify(struct op *op, const struct exchange *x, struct sigv4 *s, struc
     OPENSSL_cleanse(s->signing_key, sizeof s->signing_key);
     return refuse_signature(op, s, first, first_to_sign);
 }
+
+int form_verify(struct op *op, struct sigv4 *s, struct str policy, struct str secret, struct key_cache *keys)
+{
+    struct arena *a = op->arena;
+    struct str expected;
+    uint8_t mac[20];
+    int rc = s->v2 ? 0 : check_scope(op, s);
+    if (rc)
+        return rc;
+    if (s->v2) {
+        hmac_sha1(secret.p, secret.n, policy.p, policy.n, mac);
+        expected = base64_encode(a, mac, sizeof mac);
+    } else {
+        sign_key(keys, secret, s->date, s->region, s->service, s->signing_key);
+        expected = sign_signature(a, s->signing_key, policy);
+        OPENSSL_cleanse(s->signing_key, sizeof s->signing_key);
+    }
+    if (str_eq_consttime(expected, s->signature))
+        return 0;
+    struct s3_error_detail d = { .AWSAccessKeyId = s->access_key_id, .StringToSign = policy, .SignatureProvided = s->signature,
+                                 .StringToSignBytes = spaced_hex(a, policy) };
+    return refuse_with(op, REFUSE_SIGNATURE, &d, "%skey and signing method.", mismatch);
+}

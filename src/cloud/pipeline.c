@@ -24,6 +24,7 @@ struct request {
     int64_t begun_us; /* clock_mono_us */
     struct wire_route route;
     struct sigv4 sig;  /* what the headers claim */
+    const struct principal *known; /* NULL: they are to prove it */
     int sig_malformed; /* what sigv4_parse answered */
     struct body *body; /* of a streamed or chunked request, or NULL */
     bool body_is_whole;
@@ -56,7 +57,7 @@ static int route(struct request *r)
     int rc = wire_route(r->x, r->sig.present ? r->sig.service : STR_NONE, r->body_is_whole, &r->route);
     op->row = r->route.row;
     op->protocol = r->route.protocol;
-    op->region = r->sig.present ? r->sig.region : opt_str(r->route.region, str_c(op->cloud->config.region));
+    op->region = r->sig.present && r->sig.region.p ? r->sig.region : opt_str(r->route.region, str_c(op->cloud->config.region));
     if (r->route.service && r->route.service->cross_origin && exchange_header(r->x, "Origin").p)
         r->route.service->cross_origin(op, r->x, &r->route, &r->cross_origin);
     if (r->sig_malformed) /* said again now that it is known how the client speaks */
@@ -80,7 +81,13 @@ static int route(struct request *r)
 static int authenticate(struct request *r)
 {
     struct op *op = &r->task.op;
-    int rc = auth_authenticate(op, r->x, &r->sig, r->body_is_whole);
+    int rc = 0;
+    if (r->known) {
+        op->caller = r->known;
+        op->account = opt_str(r->known->account, op->account);
+    } else {
+        rc = auth_authenticate(op, r->x, &r->sig, r->body_is_whole);
+    }
     if (rc == 0 && op->caller->kind == PRINCIPAL_ANONYMOUS && !op->row->anonymous)
         return aws_fail(op, AWS_MissingAuthenticationToken, "Missing Authentication Token");
     return rc;
@@ -350,6 +357,16 @@ static int finish_stream(struct request *r)
     return rc;
 }
 
+static void go_on(struct request *r, int rc)
+{
+    if (rc == 0) {
+        start(r);
+        return;
+    }
+    body_settle(r->body, false);
+    reply_error(r, rc);
+}
+
 static void run(void *ctx, struct exchange *x)
 {
     struct request *r = x->door_state;
@@ -362,12 +379,23 @@ static void run(void *ctx, struct exchange *x)
     int rc = r->body ? finish_stream(r) : run_stages(r);
     if (rc == 0 && !r->body && r->task.op.row->stream_in) /* routed as something else before its body came */
         rc = E_INVALID;
-    if (rc) {
-        body_settle(r->body, false);
-        reply_error(r, rc);
-        return;
+    go_on(r, rc);
+}
+
+void pipeline_send(struct cloud *cloud, struct exchange *x, const struct principal *who, const struct sigv4 *sig, struct str body)
+{
+    struct request *r = request_new(cloud, x);
+    struct body_sink sink;
+    r->known = who;
+    r->sig = *sig;
+    int rc = run_stages(r);
+    if (rc == 0)
+        rc = body_receive(&r->task.op, x, &r->sig, &r->body, &sink);
+    if (rc == 0) {
+        sink.write(sink.ctx, body.p, body.n);
+        rc = finish_stream(r);
     }
-    start(r);
+    go_on(r, rc);
 }
 
 static bool matches_all(struct cloud *cloud, const struct exchange *x)

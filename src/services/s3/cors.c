@@ -4,7 +4,7 @@
 #include "base/buf.h"
 #include "cloud/call.h"
 #include "cloud/cloud.h"
-#include "cloud/door.h"
+#include "services/s3/cors.h"
 #include "services/s3/s3.h"
 #include "wire/wire.h"
 
@@ -155,26 +155,7 @@ static int preflight(struct op *op, void *ctx)
     return 0;
 }
 
-static bool matches(struct cloud *cloud, const struct exchange *x)
+void s3_preflight(struct cloud *cloud, struct exchange *x)
 {
-    struct wire_route route;
-    if (!str_is(x->method, "OPTIONS"))
-        return false;
-    wire_route(x, STR_NONE, true, &route);
-    return route.service == &s3_service;
+    cloud_read(cloud, STR(""), str_c(cloud->config.region), preflight, x);
 }
-
-static enum body_mode begin(void *ctx, struct exchange *x, size_t *max_bytes, struct body_sink *sink)
-{
-    *max_bytes = 64 * 1024;
-    return BODY_WHOLE;
-}
-
-static void run(void *ctx, struct exchange *x)
-{
-    struct cloud *cloud = ctx;
-    if (!x->body_failed)
-        cloud_read(cloud, STR(""), str_c(cloud->config.region), preflight, x);
-}
-
-const struct door s3_preflight_door = { .name = "s3 preflight", .matches = matches, .handler = { .begin = begin, .run = run } };
