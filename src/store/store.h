@@ -18,8 +18,9 @@ struct scan;
 
 /* The version of what is written. Raise it when an older program could not read a new record; tests/formats keeps a sample of each. A directory is of
  * today's format once it was opened.
- *   2  bodies of objects and messages lie sealed, and what belongs to tables, log groups and functions with a key of KMS */
-enum { STORE_FORMAT = 2 };
+ *   2  bodies of objects and messages lie sealed, and what belongs to tables, log groups and functions with a key of KMS
+ *   3  messages sent one after another stand in SQS's ready line as runs */
+enum { STORE_FORMAT = 3 };
 
 /* Errors: E_BUSY another strata has it open; E_VERSION the format is newer; E_IO, E_NO_SPACE. */
 int store_open_rocksdb(const char *dir, struct store **ret);

@@ -765,7 +765,7 @@ TEST(a_format_that_is_newer_or_unreadable_is_refused)
     put_committed(f.s, "a", "1");
     store_close(f.s);
     static const struct { const char *text; int rc; } cases[] = {
-        { "strata 3\n", E_VERSION }, { "strata 99999\n", E_VERSION }, { "", E_CORRUPT },      { "strata x\n", E_CORRUPT },
+        { "strata 4\n", E_VERSION }, { "strata 99999\n", E_VERSION }, { "", E_CORRUPT },      { "strata x\n", E_CORRUPT },
         { "strata 0\n", E_CORRUPT }, { "other 1\n", E_CORRUPT },      { "strata ", E_CORRUPT },
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -786,7 +786,7 @@ TEST(a_format_that_is_newer_or_unreadable_is_refused)
     assert_non_null(file);
     assert_non_null(fgets(text, sizeof text, file));
     fclose(file);
-    assert_string_equal(text, "strata 2\n"); /* what is written now an older program cannot read */
+    assert_string_equal(text, "strata 3\n"); /* what is written now an older program cannot read */
     teardown(&f);
 }
 

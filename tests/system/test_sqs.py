@@ -206,6 +206,28 @@ def test_delay_and_retention(sqs, queue, strata):
     assert receive(sqs, queue) == [] and counts(sqs, queue) == (0, 0, 0)
 
 
+@pytest.mark.parametrize('at_once', [1, 10])
+def test_delayed_ones_between_fresh_ones(sqs, queue, strata, at_once):
+    """What was sent without a delay comes in its order, whatever was sent with one in between; taken before, amid and after."""
+    def send(*bodies):
+        for body in bodies:
+            sqs.send_message(QueueUrl=queue, MessageBody=body, DelaySeconds=60 if body.startswith('late') else 0)
+
+    def take():
+        bodies = []
+        while got := receive(sqs, queue, MaxNumberOfMessages=at_once):
+            bodies += [m['Body'] for m in got]
+        return bodies
+    send('late0', 'a', 'b', 'late1', 'late2', 'c', 'late3')
+    assert [m['Body'] for m in receive(sqs, queue)] == ['a']
+    send('d', 'e', 'late4', 'f')
+    assert take() == ['b', 'c', 'd', 'e', 'f']
+    send('late5', 'g')
+    assert take() == ['g'] and counts(sqs, queue) == (0, 7, 6)
+    strata.advance_clock(61)
+    assert sorted(take()) == sorted(['a', 'b', 'c', 'd', 'e', 'f', 'g'] + [f'late{i}' for i in range(6)])
+
+
 def test_long_poll_is_woken(sqs, queue, strata):
     import threading
     got = []

@@ -103,9 +103,30 @@ static bool in_group_line(struct op *op, const struct queue *q, struct str group
     return txn_get(op->txn, key_view(&k), &value) == 0;
 }
 
-static bool holds_seq(struct str value, int64_t seq)
+static bool in_lane_back(struct op *op, const struct queue *q, int64_t position, int64_t seq)
 {
-    return value.n == sizeof seq && memcmp(value.p, &seq, sizeof seq) == 0;
+    struct str value;
+    int64_t there;
+    return entry(op, q, &sqs_kind_ready, LANE_BACK, position, &value) && line_ready_value(value, &there) == 0 && there == seq;
+}
+
+/* Never delayed and never received: it stands in a run behind the cursor. */
+static bool in_lane_fresh(struct op *op, const struct queue *q, int64_t seq)
+{
+    struct key from, to;
+    struct str key, value;
+    int64_t last;
+    if (seq < q->live.FreshFrom.v)
+        return false;
+    if ((q->live.RunFrom.set && seq >= q->live.RunFrom.v) || seq < q->live.HeadTo.v)
+        return true;
+    queue_key(op, &from, &sqs_kind_ready, q->rec.Id.v);
+    key_i64(&from, LANE_FRESH);
+    to = from;
+    key_i64(&to, seq + 1);
+    struct scan *s = txn_scan(op->txn, key_view(&from), key_view(&to), true);
+    bool found = scan_next(s, &key, &value) && line_ready_value(value, &last) == 0 && last >= seq;
+    return scan_end(s) == 0 && found;
 }
 
 /* ---- messages ---- */
@@ -128,8 +149,7 @@ void sqs_check_msg(struct op *op, struct check *c)
         check_fault(op, c, "it is not in the line of its group");
     if (q.fifo || state.DueMs.v)
         return;
-    int64_t lane = state.Position.v ? LANE_BACK : LANE_FRESH, position = state.Position.v ? state.Position.v : seq;
-    if (!entry(op, &q, &sqs_kind_ready, lane, position, &value) || !holds_seq(value, seq))
+    if (queue_live(op, &q) || !(state.Position.v ? in_lane_back(op, &q, state.Position.v, seq) : in_lane_fresh(op, &q, seq)))
         check_fault(op, c, "it is neither waiting nor in flight: no line has it");
 }
 
@@ -162,11 +182,15 @@ void sqs_check_ready(struct op *op, struct check *c)
             check_fault(op, c, "its group does not stand here");
         return;
     }
-    if (c->value.n != sizeof seq) {
+    if (line_ready_value(c->value, &seq)) {
         check_fault(op, c, "it does not decode");
         return;
     }
-    memcpy(&seq, c->value.p, sizeof seq);
+    if (lane == LANE_FRESH) {
+        if (seq < position)
+            check_fault(op, c, "a run ends before it begins");
+        return;
+    }
     queue_key(op, &k, &sqs_kind_msg, q.rec.Id.v);
     key_i64(&k, seq);
     check_there(op, c, &k, "its message");
@@ -325,7 +349,7 @@ static void check_counters(struct op *op, struct check *c, const struct queue *q
 {
     int64_t in_flight, delayed, messages = count(op, q, &sqs_kind_msg), due = count(op, q, &sqs_kind_due);
     count_states(op, q, &in_flight, &delayed);
-    int64_t ready = q->fifo ? count(op, q, &sqs_kind_gline) - in_flight : count(op, q, &sqs_kind_ready);
+    int64_t ready = q->fifo ? count(op, q, &sqs_kind_gline) - in_flight : messages - in_flight - delayed;
     compare(op, c, "in flight", q->live.InFlight.v, in_flight);
     compare(op, c, "delayed", q->live.Delayed.v, delayed);
     compare(op, c, "waiting", q->live.Ready.v, ready);

@@ -53,32 +53,66 @@ static int sent_before(struct op *op, const struct queue *q, int64_t seq, int64_
     return rc == E_NOT_FOUND ? 0 : rc;
 }
 
+/* The first message of the runs from the cursor on, as far as they were not emptied by retention. */
+static int first_fresh(struct op *op, const struct queue *q, int64_t *ret_seq)
+{
+    int64_t lane = LANE_FRESH, from = q->live.FreshFrom.v;
+    struct key_reader key;
+    struct str value;
+    if (from >= q->live.HeadTo.v && (!q->live.RunFrom.set || from < q->live.RunFrom.v)) {
+        int rc = first(op, &sqs_kind_ready, q, &lane, from, &key, &value);
+        if (rc && (rc != E_NOT_FOUND || !q->live.RunFrom.set))
+            return rc;
+        if (rc == E_NOT_FOUND)
+            from = q->live.RunFrom.v;
+        else if (key_read_i64(&key, &from))
+            return E_CORRUPT;
+    }
+    int rc = first(op, &sqs_kind_msg, q, NULL, from, &key, &value);
+    return rc ? rc : key_read_i64(&key, ret_seq) ? E_CORRUPT : 0;
+}
+
+static int first_group(struct op *op, const struct queue *q, int64_t *ret_seq)
+{
+    int64_t lane = LANE_FRESH;
+    struct key_reader key;
+    struct str group;
+    int rc = first(op, &sqs_kind_ready, q, &lane, 0, &key, &group);
+    return rc ? rc : fifo_head(op, q, group, ret_seq);
+}
+
+static int first_back(struct op *op, const struct queue *q, int64_t *ret_seq)
+{
+    int64_t lane = LANE_BACK;
+    struct key_reader key;
+    struct str value;
+    int rc = first(op, &sqs_kind_ready, q, &lane, q->live.BackFrom.v, &key, &value);
+    return rc ? rc : line_ready_value(value, ret_seq);
+}
+
+static int first_in_flight(struct op *op, const struct queue *q, int64_t *ret_seq)
+{
+    struct key_reader key;
+    struct str value;
+    int64_t due_ms;
+    int rc = first(op, &sqs_kind_due, q, NULL, q->live.DueFrom.v, &key, &value);
+    return rc ? rc : key_read_i64(&key, &due_ms) || key_read_i64(&key, ret_seq) ? E_CORRUPT : 0;
+}
+
 /* When the oldest was sent, of those that come next and the one in flight that returns first: about. Now, where there is none. */
 static int oldest(struct op *op, const struct queue *q, int64_t *ret_ms)
 {
-    const struct { int64_t lane, cursor; } lanes[] = { { LANE_BACK, q->live.BackFrom.v }, { LANE_FRESH, q->live.FreshFrom.v } };
-    struct key_reader key;
-    struct str value;
-    int64_t seq;
+    int (*const firsts[])(struct op *, const struct queue *, int64_t *) = { q->fifo ? first_group : first_fresh, q->fifo ? NULL : first_back, first_in_flight };
     *ret_ms = op_now_ms(op);
-    for (size_t i = 0; i < sizeof lanes / sizeof *lanes; i++) {
-        int rc = first(op, &sqs_kind_ready, q, &lanes[i].lane, q->fifo ? 0 : lanes[i].cursor, &key, &value);
-        if (rc == 0 && q->fifo)
-            rc = fifo_head(op, q, value, &seq);
-        else if (rc == 0 && value.n != sizeof seq)
-            rc = E_CORRUPT;
-        else if (rc == 0)
-            memcpy(&seq, value.p, sizeof seq);
+    for (size_t i = 0; i < sizeof firsts / sizeof *firsts; i++) {
+        int64_t seq;
+        int rc = firsts[i] ? firsts[i](op, q, &seq) : E_NOT_FOUND;
         if (rc == 0)
             rc = sent_before(op, q, seq, ret_ms);
         if (rc && rc != E_NOT_FOUND)
             return rc;
     }
-    int rc = first(op, &sqs_kind_due, q, NULL, q->live.DueFrom.v, &key, &value);
-    int64_t due_ms;
-    if (rc == 0 && (key_read_i64(&key, &due_ms) || key_read_i64(&key, &seq)))
-        rc = E_CORRUPT;
-    return rc ? (rc == E_NOT_FOUND ? 0 : rc) : sent_before(op, q, seq, ret_ms);
+    return 0;
 }
 
 static bool is_active(const struct queue *q, int64_t since_ms)

@@ -1,6 +1,6 @@
 /* The states of a message, and the one function for each arrow:
  *
- *      line_put ----------------------------> ready (lane FRESH, position = seq)
+ *      line_put ----------------------------> ready (lane FRESH, position = seq, in a run)
  *      line_put with a delay ---> due --+
  *                                       +--- line_ripen ---> ready (lane BACK, a new position)
  *      ready --- line_next, line_take ---> in flight (due) --+
@@ -115,11 +115,25 @@ static int put_due(struct op *op, struct queue *q, int64_t due_ms, int64_t seq)
     return rc ? rc : arm(op, q, due_ms);
 }
 
-static int put_ready(struct op *op, struct queue *q, int64_t lane, int64_t position, int64_t seq)
+static void one_more_ready(struct op *op, struct queue *q)
 {
     add(&q->live.Ready, 1);
     op_wake(op, queue_wake_key(op, q));
-    return line_ready_put(op, q, lane, position, seq_value(op, seq));
+}
+
+/* A message of this number is sent with a delay: the newest run ends before it, and the next begins behind it. */
+static int end_run(struct op *op, struct queue *q, int64_t seq)
+{
+    struct opt_i64 from = q->live.RunFrom;
+
+    q->live.RunFrom = SOME_I64(seq + 1);
+    if (!from.set || from.v == seq)
+        return 0;
+    if (q->live.FreshFrom.v >= from.v) { /* its beginning was taken already */
+        q->live.HeadTo = SOME_I64(seq);
+        return 0;
+    }
+    return line_ready_put(op, q, LANE_FRESH, from.v, seq_value(op, seq - 1));
 }
 
 int line_put(struct op *op, struct queue *q, const struct sqs_rec_Message *m, int64_t delay_ms, int64_t *ret_seq)
@@ -129,23 +143,20 @@ int line_put(struct op *op, struct queue *q, const struct sqs_rec_Message *m, in
     int rc;
 
     add(&q->live.Next, 1);
-    if (delay_ms > 0 || !q->live.DelayedTo.set)
-        q->live.DelayedTo = SOME_I64(delay_ms > 0 ? seq : seq - 1);
     message_key(op, &k, &sqs_kind_msg, q, seq);
     if ((rc = op_rec_put(op, &k, &sqs_rec_Message_shape, m)))
         return rc;
     if (delay_ms > 0) {
         struct sqs_rec_State state = { .DueMs = SOME_I64(op_now_ms(op) + delay_ms) };
         add(&q->live.Delayed, 1);
-        if ((rc = put_state(op, q, seq, &state)) || (rc = put_due(op, q, state.DueMs.v, seq)))
+        if ((rc = put_state(op, q, seq, &state)) || (rc = put_due(op, q, state.DueMs.v, seq)) || (!q->fifo && (rc = end_run(op, q, seq))))
             return rc;
-    } else if (q->fifo) {
-        add(&q->live.Ready, 1);
-        op_wake(op, queue_wake_key(op, q));
-        if ((rc = fifo_ready(op, q, m->GroupId, seq)))
+    } else {
+        one_more_ready(op, q);
+        if (q->fifo && (rc = fifo_ready(op, q, m->GroupId, seq)))
             return rc;
-    } else if ((rc = put_ready(op, q, LANE_FRESH, seq, seq))) {
-        return rc;
+        if (!q->fifo && !q->live.RunFrom.set)
+            q->live.RunFrom = SOME_I64(seq);
     }
     *ret_seq = seq;
     return line_expire_arm(op, q, m->SentMs.v + retention_ms + EXPIRE_SLACK_MS);
@@ -160,9 +171,8 @@ static int make_ready(struct op *op, struct queue *q, int64_t seq, struct sqs_re
 
     state->DueMs = SOME_I64(0);
     state->InFlight = SOME_BOOL(false);
+    one_more_ready(op, q);
     if (q->fifo) {
-        add(&q->live.Ready, 1);
-        op_wake(op, queue_wake_key(op, q));
         if ((rc = put_state(op, q, seq, state)) || (rc = line_message(op, q, seq, &m)))
             return rc == E_NOT_FOUND ? 0 : rc;
         return was_in_flight ? fifo_settle(op, q, m.GroupId, seq, false, true) : fifo_ready(op, q, m.GroupId, seq);
@@ -171,7 +181,7 @@ static int make_ready(struct op *op, struct queue *q, int64_t seq, struct sqs_re
     add(&q->live.Next, 1);
     add(&q->live.Back, 1);
     rc = put_state(op, q, seq, state);
-    return rc ? rc : put_ready(op, q, LANE_BACK, state->Position.v, seq);
+    return rc ? rc : line_ready_put(op, q, LANE_BACK, state->Position.v, seq_value(op, seq));
 }
 
 struct due_entry {
@@ -254,72 +264,137 @@ int64_t line_due_count(struct op *op, const struct queue *q, int64_t *ret_delaye
     return in_flight;
 }
 
+int line_ready_value(struct str value, int64_t *ret_seq)
+{
+    if (value.n != sizeof *ret_seq)
+        return E_CORRUPT;
+    memcpy(ret_seq, value.p, sizeof *ret_seq);
+    return 0;
+}
+
 static int read_ready(struct queue *q, int64_t position, struct str value)
 {
     struct ready_entry *e = &q->ahead[q->ahead_n++];
 
-    e->position = position;
-    if (value.n != sizeof e->seq)
-        return E_CORRUPT;
-    memcpy(&e->seq, value.p, sizeof e->seq);
-    return 0;
+    *e = (struct ready_entry){ .position = position };
+    return line_ready_value(value, &e->seq);
 }
 
-/* The message right at the cursor of the lane FRESH: it is ready, since none behind DelayedTo was ever anything else. E_NOT_FOUND: there is none, or it
- * may have been delayed. */
-static int look_at_cursor(struct op *op, struct queue *q)
+/* The lane BACK: one scan for all that a receive may want. Mostly the next stands right at the cursor, and to look there costs a fifth of a scan. */
+static int look_back(struct op *op, struct queue *q)
 {
-    int64_t seq = q->live.FreshFrom.v;
-    if (!q->live.DelayedTo.set || seq <= q->live.DelayedTo.v)
-        return E_NOT_FOUND;
-    struct sqs_rec_Message *m = arena_one(op->arena, struct sqs_rec_Message);
-    int rc = line_message(op, q, seq, m);
-    if (rc)
-        return rc;
-    q->ahead_message = m;
-    q->ahead[q->ahead_n++] = (struct ready_entry){ seq, seq };
-    return 0;
-}
-
-/* Reads the next entries of the ready line, the lane BACK first: one scan for all that a receive may want. Mostly the next stands right at
- * the cursor, and to look there costs a fifth of a scan. */
-static int look_ahead(struct op *op, struct queue *q)
-{
-    q->ahead_lane = q->live.Back.v && !q->back_over ? LANE_BACK : LANE_FRESH;
-    struct opt_i64 *cursor = q->ahead_lane == LANE_BACK ? &q->live.BackFrom : &q->live.FreshFrom;
     struct key from, to, prefix;
     struct str key, value;
     int rc = E_NOT_FOUND;
 
     queue_key(op, &prefix, &sqs_kind_ready, q->rec.Id.v);
-    key_i64(&prefix, q->ahead_lane);
+    key_i64(&prefix, LANE_BACK);
     from = prefix;
-    key_i64(&from, cursor->v);
-    q->ahead_n = q->ahead_at = 0;
-    q->ahead_message = NULL;
-    if (q->wanted == 1 && q->ahead_lane == LANE_FRESH && (rc = look_at_cursor(op, q)) != E_NOT_FOUND)
-        return rc;
-    if (q->wanted == 1)
+    key_i64(&from, q->live.BackFrom.v);
+    if (q->wanted <= 1)
         rc = txn_get(op->txn, key_view(&from), &value);
     if (rc != E_NOT_FOUND)
-        return rc ? rc : read_ready(q, cursor->v, value);
+        return rc ? rc : read_ready(q, q->live.BackFrom.v, value);
     key_after_prefix(&prefix, &to);
     rc = 0;
     struct scan *s = txn_scan(op->txn, key_view(&from), key_view(&to), false);
-    while (q->ahead_n < SQS_RECEIVE_MAX && scan_next(s, &key, &value)) {
+    while (rc == 0 && q->ahead_n < SQS_RECEIVE_MAX && scan_next(s, &key, &value)) {
         struct key_reader r;
         int64_t position;
         key_read_init(&r, str_sub(key, prefix.n, key.n));
         rc = key_read_i64(&r, &position) ? E_CORRUPT : read_ready(q, position, value);
-        if (rc)
-            break;
     }
     int scan_rc = scan_end(s);
     return rc ? rc : scan_rc;
 }
 
-/* Takes the first entry of the ready line out, moving the lane's cursor behind it. */
-static int pop(struct op *op, struct queue *q, int64_t *ret_seq)
+/* The messages of the run that the cursor is in, which ends before `to`: as many as are wanted. Those removed meanwhile are not there. */
+static int read_run(struct op *op, struct queue *q, int64_t to)
+{
+    struct key from, end, prefix;
+    struct str key, value;
+    int64_t seq = q->live.FreshFrom.v;
+
+    struct sqs_rec_Message *m = arena_one(op->arena, struct sqs_rec_Message);
+    int rc = q->wanted <= 1 ? line_message(op, q, seq, m) : E_NOT_FOUND;
+    if (rc == 0)
+        q->ahead[q->ahead_n++] = (struct ready_entry){ seq, seq, m };
+    if (rc != E_NOT_FOUND)
+        return rc;
+    queue_key(op, &prefix, &sqs_kind_msg, q->rec.Id.v);
+    from = end = prefix;
+    key_i64(&from, seq);
+    key_i64(&end, to);
+    struct scan *s = txn_scan(op->txn, key_view(&from), key_view(&end), false);
+    scan_brief(s);
+    rc = 0;
+    while (rc == 0 && (q->ahead_n == 0 || q->ahead_n < q->wanted) && scan_next(s, &key, &value)) {
+        struct key_reader r;
+        m = arena_one(op->arena, struct sqs_rec_Message);
+        key_read_init(&r, str_sub(key, prefix.n, key.n));
+        rc = key_read_i64(&r, &seq) ? E_CORRUPT : op_rec_decode(op, value, &sqs_rec_Message_shape, m);
+        q->ahead[q->ahead_n++] = (struct ready_entry){ seq, seq, m };
+    }
+    int scan_rc = scan_end(s);
+    return rc ? rc : scan_rc;
+}
+
+/* Moves the cursor of the lane FRESH to the beginning of the next run: E_NOT_FOUND when there is none. */
+static int next_run(struct op *op, struct queue *q)
+{
+    struct key from, to, prefix;
+    struct str key, value;
+    int64_t first, last;
+
+    queue_key(op, &prefix, &sqs_kind_ready, q->rec.Id.v);
+    key_i64(&prefix, LANE_FRESH);
+    from = prefix;
+    key_i64(&from, q->live.FreshFrom.v);
+    key_after_prefix(&prefix, &to);
+    struct scan *s = txn_scan(op->txn, key_view(&from), key_view(&to), false);
+    bool found = scan_next(s, &key, &value);
+    int rc = scan_end(s);
+    if (rc)
+        return rc;
+    if (!found) {
+        if (!q->live.RunFrom.set)
+            return E_NOT_FOUND;
+        q->live.FreshFrom = q->live.RunFrom;
+        return 0;
+    }
+    struct key_reader r;
+    key_read_init(&r, str_sub(key, prefix.n, key.n));
+    if (key_read_i64(&r, &first) || line_ready_value(value, &last))
+        return E_CORRUPT;
+    q->live.FreshFrom = SOME_I64(first);
+    q->live.HeadTo = SOME_I64(last + 1);
+    return line_ready_delete(op, q, LANE_FRESH, first);
+}
+
+static int look_fresh(struct op *op, struct queue *q)
+{
+    for (int runs = 0; runs < SQS_RIPEN_MAX; runs++) {
+        bool newest = q->live.RunFrom.set && q->live.FreshFrom.v >= q->live.RunFrom.v;
+        int64_t to = newest ? q->live.Next.v : q->live.HeadTo.v;
+        int rc = q->live.FreshFrom.v < to ? read_run(op, q, to) : 0;
+        if (rc || q->ahead_n || newest)
+            return rc;
+        if ((rc = next_run(op, q)))
+            return rc == E_NOT_FOUND ? 0 : rc;
+    }
+    return 0;
+}
+
+/* Reads the next entries, the lane BACK first. */
+static int look_ahead(struct op *op, struct queue *q)
+{
+    q->ahead_lane = q->live.Back.v && !q->back_over ? LANE_BACK : LANE_FRESH;
+    q->ahead_n = q->ahead_at = 0;
+    return q->ahead_lane == LANE_BACK ? look_back(op, q) : look_fresh(op, q);
+}
+
+/* Takes the first that is ready out, moving its lane's cursor behind it. */
+static int pop(struct op *op, struct queue *q, const struct ready_entry **ret)
 {
     int rc = q->ahead_at < q->ahead_n ? 0 : look_ahead(op, q);
 
@@ -329,7 +404,7 @@ static int pop(struct op *op, struct queue *q, int64_t *ret_seq)
         if (q->ahead_lane == LANE_FRESH)
             return E_NOT_FOUND;
         q->live.Back = SOME_I64(0);
-        return pop(op, q, ret_seq);
+        return pop(op, q, ret);
     }
     const struct ready_entry *e = &q->ahead[q->ahead_at];
     if (q->stop_at && e->position >= q->stop_at) {
@@ -337,21 +412,33 @@ static int pop(struct op *op, struct queue *q, int64_t *ret_seq)
             return E_NOT_FOUND;
         q->back_over = true;
         q->ahead_n = q->ahead_at = 0;
-        return pop(op, q, ret_seq);
+        return pop(op, q, ret);
     }
     q->ahead_at++;
-    *(q->ahead_lane == LANE_BACK ? &q->live.BackFrom : &q->live.FreshFrom) = SOME_I64(e->position + 1);
-    if (q->ahead_lane == LANE_BACK)
-        add(&q->live.Back, -1);
-    *ret_seq = e->seq;
-    return line_ready_delete(op, q, q->ahead_lane, e->position);
+    *ret = e;
+    if (q->ahead_lane == LANE_FRESH) {
+        q->live.FreshFrom = SOME_I64(e->position + 1);
+        return 0;
+    }
+    q->live.BackFrom = SOME_I64(e->position + 1);
+    add(&q->live.Back, -1);
+    return line_ready_delete(op, q, LANE_BACK, e->position);
 }
 
-static int next_seq(struct op *op, struct queue *q, int64_t *ret_seq)
+/* The next message, and of the lane FRESH its text: the others' is not read yet. */
+static int next_ready(struct op *op, struct queue *q, int64_t *ret_seq, const struct sqs_rec_Message **ret_m)
 {
+    const struct ready_entry *e;
+
+    *ret_m = NULL;
     if (q->fifo)
         return fifo_next(op, q, ret_seq);
-    return q->live.Ready.v ? pop(op, q, ret_seq) : E_NOT_FOUND;
+    int rc = q->live.Ready.v ? pop(op, q, &e) : E_NOT_FOUND;
+    if (rc)
+        return rc;
+    *ret_seq = e->seq;
+    *ret_m = e->m;
+    return 0;
 }
 
 int line_next(struct op *op, struct queue *q, int64_t *ret_seq, struct sqs_rec_Message *ret_m, struct sqs_rec_State *ret_state)
@@ -359,18 +446,19 @@ int line_next(struct op *op, struct queue *q, int64_t *ret_seq, struct sqs_rec_M
     int64_t oldest = op_now_ms(op) - queue_number(q, "MessageRetentionPeriod") * 1000;
 
     for (int tries = 0; tries < SQS_RIPEN_MAX; tries++) {
-        int rc = next_seq(op, q, ret_seq);
+        const struct sqs_rec_Message *m;
+        int rc = next_ready(op, q, ret_seq, &m);
         if (rc)
             return rc;
-        if (!q->fifo && q->ahead_message)
-            *ret_m = *q->ahead_message;
+        if (m)
+            *ret_m = *m;
         else
             rc = line_message(op, q, *ret_seq, ret_m);
         if (rc && rc != E_NOT_FOUND)
             return rc;
         int found = rc;
         *ret_state = (struct sqs_rec_State){ 0 };
-        if (q->fifo || q->ahead_lane == LANE_BACK) /* in the lane FRESH are those without a state */
+        if (!m) /* in the lane FRESH are those without a state */
             rc = line_state(op, q, *ret_seq, ret_state);
         if (rc && rc != E_NOT_FOUND)
             return rc;
@@ -422,8 +510,8 @@ int line_remove(struct op *op, struct queue *q, int64_t seq, const struct sqs_re
     add(in_flight ? &q->live.InFlight : due ? &q->live.Delayed : &q->live.Ready, -1);
     if (due)
         rc = delete_due(op, q, seq, state);
-    else if (!q->fifo)
-        rc = line_ready_delete(op, q, state->Position.v ? LANE_BACK : LANE_FRESH, state->Position.v ? state->Position.v : seq);
+    else if (!q->fifo && state->Position.v)
+        rc = line_ready_delete(op, q, LANE_BACK, state->Position.v);
     if (!due && !q->fifo && state->Position.v >= q->live.BackFrom.v && state->Position.v)
         add(&q->live.Back, -1); /* still in its lane: not taken out by line_next */
     if (rc == 0 && q->fifo && (in_flight || !due))

@@ -3,7 +3,7 @@
  * A queue is a Queue record (definition) and, under its id, a Live record (counters and cursors) with these kinds of keys:
  *
  *   msg   (id, seq)            the message as sent, never rewritten: receiving a 1 MiB message writes some 100 bytes
- *   ready (id, lane, position) what can be received now -> seq (FIFO: -> group id)
+ *   ready (id, lane, position) what can be received now: lane BACK -> seq; lane FRESH: a run -> its last seq; FIFO: lane FRESH -> group id
  *   due   (id, due_ms, seq)    in flight or delayed: when it becomes ready
  *   state (id, seq)            how often received, where it stands
  *
@@ -11,6 +11,10 @@
  * taken from the front, so everything in front of a lane's cursor (Live.FreshFrom, BackFrom) is gone: a scan that begins at the cursor never walks
  * over the markers which the store leaves for deleted keys. Likewise nothing in `due` lies before Live.DueFrom, no message before OldestFrom.
  * Messages whose visibility timeout ended go into the lane BACK, which is served first: they are the oldest.
+ *
+ * Most messages are sent without a delay and are read from `msg` itself, so that sending one writes one key. In the lane FRESH stand *runs*: messages of
+ * adjoining seq of which none was delayed, so that those from the cursor on are ready as far as they are there. The newest run, from Live.RunFrom on, and the
+ * one that the cursor is in, to Live.HeadTo, have no key.
  *
  * Purging gives the queue a new id; the old id's keys are swept by a job, piece by piece. So does deleting.
  * Waiters (long polls, event source mappings) are woken by the key "sqs/<account>/<region>/<name>": see queue_wake_key. */
@@ -36,6 +40,7 @@ enum {
 
 struct ready_entry {
     int64_t position, seq;
+    const struct sqs_rec_Message *m; /* in the lane FRESH, else NULL */
 };
 
 struct queue {
@@ -46,13 +51,12 @@ struct queue {
     struct str group;         /* FIFO, while receiving: the group that messages are taken from, and behind which seq */
     int64_t group_after;
     bool group_broken;        /* it had messages in flight already */
-    struct ready_entry ahead[SQS_RECEIVE_MAX]; /* while receiving: read from the ready line, not yet taken out of it */
+    struct ready_entry ahead[SQS_RECEIVE_MAX]; /* while receiving: read from a lane, not yet taken out of it */
     uint32_t ahead_n, ahead_at;
-    int64_t wanted;           /* messages still to be found */
+    int64_t wanted;           /* messages still to be found; 0 is 1 */
     int64_t ahead_lane;
     int64_t stop_at; /* what got ready from this position on is for the next receive (visibility timeout 0); 0: no such bound */
     bool back_over;  /* nothing but such ones is left in the lane BACK */
-    struct sqs_rec_Message *ahead_message; /* of the only entry read ahead, where it was found by its message; else NULL */
 };
 
 /* ---- queue.c: finding and keeping queues ---- */
@@ -133,6 +137,7 @@ int line_delay(struct op *op, struct queue *q, int64_t seq, struct sqs_rec_State
 int64_t line_due_count(struct op *op, const struct queue *q, int64_t *ret_delayed); /* overdue in-flight ones, and delayed: counted, for approximations */
 int line_ready_put(struct op *op, const struct queue *q, int64_t lane, int64_t position, struct str value);
 int line_ready_delete(struct op *op, const struct queue *q, int64_t lane, int64_t position);
+int line_ready_value(struct str value, int64_t *ret_seq); /* E_CORRUPT */
 int line_expire_arm(struct op *op, struct queue *q, int64_t due_ms);
 
 enum { LANE_BACK = 0, LANE_FRESH = 1 };
