@@ -158,12 +158,28 @@ int str_to_f64(struct str s, double *ret)
     return 0;
 }
 
-/* Eight bytes at once; the high bit of each tells. */
+/* Eight bytes at once, for the short ones: the high bit of each tells. */
 #define EACH_BYTE(c) (0x0101010101010101u * (uint64_t)(unsigned char)(c))
-#define HIGH_BITS EACH_BYTE(0x80)
 
-static uint64_t bytes_below(uint64_t w, unsigned char least) { return (w - EACH_BYTE(least)) & ~w & HIGH_BITS; } /* exact for whether there is one */
-static uint64_t zero_bytes(uint64_t w) { return bytes_below(w, 1); }
+static uint64_t bytes_below(uint64_t w, unsigned char least) { return (w - EACH_BYTE(least)) & ~w & EACH_BYTE(0x80); } /* exact for whether there is one */
+
+/* Sixteen bytes at once, for the long ones. From 0x80 on they are negative. */
+enum { LANES = 16 };
+typedef signed char lanes __attribute__((vector_size(LANES)));
+
+static lanes lanes_at(const void *p)
+{
+    lanes v;
+    memcpy(&v, p, sizeof v);
+    return v;
+}
+
+static bool any(lanes v)
+{
+    uint64_t halves[2];
+    memcpy(halves, &v, sizeof halves);
+    return (halves[0] | halves[1]) != 0;
+}
 
 size_t str_above(struct str s, unsigned char least)
 {
@@ -181,10 +197,9 @@ size_t str_above(struct str s, unsigned char least)
 size_t str_plain(struct str s)
 {
     size_t i = 0;
-    for (uint64_t w; i + 8 <= s.n; i += 8) {
-        memcpy(&w, s.p + i, 8);
-        uint64_t special = (w & HIGH_BITS) | bytes_below(w, 0x20) | zero_bytes(w ^ EACH_BYTE('"')) | zero_bytes(w ^ EACH_BYTE('\\'));
-        if (special)
+    for (; i + LANES <= s.n; i += LANES) {
+        lanes v = lanes_at(s.p + i);
+        if (any((v < 0x20) | (v == '"') | (v == '\\')))
             break;
     }
     while (i < s.n && (unsigned char)s.p[i] >= 0x20 && (unsigned char)s.p[i] < 0x80 && s.p[i] != '"' && s.p[i] != '\\')
@@ -196,9 +211,8 @@ bool str_is_utf8(struct str s)
 {
     const unsigned char *p = (const unsigned char *)s.p, *end = p + s.n;
     while (p < end) {
-        uint64_t w;
-        if (end - p >= 8 && (memcpy(&w, p, 8), (w & HIGH_BITS) == 0)) {
-            p += 8;
+        if (end - p >= LANES && !any(lanes_at(p) < 0)) {
+            p += LANES;
             continue;
         }
         if (*p < 0x80) {

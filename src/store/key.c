@@ -17,17 +17,25 @@ void key_init(struct key *k)
     k->over = false;
 }
 
-static void key_bytes(struct key *k, const void *p, size_t n)
+/* Room for so many bytes more; NULL: the key is over. */
+static uint8_t *key_more(struct key *k, size_t n)
 {
     if (k->over || n > (size_t)(LIMIT_KEY_BYTES - k->n)) {
         k->over = true;
         k->n = LIMIT_KEY_BYTES + 1;
         k->b[LIMIT_KEY_BYTES] = 0;
-        return;
+        return NULL;
     }
-    if (n)
-        memcpy(k->b + k->n, p, n);
+    uint8_t *p = k->b + k->n;
     k->n = (uint16_t)(k->n + n);
+    return p;
+}
+
+static void key_bytes(struct key *k, const void *p, size_t n)
+{
+    uint8_t *to = key_more(k, n);
+    if (to && n)
+        memcpy(to, p, n);
 }
 
 static void key_byte(struct key *k, uint8_t byte)
@@ -37,15 +45,19 @@ static void key_byte(struct key *k, uint8_t byte)
 
 void key_str_open(struct key *k, struct str s)
 {
-    key_byte(k, TYPE_STR);
-    while (s.n > 0 && !k->over) {
-        size_t plain = str_above(s, ESCAPE + 1);
-        key_bytes(k, s.p, plain);
-        if (plain == s.n)
-            break;
+    size_t plain = s.n ? str_above(s, ESCAPE + 1) : 0;
+    uint8_t *to = key_more(k, 1 + plain);
+    if (!to)
+        return;
+    to[0] = TYPE_STR;
+    if (plain)
+        memcpy(to + 1, s.p, plain);
+    while (plain < s.n) {
         key_byte(k, ESCAPE);
         key_byte(k, s.p[plain] == 0 ? ESCAPED_00 : ESCAPED_01);
         s = (struct str){ s.p + plain + 1, s.n - plain - 1 };
+        plain = s.n ? str_above(s, ESCAPE + 1) : 0;
+        key_bytes(k, s.p, plain);
     }
 }
 

@@ -226,13 +226,13 @@ static bool more(struct cbor *c, const struct item *it, uint64_t done)
     return it->indefinite ? !take_break(c) : done < it->n;
 }
 
-/* Text or bytes whose head was read; chunks of an indefinite one are joined. */
-static int bytes_of(struct cbor *c, const struct item *it, struct str *ret)
+/* Text or bytes whose head was read, where they lie; chunks of an indefinite one are joined. */
+static int bytes_at(struct cbor *c, const struct item *it, struct str *ret)
 {
     if (!it->indefinite) {
         if ((uint64_t)(c->end - c->p) < it->n)
             return fail(c, "Unexpected end of the CBOR document");
-        *ret = str_dup(c->a, (struct str){ (const char *)c->p, it->n });
+        *ret = (struct str){ (const char *)c->p, it->n };
         c->p += it->n;
     } else {
         struct buf b;
@@ -252,6 +252,15 @@ static int bytes_of(struct cbor *c, const struct item *it, struct str *ret)
             return fail(c, "A CBOR string is too long");
     }
     return it->major == 3 && !c->record && !str_is_utf8(*ret) ? fail(c, "Invalid UTF-8") : 0;
+}
+
+/* In the arena. */
+static int bytes_of(struct cbor *c, const struct item *it, struct str *ret)
+{
+    int rc = bytes_at(c, it, ret);
+    if (rc == 0 && !it->indefinite)
+        *ret = str_dup(c->a, *ret);
+    return rc;
 }
 
 static double half(uint64_t n)
@@ -288,7 +297,7 @@ static int skip_item(struct cbor *c, const struct item *it)
     struct str s;
     uint64_t tag;
     if (it->major == 2 || it->major == 3)
-        return bytes_of(c, it, &s);
+        return bytes_at(c, it, &s);
     if (it->major != 4 && it->major != 5)
         return it->indefinite ? fail(c, "Unexpected CBOR break") : 0;
     if (++c->depth > LIMIT_DEPTH)
@@ -308,13 +317,14 @@ static int skip_item(struct cbor *c, const struct item *it)
 
 static int value(struct cbor *c, const struct shape *s, void *slot, bool inside);
 
+/* Where it lies. */
 static int key_of(struct cbor *c, struct str *ret)
 {
     struct item it;
     int rc = next(c, &it);
     if (rc)
         return rc;
-    return it.major == 3 ? bytes_of(c, &it, ret) : fail(c, "A CBOR map key is not text");
+    return it.major == 3 ? bytes_at(c, &it, ret) : fail(c, "A CBOR map key is not text");
 }
 
 static int read_struct(struct cbor *c, const struct shape *s, const struct item *it, void *st)
@@ -367,7 +377,7 @@ static int read_map(struct cbor *c, const struct shape *s, const struct item *it
             return fail(c, "The map has too many entries");
         int rc = key_of(c, &key);
         if (rc == 0)
-            rc = value(c, s->members[1].shape, any_map_push(c->a, s, m, key), true);
+            rc = value(c, s->members[1].shape, any_map_push(c->a, s, m, str_dup(c->a, key)), true);
         if (rc)
             return rc;
     }
