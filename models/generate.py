@@ -19,6 +19,7 @@ from generator.model import Model  # noqa: E402
 from generator.rows import Problem  # noqa: E402
 
 HERE = os.path.dirname(os.path.abspath(__file__))
+PATCHES = os.path.join(HERE, 'patches')  # the folder is an input, too: a file may come into it
 ROOMS = os.path.join(os.path.dirname(HERE), 'src', 'services')
 
 
@@ -51,7 +52,7 @@ def own_sources():
 
 def load(name):
     room = rows.Room(ROOMS, name)
-    model = Model(room, os.path.join(HERE, 'patches', name + '.json'))
+    model = Model(room, os.path.join(PATCHES, name + '.json'))
     return room, model
 
 
@@ -77,7 +78,7 @@ def main():
         room, model = load(name)
         write_if_changed(os.path.join(out, name + '.h'), emit.header(room, model))
         write_if_changed(os.path.join(out, name + '.c'), emit.source(room, model))
-        write_depfile(a.depfile, os.path.join(out, name + '.h'), own_sources() + room.files + model.files)
+        write_depfile(a.depfile, os.path.join(out, name + '.h'), own_sources() + room.files + model.files + [PATCHES])
     elif a.what == 'services':
         (out,) = a.args
         rooms = [rows.Room(ROOMS, n) for n in names]

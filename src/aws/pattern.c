@@ -223,6 +223,15 @@ static const cJSON *field(const cJSON *event, const char *name)
     return NULL;
 }
 
+/* Of fields with one name the last counts. */
+static bool comes_again(const cJSON *p)
+{
+    for (const cJSON *later = p->next; later; later = later->next)
+        if (strcmp(later->string, p->string) == 0)
+            return true;
+    return false;
+}
+
 static bool object_matches(const cJSON *pattern, const cJSON *event, unsigned depth)
 {
     const cJSON *p;
@@ -230,6 +239,8 @@ static bool object_matches(const cJSON *pattern, const cJSON *event, unsigned de
         return false;
     cJSON_ArrayForEach(p, pattern)
     {
+        if (comes_again(p))
+            continue;
         const cJSON *value = field(event, p->string);
         bool holds = strcmp(p->string, "$or") == 0 && cJSON_IsArray(p) ? or_matches(p, event, depth) : field_matches(p, value, depth);
         if (!holds)

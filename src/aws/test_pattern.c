@@ -93,6 +93,12 @@ TEST(arrays_match_by_element)
     assert_true(matches("{\"d\":{\"tags\":[{\"anything-but\":\"banned\"}]}}", "{\"d\":{\"tags\":[\"banned\",\"ok\"]}}"));
 }
 
+TEST(of_fields_with_one_name_the_last_counts)
+{
+    assert_true(matches("{\"a\": [{\"prefix\": \"us-\"}], \"a\": [{\"anything-but\": \"us-east\"}]}", "{\"a\": \"eu-west\"}"));
+    assert_false(matches("{\"a\": [\"x\"], \"a\": [\"y\"]}", "{\"a\": \"x\"}"));
+}
+
 TEST(malformed_patterns_are_named)
 {
     struct arena *a = arena_new();

@@ -65,6 +65,14 @@ def test_dimensions(strata, logs, group):
     assert read(strata, space, Who='a') == [(5, 'None')] and read(strata, space, Who='b') == [(2, 'None')] and read(strata, space) == []
 
 
+def test_a_namespace_of_odd_characters(strata, logs, group):
+    space = 'A.B-c_d/1#2:' + uuid.uuid4().hex[:8]
+    logs.put_metric_filter(logGroupName=group, filterName='odd', filterPattern='', metricTransformations=[
+        {'metricName': 'm', 'metricNamespace': space, 'metricValue': '1'}])
+    put(strata, group, 'any')
+    assert read(strata, space) == [(1, 'None')]
+
+
 def test_an_alarm_on_a_filter(strata, logs, group):
     cw = strata.client('cloudwatch')
     space = make(logs, group, 'ERROR', '1')
