@@ -72,3 +72,9 @@ int op_poll(struct op *op, struct str key, int64_t wait_ms)
     op->polls = true;
     return op_park(op, key, wait_ms);
 }
+
+int op_poll_keeping(struct op *op, struct str key, int64_t wait_ms)
+{
+    op->keeps = true;
+    return op_poll(op, key, wait_ms);
+}

@@ -78,6 +78,7 @@ struct op {
     struct str wait_key;
     int64_t wait_ms;
     bool polls;                 /* it parked by op_poll */
+    bool keeps;                 /* by op_poll_keeping: what it wrote is committed all the same */
     bool timed_out;             /* its deadline has passed: answer now */
     bool waits_anew;            /* set by a handler whose first wait is over: the next one has a deadline of its own */
     unsigned tries;             /* how often it ran before this run */
@@ -128,6 +129,9 @@ void op_wake(struct op *op, struct str key);            /* runs every operation 
 int op_park(struct op *op, struct str key, int64_t wait_ms);
 /* The same for a long poll, which waits for what may never come: it ends at once when its client goes or strata stops (op->timed_out). It keeps no state. */
 int op_poll(struct op *op, struct str key, int64_t wait_ms);
+/* A long poll whose run has done something of its own accord, with what it found for nobody: that is committed, effects and all, and then it waits. It
+ * must write, and be the request itself: what calls it from inside (cloud_call) waits as by op_poll, and the next run does the same again. */
+int op_poll_keeping(struct op *op, struct str key, int64_t wait_ms);
 /* From any thread, outside an operation and holding no lock: wakes key's operations (those on a snapshot run here and now). Returns how many. */
 int cloud_wake(struct cloud *cloud, struct str key);
 

@@ -56,14 +56,14 @@ static int run_once(struct task *t, struct txn *txn)
     op->now_ms = clock_now_ms(op->cloud->clock);
     op->effects = op->undos = NULL;
     op->wait_key = STR_NONE;
-    op->polls = false;
+    op->polls = op->keeps = false;
     op->reply_headers = (struct header_list){ 0 };
     op->reply_status = 0;
     op->fail = (struct op_failure){ 0 };
     int rc = t->run(t), err = txn_take_error(txn);
     if (err < 0 && !(rc == E_PARKED && t->txn == OP_RO)) /* a reader that waits may have given its state to a writer: it has to wait */
         rc = err;
-    if (rc)
+    if (rc && !(rc == E_PARKED && op->keeps))
         effects_undo(op);
     op->txn = NULL;
     return rc;
@@ -86,6 +86,8 @@ static int in_writer(struct work *w, struct txn *txn)
     struct task *t = (struct task *)w;
     t->op.wake_seq = park_seq(t->op.cloud->parking);
     int rc = run_once(t, txn);
+    if (rc == E_PARKED && t->op.keeps)
+        rc = 0; /* for the commit; after_commit parks it */
     t->in_doubt = rc == 0;
     return rc;
 }
@@ -100,7 +102,7 @@ static void after_commit(struct work *w, int rc)
         t->in_doubt = false;
         effects_undo(&t->op);
     }
-    settle(t, rc);
+    settle(t, rc == 0 && t->op.keeps ? E_PARKED : rc);
 }
 
 struct txn *task_snapshot(struct task *t)

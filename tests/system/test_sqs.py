@@ -2,6 +2,7 @@
 import hashlib
 import json
 import signal
+import threading
 import time
 import urllib.parse
 import uuid
@@ -229,7 +230,6 @@ def test_delayed_ones_between_fresh_ones(sqs, queue, strata, at_once):
 
 
 def test_long_poll_is_woken(sqs, queue, strata):
-    import threading
     got = []
     t = threading.Thread(target=lambda: got.extend(receive(strata.client('sqs'), queue, WaitTimeSeconds=20)))
     t.start()
@@ -299,6 +299,22 @@ def test_dead_letters_and_move_task(sqs, queue, strata):
     (task,) = sqs.list_message_move_tasks(SourceArn=arn_of(sqs, dlq))['Results']
     assert task['Status'] == 'COMPLETED' and task['ApproximateNumberOfMessagesMoved'] == 1
     assert [x['Body'] for x in receive(sqs, queue)] == ['poison'] and counts(sqs, dlq) == (0, 0, 0)
+    sqs.delete_queue(QueueUrl=dlq)
+
+
+def test_a_long_poll_that_moves_dead_letters_goes_on_waiting(sqs, queue, strata):
+    dlq = sqs.create_queue(QueueName='dlq-' + uuid.uuid4().hex[:8])['QueueUrl']
+    sqs.set_queue_attributes(QueueUrl=queue, Attributes={
+        'RedrivePolicy': json.dumps({'deadLetterTargetArn': arn_of(sqs, dlq), 'maxReceiveCount': 1})})
+    sqs.send_message(QueueUrl=queue, MessageBody='poison')
+    assert len(receive(sqs, queue, VisibilityTimeout=0)) == 1
+    got = []
+    t = threading.Thread(target=lambda: got.append(receive(strata.client('sqs'), queue, WaitTimeSeconds=20)))
+    t.start()
+    assert [m['Body'] for m in receive(sqs, dlq, WaitTimeSeconds=20)] == ['poison']  # it went while its receive waits
+    sqs.send_message(QueueUrl=queue, MessageBody='good')
+    t.join()
+    assert [m['Body'] for m in got[0]] == ['good'] and counts(sqs, queue) == (0, 1, 0)
     sqs.delete_queue(QueueUrl=dlq)
 
 
@@ -552,7 +568,6 @@ def test_fifo_dead_letters_keep_their_group(sqs, strata):
 
 
 def test_a_long_poll_ends_with_its_queue(sqs, strata):
-    import threading
     url, failed = sqs.create_queue(QueueName='gone-' + uuid.uuid4().hex[:8])['QueueUrl'], []
 
     def poll():
@@ -572,7 +587,6 @@ def waiting(strata):
 
 def test_a_stop_ends_long_polls(own_strata):
     """With the answer of one whose time is over."""
-    import threading
     sqs, got = own_strata.client('sqs'), []
     url = sqs.create_queue(QueueName='polled')['QueueUrl']
     t = threading.Thread(target=lambda: got.append(sqs.receive_message(QueueUrl=url, WaitTimeSeconds=20)))
@@ -604,7 +618,6 @@ def test_a_long_poll_ends_with_its_client(own_strata):
 
 def test_many_waiters_and_many_messages(sqs, queue, strata):
     """Every message goes to exactly one of the waiters."""
-    import threading
     got = []
 
     def work():

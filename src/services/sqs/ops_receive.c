@@ -277,11 +277,18 @@ int sqs_ReceiveMessage(struct op *op, const struct sqs_ReceiveMessage_in *in, st
         rc = full ? 0 : take_some(op, &q, in, opt_i64(in->MaxNumberOfMessages, 1), out);
     if (rc || (rc = attempt_put(op, &q, in->ReceiveRequestAttemptId, out)))
         return rc;
-    bool moved = out->Messages.n || !line_same(&before, &q.live); /* dead letters and expired ones go also when nothing is received */
-    if (!moved && wait_ms && !op->timed_out)
+    bool moved = !line_same(&before, &q.live); /* dead letters and expired ones go also when nothing is received */
+    bool waits = !out->Messages.n && wait_ms && !op->timed_out;
+    if (waits && !moved)
         return op_poll(op, queue_wake_key(op, &q), wait_ms);
-    queue_tell(op, &q, out->Messages.n ? TELL_RECEIVED : TELL_EMPTY, out->Messages.n ? out->Messages.n : 1);
-    return moved || q.live.DueFrom.v - before.DueFrom.v >= CURSOR_IDLE_MS ? queue_live_put(op, &q) : 0;
+    if (!waits)
+        queue_tell(op, &q, out->Messages.n ? TELL_RECEIVED : TELL_EMPTY, out->Messages.n ? out->Messages.n : 1);
+    if (out->Messages.n || moved || q.live.DueFrom.v - before.DueFrom.v >= CURSOR_IDLE_MS)
+        rc = queue_live_put(op, &q);
+    if (rc || !waits)
+        return rc;
+    op_wake(op, queue_wake_key(op, &q)); /* there may be more than one receive goes through */
+    return op_poll_keeping(op, queue_wake_key(op, &q), wait_ms);
 }
 
 /* ---- deleting ---- */
