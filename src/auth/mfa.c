@@ -1,5 +1,9 @@
 #include "auth/mfa.h"
 
+#include <pthread.h>
+#include <stdlib.h>
+
+#include "auth/state.h"
 #include "base/code.h"
 
 enum { RESYNC_STEPS = 60, EARLY_OR_LATE_STEPS = 1, CODES = 1000000 };
@@ -43,8 +47,68 @@ int mfa_check_pair(struct op *op, struct iam_rec_Mfa *device, struct str seed, s
     return off > RESYNC_STEPS ? E_DENIED : accept(op, device, op_now_ms(op) / MFA_STEP_MS + off + 1);
 }
 
-int mfa_check(struct op *op, struct iam_rec_Mfa *device, struct str seed, struct str code)
+static int check(struct op *op, struct iam_rec_Mfa *device, struct str seed, struct str code)
 {
     int off = find(op, device, seed, code, STR_NONE, EARLY_OR_LATE_STEPS);
     return off > EARLY_OR_LATE_STEPS ? E_DENIED : accept(op, device, op_now_ms(op) / MFA_STEP_MS + opt_i64(device->DriftSteps, 0) + off);
+}
+
+/* ---- who guesses ---- */
+
+struct guessed {
+    uint64_t device; /* hash of its serial number; 0: none */
+    int64_t since_ms; /* the first of them */
+    int wrong;
+};
+
+struct mfa_guesses {
+    pthread_mutex_t lock;
+    struct guessed v[MFA_GUESSED_MAX];
+};
+
+struct mfa_guesses *mfa_guesses_new(void)
+{
+    struct mfa_guesses *g = xalloc(sizeof *g);
+    pthread_mutex_init(&g->lock, NULL);
+    return g;
+}
+
+void mfa_guesses_free(struct mfa_guesses *g)
+{
+    if (!g)
+        return;
+    pthread_mutex_destroy(&g->lock);
+    free(g);
+}
+
+/* The device's entry, with what is older forgotten; else the one that began first, for the device from now on. With the lock held. */
+static struct guessed *entry(struct mfa_guesses *g, uint64_t device, int64_t now_ms)
+{
+    struct guessed *oldest = &g->v[0], *own = NULL;
+    for (struct guessed *at = g->v; !own && at < g->v + MFA_GUESSED_MAX; at++) {
+        own = at->device == device ? at : NULL;
+        oldest = at->since_ms < oldest->since_ms ? at : oldest;
+    }
+    struct guessed *e = own ? own : oldest;
+    if (!own || now_ms - e->since_ms >= MFA_WRONG_MS)
+        *e = (struct guessed){ .device = device, .since_ms = now_ms };
+    return e;
+}
+
+/* Counted before it is looked at, so that no crowd of guesses comes at once. */
+int mfa_check(struct op *op, struct iam_rec_Mfa *device, struct str seed, struct str code)
+{
+    struct mfa_guesses *g = op->auth ? op->auth->guesses : NULL;
+    if (!g)
+        return check(op, device, seed, code);
+    uint64_t hash = str_hash(device->Serial) | 1;
+    pthread_mutex_lock(&g->lock);
+    bool too_many = entry(g, hash, op_now_ms(op))->wrong++ >= MFA_WRONG_MAX;
+    pthread_mutex_unlock(&g->lock);
+    if (too_many || check(op, device, seed, code))
+        return E_DENIED;
+    pthread_mutex_lock(&g->lock);
+    entry(g, hash, op_now_ms(op))->wrong = 0;
+    pthread_mutex_unlock(&g->lock);
+    return 0;
 }

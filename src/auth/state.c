@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 
+#include "auth/mfa.h"
 #include "auth/sign.h"
 #include "base/shared.h"
 
@@ -11,6 +12,7 @@ struct auth_state *auth_state_new(void)
     s->keys = key_cache_new();
     s->policies = shared_new();
     s->identities = shared_new();
+    s->guesses = mfa_guesses_new();
     return s;
 }
 
@@ -21,5 +23,6 @@ void auth_state_free(struct auth_state *s)
     key_cache_free(s->keys);
     shared_free(s->policies);
     shared_free(s->identities);
+    mfa_guesses_free(s->guesses);
     free(s);
 }

@@ -6,12 +6,14 @@
 #include <stdint.h>
 
 struct key_cache;
+struct mfa_guesses;
 struct shared;
 
 struct auth_state {
     struct key_cache *keys;
     struct shared *policies;   /* policy_cache_get */
     struct shared *identities; /* identity.h */
+    struct mfa_guesses *guesses; /* mfa.h */
     bool pardons;              /* what policies refuse is noted and done all the same: serve --iam=soft */
     uint64_t last_epoch;       /* the writer's: an epoch that was rolled back is never given again */
 };

@@ -244,6 +244,22 @@ def test_a_role_is_assumed_with_a_code(armed):
     assert refused('AccessDenied', assume, SerialNumber=phone.serial, TokenCode=code) == invalid
 
 
+def test_codes_are_not_to_be_guessed(armed, cloud):
+    sts, iam, name, phone, role = armed
+    with_code = lambda TokenCode: sts.get_session_token(SerialNumber=phone.serial, TokenCode=TokenCode)
+    wrong = f'{(int(phone.code()) + 500000) % 1000000:06}'
+    assert wrong not in {phone.code(later) for later in (-2, -1, 0, 1, 2)}
+    for _ in range(9):
+        refused('AccessDenied', with_code, TokenCode=wrong)
+    with_code(phone.code())  # who knew it in the end begins anew
+    cloud.advance_clock(60)
+    for _ in range(10):
+        refused('AccessDenied', with_code, TokenCode=wrong)
+    assert refused('AccessDenied', with_code, TokenCode=phone.code()) == 'MultiFactorAuthentication failed with invalid MFA one time pass code.'
+    cloud.advance_clock(300)
+    with_code(phone.code())
+
+
 def test_a_session_with_a_code_is_told_from_one_without(armed, cloud):
     sts, iam, name, phone, role = armed
     iam.put_user_policy(UserName=name, PolicyName='p', PolicyDocument=document(
