@@ -333,7 +333,7 @@ static int authorize_item(struct authz *a, struct authz_item *item, const struct
         return rc;
     late.who = *who;
     struct eval_policies policies = (*who)->policies;
-    if (is_resource_controlled(item->action)) {
+    if (is_resource_controlled(item->action) && !(*who)->service_linked) {
         rc = bind_resource(op, late.owner, controls);
         policies.resource_control = controls->levels;
     }

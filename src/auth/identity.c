@@ -26,6 +26,7 @@ int identity_bind(struct op *op, const struct principal *p, struct identity *ret
         policies->boundary = policy_cache_get(op->auth ? op->auth->policies : NULL, op->arena, own.boundary);
     if (p->account.n && !own.service_linked && (rc = organization_bind(op, p->account, ORGANIZATION_SERVICE_CONTROL, &policies->organization)))
         return rc;
+    ret->service_linked = own.service_linked;
     ret->tags = own.tags;
     ret->claims = own.claims;
     return 0;

@@ -8,6 +8,7 @@
 struct identity {
     struct credential credential;
     struct eval_policies policies; /* but for a resource's */
+    bool service_linked;           /* a role that no organization binds */
     struct str_map tags;           /* of aws:PrincipalTag */
     struct str_map claims;         /* condition keys of an identity provider, whole */
 };

@@ -37,15 +37,17 @@ void organization_key(struct op *op, struct key *k, const struct record_kind *ki
 int organization_member(struct op *op, struct str account, struct organizations_rec_Member *ret)
 {
     struct key k;
+    *ret = (struct organizations_rec_Member){ 0 };
     organization_key(op, &k, &organizations_kind_member, account, STR_NONE);
-    return op_rec_get(op, &k, &organizations_rec_Member_shape, ret);
+    int rc = op_rec_get(op, &k, &organizations_rec_Member_shape, ret);
+    return rc == 0 && !ret->Organization.p ? E_NOT_FOUND : rc;
 }
 
 bool organization_binds(struct op *op, struct str account)
 {
     struct organizations_rec_Member m;
     int rc = organization_member(op, account, &m);
-    return rc != E_NOT_FOUND && (rc || !str_eq(m.Management, account));
+    return rc == E_NOT_FOUND ? opt_bool(m.Closed, false) : rc || !str_eq(m.Management, account);
 }
 
 /* The account's node, and those above it. */
@@ -97,6 +99,12 @@ static int add_level(struct op *op, struct str organization, const struct organi
     return 0;
 }
 
+static void close_account(struct op *op, struct policy_levels *ret)
+{
+    struct policy_set *closed = list_push(op->arena, ret);
+    *list_push(op->arena, closed) = NULL; /* a policy that cannot be read denies */
+}
+
 int organization_bind(struct op *op, struct str account, enum organization_policies which, struct policy_levels *ret)
 {
     struct organizations_rec_Member m;
@@ -105,6 +113,8 @@ int organization_bind(struct op *op, struct str account, enum organization_polic
     struct key k;
     unsigned n;
     int rc = organization_member(op, account, &m);
+    if (rc == E_NOT_FOUND && which == ORGANIZATION_SERVICE_CONTROL && opt_bool(m.Closed, false))
+        close_account(op, ret);
     if (rc || str_eq(m.Management, account))
         return rc == E_NOT_FOUND ? 0 : rc;
     organization_key(op, &k, &organizations_kind_organization, m.Organization, STR_NONE);
@@ -113,10 +123,8 @@ int organization_bind(struct op *op, struct str account, enum organization_polic
         rc = chain(op, m.Organization, account, nodes, &n);
     if (rc)
         return rc == E_NOT_FOUND ? E_CORRUPT : rc;
-    if (which == ORGANIZATION_SERVICE_CONTROL && str_is(nodes[0].Status, "SUSPENDED")) {
-        struct policy_set *closed = list_push(op->arena, ret);
-        *list_push(op->arena, closed) = NULL; /* a policy that cannot be read denies */
-    }
+    if (which == ORGANIZATION_SERVICE_CONTROL && str_is(nodes[0].Status, "SUSPENDED"))
+        close_account(op, ret);
     if (!str_list_has(&o.PolicyTypes, str_c(organization_policy_type[which])))
         return 0;
     while (rc == 0 && n-- > 0)

@@ -5,7 +5,7 @@
 #include "auth/evaluate.h"
 #include "gen/organizations.h"
 
-/* E_NOT_FOUND: in none. Cheap: nearly every request asks. */
+/* E_NOT_FOUND: in none; ret->Closed may be set even then. Cheap: nearly every request asks. */
 int organization_member(struct op *op, struct str account, struct organizations_rec_Member *ret);
 void organization_key(struct op *op, struct key *k, const struct record_kind *kind, struct str organization, struct str id); /* id absent: a scan's prefix */
 

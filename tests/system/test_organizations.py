@@ -360,6 +360,19 @@ def test_a_closed_account_does_nothing(org, member):
     assert refused(org.close_account, 'ConstraintViolationException', AccountId=MANAGEMENT)['Reason'] == 'CANNOT_CLOSE_MANAGEMENT_ACCOUNT'
 
 
+def test_an_account_that_is_removed_when_it_was_closed_stays_closed(strata, org):
+    id = account(org)
+    org.close_account(AccountId=id)
+    org.remove_account_from_organization(AccountId=id)
+    refused(org.describe_account, 'AccountNotFoundException', AccountId=id)
+    refused(strata.client('sqs', key=id).list_queues, 'AccessDenied')
+
+
+def test_there_are_no_bills_to_keep_users_from(org):
+    with pytest.raises(ClientError, match='IamUserAccessToBilling DENY'):
+        org.create_account(Email='bill@example.com', AccountName='bill', IamUserAccessToBilling='DENY')
+
+
 def test_services_are_trusted(org):
     org.enable_aws_service_access(ServicePrincipal='cloudtrail.amazonaws.com')
     org.enable_aws_service_access(ServicePrincipal='cloudtrail.amazonaws.com')

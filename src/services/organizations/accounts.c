@@ -52,13 +52,17 @@ int organizations_ListAccountsForParent(struct op *op, const struct organization
     return list(op, in->ParentId, in->NextToken, in->MaxResults, &out->Accounts, &out->NextToken);
 }
 
-/* The account goes on by itself, with all that is in it. */
+/* The account goes on by itself, with all that is in it; one that was closed stays closed. */
 static int leave(struct op *op, const struct organizations_rec_Organization *o, struct str account)
 {
+    static const struct organizations_rec_Member closed = { .Closed = SOME_BOOL(true) };
+    struct organizations_rec_Node n;
     if (str_eq(account, o->Management))
         return aws_fail(op, ORGANIZATIONS_MasterCannotLeaveOrganizationException, "You can't remove a management account from an organization.");
-    int rc = org_node_delete(op, o, account);
-    return rc ? rc : org_member_put(op, account, NULL);
+    int rc = org_node_get(op, o, account, &n);
+    if (rc == 0)
+        rc = org_node_delete(op, o, account);
+    return rc ? rc : org_member_put(op, account, str_is(n.Status, "SUSPENDED") ? &closed : NULL);
 }
 
 int organizations_RemoveAccountFromOrganization(struct op *op, const struct organizations_RemoveAccountFromOrganization_in *in,

@@ -26,8 +26,10 @@ void organizations_check_member(struct op *op, struct check *c)
         check_fault(op, c, "its key is malformed");
         return;
     }
-    is_there(op, c, &organizations_kind_organization, m->Organization, STR_NONE, "its organization");
-    is_there(op, c, &organizations_kind_node, m->Organization, account, "its place in the organization");
+    if (!m->Organization.p && opt_bool(m->Closed, false))
+        return;
+    is_there(op, c, &organizations_kind_organization, opt_str(m->Organization, STR("")), STR_NONE, "its organization");
+    is_there(op, c, &organizations_kind_node, opt_str(m->Organization, STR("")), account, "its place in the organization");
 }
 
 void organizations_check_node(struct op *op, struct check *c)

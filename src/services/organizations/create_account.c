@@ -37,6 +37,8 @@ int organizations_CreateAccount(struct op *op, const struct organizations_Create
     struct organizations_rec_Creation c = { .AccountName = in->AccountName, .Email = in->Email, .RoleName = opt_str(in->RoleName, str_c(role_default)),
                                             .State = STR("IN_PROGRESS"), .RequestedMs = SOME_I64(op_now_ms(op)) };
     int rc = org_own(op, true, &o);
+    if (rc == 0 && str_is(in->IamUserAccessToBilling, "DENY")) /* there is no bill that anybody could be kept from */
+        rc = aws_unsupported(op, "IamUserAccessToBilling DENY");
     if (rc == 0)
         rc = org_tags_take(op, &in->Tags, &c.Tags);
     if (rc == 0)
@@ -69,7 +71,7 @@ static int new_id(struct op *op, struct str *ret)
     int rc;
     do
         *ret = str_cat(op->arena, random_alnum(op->arena, 1, "123456789"), random_alnum(op->arena, 11, "0123456789"));
-    while ((rc = organization_member(op, *ret, &m)) == 0);
+    while ((rc = organization_member(op, *ret, &m)) == 0 || opt_bool(m.Closed, false));
     return rc == E_NOT_FOUND ? 0 : rc;
 }
 

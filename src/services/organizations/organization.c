@@ -154,7 +154,7 @@ int organizations_EnableAWSServiceAccess(struct op *op, const struct organizatio
         if (str_eq(s->ServicePrincipal, in->ServicePrincipal))
             return 0;
     if (o.Services.n >= SERVICES_MAX)
-        return org_constraint(op, "SERVICE_ACCESS_NOT_ENABLED", "You have enabled the greatest number of services.");
+        return E_LIMIT;
     *list_push(op->arena, &o.Services) = (struct organizations_rec_ServiceAccess){ in->ServicePrincipal, SOME_I64(op_now_ms(op)) };
     return org_put(op, &o);
 }
