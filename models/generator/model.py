@@ -207,7 +207,7 @@ class Model:
                 if shape:
                     self.shapes[shape] = {'type': 'structure', 'exception': True, 'members': {}}
                 sender = row.sender if row.sender is not None else row.status < 500
-                out.append((row.name, row.name, shape, {'status': row.status, 'sender': sender, 'query': row.query_code}))
+                out.append((row.name, row.code or row.name, shape, {'status': row.status, 'sender': sender, 'query': row.query_code}))
         for row in self.room.errors:
             self._add_members(row)
         return sorted(out)

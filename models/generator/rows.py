@@ -94,7 +94,9 @@ class ErrorRow:
             rest = words[2:]
             if rest and rest[0] in ('sender', 'receiver'):
                 self.sender = rest.pop(0) == 'sender'
-            if rest:
+            if rest and rest[0] == 'code':
+                self.code = rest[1]
+            elif rest:
                 self.query_code = rest[0]
 
 

@@ -5,6 +5,7 @@ import json
 
 import pytest
 import requests
+from botocore.exceptions import ClientError
 
 import functions
 from apis import Api, new_function
@@ -86,6 +87,21 @@ def test_parts_come_in_pages(client):
     for wrong in ({'MaxResults': '0'}, {'MaxResults': 'x'}, {'NextToken': 'nonsense'}):
         assert refusal(client.get_routes, ApiId=id, **wrong)[0] == 'BadRequestException'
     client.delete_api(ApiId=id)
+
+
+def test_an_api_has_no_more_parts_than_it_may(client):
+    api = client.create_api(Name='many', ProtocolType='HTTP')['ApiId']
+    jwt = {'AuthorizerType': 'JWT', 'IdentitySource': ['$request.header.Authorization'], 'JwtConfiguration': {'Audience': ['a'], 'Issuer': 'https://i.example.com'}}
+    for what, most, create in (('Routes', 300, lambda n: client.create_route(ApiId=api, RouteKey=f'GET /{n}')),
+                               ('Authorizers', 10, lambda n: client.create_authorizer(ApiId=api, Name=f'a{n}', **jwt)),
+                               ('Stages', 10, lambda n: client.create_stage(ApiId=api, StageName=f's{n}'))):
+        for n in range(most):
+            create(n)
+        with pytest.raises(ClientError) as e:
+            create(most)
+        assert e.value.response['ResponseMetadata']['HTTPStatusCode'] == 429 and e.value.response['Error'] == {
+            'Code': 'ConflictException', 'Message': f'Maximum number of {what} for this API has been reached. Please contact AWS if you need additional {what}.'}
+    client.delete_api(ApiId=api)
 
 
 def test_what_is_not_there_is_refused_by_name(client):

@@ -165,6 +165,16 @@ def test_the_local_issuer_stands_for_any_provider(own_strata):
     refused('InvalidIdentityToken', own_strata, role, f'{head}.{claims}.{part(b"0" * 64)}')
 
 
+def test_an_account_has_a_hundred_providers(own_strata):
+    iam = own_strata.client('iam')
+    for n in range(100):
+        iam.create_open_id_connect_provider(Url=f'https://p{n}.example.com', ThumbprintList=['0' * 40])
+    with pytest.raises(ClientError) as e:
+        iam.create_open_id_connect_provider(Url='https://more.example.com', ThumbprintList=['0' * 40])
+    assert e.value.response['Error']['Code'] == 'LimitExceeded'
+    assert e.value.response['Error']['Message'] == 'Cannot exceed quota for OpenIdConnectProvidersPerAccount: 100'
+
+
 def test_oidc_says_how_it_is_used(strata):
     assert strata.command('oidc').returncode == 2
     assert strata.command('oidc', 'issue').returncode == 2

@@ -15,6 +15,8 @@ enum { APIGW_TIMEOUT_MS = 30000, APIGW_BODY_BYTES_MAX = 10 * 1024 * 1024, APIGW_
 void api_key(struct op *op, struct key *k, const struct record_kind *kind, struct str api_id); /* the kind api, or the prefix of a part's kind */
 int api_get(struct op *op, struct str api_id, struct apigatewayv2_Api *ret);      /* E_AWS NotFoundException */
 /* A part of an API: of the kind integration, route, authorizer, stage or deployment. */
+/* PartsExceeded when the API has as many of them as it may; it counts them. */
+int part_room(struct op *op, const struct record_kind *kind, struct str api_id);
 int part_get(struct op *op, const struct record_kind *kind, struct str api_id, struct str id, void *ret);
 int part_put(struct op *op, const struct record_kind *kind, struct str api_id, struct str id, const void *part);
 int part_delete(struct op *op, const struct record_kind *kind, struct str api_id, struct str id);

@@ -73,6 +73,8 @@ int apigatewayv2_CreateAuthorizer(struct op *op, const struct apigatewayv2_Creat
     int rc = api_get(op, in->ApiId, &api);
     if (!rc && in->IdentityValidationExpression.p)
         rc = aws_unsupported(op, "IdentityValidationExpression");
+    if (!rc)
+        rc = part_room(op, &apigatewayv2_kind_authorizer, in->ApiId);
     if (rc)
         return rc;
     overlay(op->row->in, in, &apigatewayv2_Authorizer_shape, &a);

@@ -93,6 +93,32 @@ int part_get(struct op *op, const struct record_kind *kind, struct str api_id, s
                                         STR_ARG(id)) : rc;
 }
 
+int part_room(struct op *op, const struct record_kind *kind, struct str api_id)
+{
+    /* https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-quotas.html */
+    static const struct {
+        const struct record_kind *kind;
+        const char *name;
+        int max;
+    } quotas[] = { { &apigatewayv2_kind_route, "Routes", 300 }, { &apigatewayv2_kind_integration, "Integrations", 300 },
+                   { &apigatewayv2_kind_authorizer, "Authorizers", 10 }, { &apigatewayv2_kind_stage, "Stages", 10 } };
+    struct key prefix, to;
+    struct str key, value;
+    int n = 0;
+    api_key(op, &prefix, kind, api_id);
+    key_after_prefix(&prefix, &to);
+    struct scan *s = txn_scan(op->txn, key_view(&prefix), key_view(&to), false);
+    scan_brief(s);
+    while (scan_next(s, &key, &value))
+        n++;
+    int rc = scan_end(s);
+    for (size_t i = 0; rc == 0 && i < sizeof quotas / sizeof *quotas; i++)
+        if (quotas[i].kind == kind && n >= quotas[i].max)
+            return aws_fail(op, APIGATEWAYV2_PartsExceeded, "Maximum number of %s for this API has been reached. Please contact AWS if you need additional %s.",
+                            quotas[i].name, quotas[i].name);
+    return rc;
+}
+
 int part_put(struct op *op, const struct record_kind *kind, struct str api_id, struct str id, const void *part)
 {
     struct key k;

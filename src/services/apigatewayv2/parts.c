@@ -34,6 +34,8 @@ int apigatewayv2_CreateIntegration(struct op *op, const struct apigatewayv2_Crea
         rc = check_lambda_uri(op, in->IntegrationType, in->IntegrationUri, in->CredentialsArn);
     if (!rc && !in->PayloadFormatVersion.p)
         rc = aws_fail(op, APIGATEWAYV2_BadRequestException, "PayloadFormatVersion is a required parameter for integration");
+    if (!rc)
+        rc = part_room(op, &apigatewayv2_kind_integration, in->ApiId);
     if (rc)
         return rc;
     overlay(op->row->in, in, &apigatewayv2_Integration_shape, &i);
@@ -168,6 +170,8 @@ int apigatewayv2_CreateRoute(struct op *op, const struct apigatewayv2_CreateRout
     int rc = api_get(op, in->ApiId, &api);
     if (!rc && (in->RequestParameters.n || in->RequestModels.n || opt_bool(in->ApiKeyRequired, false)))
         rc = aws_unsupported(op, "RequestParameters, RequestModels or ApiKeyRequired");
+    if (!rc)
+        rc = part_room(op, &apigatewayv2_kind_route, in->ApiId);
     if (rc)
         return rc;
     overlay(op->row->in, in, &apigatewayv2_Route_shape, &r);
@@ -314,6 +318,8 @@ int apigatewayv2_CreateStage(struct op *op, const struct apigatewayv2_CreateStag
     }
     s.RouteSettings.set = s.StageVariables.set = s.Tags.set = true;
     rc = check_stage(op, in->ApiId, &s);
+    if (!rc)
+        rc = part_room(op, &apigatewayv2_kind_stage, in->ApiId);
     if (!rc && s.AutoDeploy.v) {
         rc = deploy(op, in->ApiId, true, STR("Automatic deployment triggered by changes to the Api configuration"), &d);
         s.DeploymentId = d.DeploymentId;

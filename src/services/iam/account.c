@@ -57,6 +57,21 @@ int iam_ListAccountAliases(struct op *op, const struct iam_ListAccountAliases_in
     return 0;
 }
 
+/* https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html */
+static const struct {
+    const char *name, *shown; /* in errors; in the summary, or NULL */
+    const struct record_kind *kind;
+    int max;
+} quotas[] = {
+    { "UsersPerAccount", "UsersQuota", &iam_kind_user, 5000 },
+    { "GroupsPerAccount", "GroupsQuota", &iam_kind_group, 300 },
+    { "RolesPerAccount", "RolesQuota", &iam_kind_role, 1000 },
+    { "PoliciesPerAccount", "PoliciesQuota", &iam_kind_policy, 1500 },
+    { "InstanceProfilesPerAccount", "InstanceProfilesQuota", &iam_kind_profile, 1000 },
+    { "OpenIdConnectProvidersPerAccount", NULL, &iam_kind_oidc, 100 },
+    { "SAMLProvidersPerAccount", NULL, &iam_kind_saml, 100 },
+};
+
 static int64_t count(struct op *op, const struct record_kind *kind)
 {
     struct key prefix, to;
@@ -70,6 +85,14 @@ static int64_t count(struct op *op, const struct record_kind *kind)
         n++;
     scan_end(s);
     return n;
+}
+
+int iam_quota_check(struct op *op, const struct record_kind *kind)
+{
+    for (size_t i = 0; i < sizeof quotas / sizeof *quotas; i++)
+        if (quotas[i].kind == kind && count(op, kind) >= quotas[i].max)
+            return aws_fail(op, IAM_LimitExceededException, "Cannot exceed quota for %s: %d", quotas[i].name, quotas[i].max);
+    return 0;
 }
 
 static int64_t in_use(const void *mfa) { return ((const struct iam_rec_Mfa *)mfa)->UserName.p != NULL; }
@@ -121,8 +144,7 @@ int iam_GetAccountSummary(struct op *op, const struct iam_GetAccountSummary_in *
     static const struct {
         const char *name;
         int value;
-    } quotas[] = {
-        { "UsersQuota", 5000 }, { "GroupsQuota", 300 }, { "RolesQuota", 1000 }, { "PoliciesQuota", 1500 }, { "InstanceProfilesQuota", 1000 },
+    } others[] = {
         { "AccessKeysPerUserQuota", 2 }, { "GroupsPerUserQuota", 10 }, { "AttachedPoliciesPerUserQuota", 10 }, { "AttachedPoliciesPerGroupQuota", 10 },
         { "AttachedPoliciesPerRoleQuota", 10 }, { "UserPolicySizeQuota", 2048 }, { "GroupPolicySizeQuota", 5120 }, { "RolePolicySizeQuota", 10240 },
         { "PolicySizeQuota", 6144 }, { "VersionsPerPolicyQuota", 5 }, { "AssumeRolePolicySizeQuota", 2048 }, { "SigningCertificatesPerUserQuota", 2 },
@@ -132,7 +154,10 @@ int iam_GetAccountSummary(struct op *op, const struct iam_GetAccountSummary_in *
     for (size_t i = 0; i < sizeof counted / sizeof *counted; i++)
         number(op, out, counted[i].name, count(op, counted[i].kind));
     for (size_t i = 0; i < sizeof quotas / sizeof *quotas; i++)
-        number(op, out, quotas[i].name, quotas[i].value);
+        if (quotas[i].shown)
+            number(op, out, quotas[i].shown, quotas[i].max);
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+        number(op, out, others[i].name, others[i].value);
     number(op, out, "Providers", count(op, &iam_kind_oidc) + count(op, &iam_kind_saml));
     number(op, out, "AccountAccessKeysPresent", root_keys.n > 0);
     number(op, out, "PolicyVersionsInUse", policy_versions);

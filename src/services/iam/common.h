@@ -17,6 +17,9 @@ struct opt_i64 iam_time(struct opt_i64 ms);
 struct opt_i64 iam_now(struct op *op);
 struct str iam_path(struct str path); /* "/" when none was given */
 
+/* LimitExceeded when the account has as many records of a kind as it may (account.c: of those that have a quota). It counts them. */
+int iam_quota_check(struct op *op, const struct record_kind *kind);
+
 /* ---- pages over records of one kind (Marker, MaxItems, IsTruncated) ---- */
 struct iam_page {
     struct op *op;

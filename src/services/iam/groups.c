@@ -25,6 +25,9 @@ int iam_CreateGroup(struct op *op, const struct iam_CreateGroup_in *in, struct i
     if (directory_group(op, op->account, in->GroupName, &group) == 0)
         return aws_fail(op, IAM_EntityAlreadyExistsException, "Group with name %.*s already exists.", STR_ARG(in->GroupName));
     group = (struct iam_rec_Group){ .Name = in->GroupName, .Path = iam_path(in->Path), .Id = id_iam(op, "AGPA"), .CreatedMs = iam_now(op) };
+    int rc = iam_quota_check(op, &iam_kind_group);
+    if (rc)
+        return rc;
     out->Group = arena_one(op->arena, struct iam_Group);
     iam_group_out(op, &group, out->Group);
     return directory_group_put(op, &group);

@@ -83,6 +83,8 @@ int iam_CreatePolicy(struct op *op, const struct iam_CreatePolicy_in *in, struct
                                       .Description = in->Description };
     int rc = check_document(op, in->PolicyDocument);
     if (rc == 0)
+        rc = iam_quota_check(op, &iam_kind_policy);
+    if (rc == 0)
         rc = iam_tags_in(op, &in->Tags, &policy.Tags);
     if (rc)
         return rc;

@@ -64,6 +64,8 @@ int iam_CreateInstanceProfile(struct op *op, const struct iam_CreateInstanceProf
     if (op_rec_has(op, &k))
         return aws_fail(op, IAM_EntityAlreadyExistsException, "Instance Profile %.*s already exists.", STR_ARG(p.Name));
     int rc = iam_tags_in(op, &in->Tags, &p.Tags);
+    if (rc == 0)
+        rc = iam_quota_check(op, &iam_kind_profile);
     if (rc)
         return rc;
     out->InstanceProfile = arena_one(op->arena, struct iam_InstanceProfile);

@@ -52,6 +52,8 @@ int iam_CreateOpenIDConnectProvider(struct op *op, const struct iam_CreateOpenID
         return aws_fail(op, IAM_LimitExceededException, "Cannot exceed quota for ClientIdsPerOpenIdConnectProvider: %d", CLIENTS_MAX);
     int rc = check_thumbprints(op, &p.Thumbprints);
     if (rc == 0)
+        rc = iam_quota_check(op, &iam_kind_oidc);
+    if (rc == 0)
         rc = iam_tags_in(op, &in->Tags, &p.Tags);
     if (rc)
         return rc;

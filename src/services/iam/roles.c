@@ -19,6 +19,8 @@ int iam_CreateRole(struct op *op, const struct iam_CreateRole_in *in, struct iam
     if (str_starts(iam_path(in->Path), STR("/aws-service-role/")))
         return aws_fail(op, AWS_ValidationError, "Path for role cannot begin with /aws-service-role/");
     int rc = check_trust(op, in->AssumeRolePolicyDocument);
+    if (rc == 0)
+        rc = iam_quota_check(op, &iam_kind_role);
     if (rc)
         return rc;
     role = (struct iam_rec_Role){

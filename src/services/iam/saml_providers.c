@@ -47,6 +47,8 @@ int iam_CreateSAMLProvider(struct op *op, const struct iam_CreateSAMLProvider_in
         return aws_fail(op, IAM_EntityAlreadyExistsException, "SAMLProvider %.*s already exists.", STR_ARG(in->Name));
     int rc = take_metadata(op, in->SAMLMetadataDocument, &p);
     if (rc == 0)
+        rc = iam_quota_check(op, &iam_kind_saml);
+    if (rc == 0)
         rc = iam_tags_in(op, &in->Tags, &p.Tags);
     if (rc)
         return rc;

@@ -8,6 +8,8 @@ int iam_CreateUser(struct op *op, const struct iam_CreateUser_in *in, struct iam
         return aws_fail(op, IAM_EntityAlreadyExistsException, "User with name %.*s already exists.", STR_ARG(in->UserName));
     user = (struct iam_rec_User){ .Name = in->UserName, .Path = iam_path(in->Path), .Id = id_iam(op, "AIDA"), .CreatedMs = iam_now(op) };
     int rc = iam_tags_in(op, &in->Tags, &user.Tags);
+    if (rc == 0)
+        rc = iam_quota_check(op, &iam_kind_user);
     if (rc == 0 && in->PermissionsBoundary.p)
         rc = iam_boundary_set(op, &user.Boundary, in->PermissionsBoundary, "user", user.Name);
     if (rc)
