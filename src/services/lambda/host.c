@@ -634,11 +634,11 @@ static void *host_loop(void *arg)
     struct lambda_host *h = arg;
     pthread_mutex_lock(&h->lock);
     for (;;) {
-        tick(h);
-        if (h->stopping) /* asked behind tick, which leaves the lock: who stops signals once */
-            break;
         if (h->provisions_wanted)
             provision(h);
+        tick(h);
+        if (h->stopping) /* asked behind both, which leave the lock: who stops signals once */
+            break;
         if (h->environments == 0 && h->templates == 0) {
             pthread_cond_wait(&h->changed, &h->lock);
             continue;
