@@ -155,28 +155,13 @@ static bool usable(struct lambda_host *h, const struct environment *env)
     return env->state == ENV_IDLE && !env->timed_out && !env->exited && clock_now_ms(h->cloud->clock) + 60 * 1000 < env->credentials_until_ms;
 }
 
-/* Do more invocations wait than there will be environments for in a moment? Or is it to have more, whether any wait or not? */
-static bool wants_more(const struct pool *p)
-{
-    uint32_t coming = p->starting;
-    bool lacks = p->live < p->provisioned && !p->provision_failure.p && !p->retired;
-    if ((p->queued || lacks) && template_in_making(p)) /* the others will come of it */
-        return false;
-    if (lacks)
-        return true;
-    int64_t now = p->queued > coming ? clock_mono_ms() : 0;
-    for (const struct environment *env = p->environments; env && p->queued > coming; env = env->next)
-        coming += env->state == ENV_BUSY && !env->current && !env->exited && !env->timed_out && now - env->ended_ms < HOST_RETURN_MS;
-    return p->queued > coming;
-}
-
 /* Gives waiting invocations to idle environments, and asks for more environments where that does not suffice. */
 static void dispatch(struct lambda_host *h, struct pool *p)
 {
     for (struct environment *env = p->environments; env && p->queue; env = env->next)
         if (usable(h, env))
             deliver(h, env);
-    if (wants_more(p))
+    if (pool_wants_more(p))
         pthread_cond_signal(&h->start_wanted);
 }
 
@@ -244,7 +229,10 @@ void environment_ready(struct lambda_host *h, struct environment *env, struct ru
     env->state = ENV_IDLE;
     env->since_ms = clock_mono_ms();
     env->waiting = next;
-    dispatch(h, env->pool);
+    if (environment_gives_way(h, env))
+        environment_retire(h, env);
+    else
+        dispatch(h, env->pool);
 }
 
 void environment_again(struct environment *env, struct runtime_call *next)
@@ -312,6 +300,14 @@ void environment_kill(struct lambda_host *h, struct environment *env)
 {
     if (env->box && !env->exited)
         sandbox_kill(env->box);
+}
+
+void environment_retire(struct lambda_host *h, struct environment *env)
+{
+    env->timed_out = true; /* killed once */
+    if (env->frozen)
+        sandbox_thaw(env->box);
+    environment_kill(h, env);
 }
 
 /* What the invoker is told when the sandbox is gone under its invocation. */
@@ -412,20 +408,6 @@ static struct environment *environment_new(struct lambda_host *h, struct pool *p
     return env;
 }
 
-/* Starting is work for a core each: more at once than there are cores would only make every one of them late. */
-static struct pool *wants_start(struct lambda_host *h)
-{
-    uint32_t starting = 0;
-    for (struct pool *p = h->pools; p; p = p->next)
-        starting += p->starting;
-    if (starting >= h->starts_max || h->environments >= HOST_ENVIRONMENTS_MAX)
-        return NULL;
-    for (struct pool *p = h->pools; p; p = p->next)
-        if (wants_more(p))
-            return p;
-    return NULL;
-}
-
 /* One whose INIT has ended, and that rests to become a template. */
 static struct environment *wants_keeping(struct lambda_host *h)
 {
@@ -438,7 +420,7 @@ static struct environment *wants_keeping(struct lambda_host *h)
 
 static struct environment *new_wanted(struct lambda_host *h)
 {
-    struct pool *p = wants_start(h);
+    struct pool *p = pool_to_start(h);
     if (!p)
         return NULL;
     struct environment *env = environment_new(h, p);
@@ -480,7 +462,7 @@ static void *starter_loop(void *arg)
 
 static bool alive(const struct environment *env) { return env->initialized && !env->exited && !env->timed_out; }
 
-static uint32_t alive_count(const struct pool *p)
+uint32_t pool_alive(const struct pool *p)
 {
     uint32_t n = 0;
     for (const struct environment *env = p->environments; env; env = env->next)
@@ -519,7 +501,7 @@ struct host_provision host_provisioned(struct cloud *cloud, struct arena *a, str
     pthread_mutex_lock(&h->lock);
     const struct pool *p = pool_find(h, account, region, f);
     if (p) {
-        ret.ready = alive_count(p);
+        ret.ready = pool_alive(p);
         ret.failure = str_dup(a, p->provision_failure);
     }
     if (!ret.failure.p && h->environments >= HOST_ENVIRONMENTS_MAX)
@@ -560,13 +542,10 @@ static bool tend(struct lambda_host *h, struct environment *env, int64_t now)
         environment_kill(h, env);
     }
     if (env->state == ENV_IDLE) {
-        bool spare = now - env->since_ms > HOST_IDLE_MS && alive_count(env->pool) > env->pool->provisioned;
+        bool spare = now - env->since_ms > HOST_IDLE_MS && pool_alive(env->pool) > env->pool->provisioned;
         bool over = env->pool->retired || spare || !usable(h, env);
         if (over && !env->timed_out) {
-            env->timed_out = true; /* killed once */
-            if (env->frozen)
-                sandbox_thaw(env->box);
-            environment_kill(h, env);
+            environment_retire(h, env);
         } else if (!env->frozen && !over && now - env->since_ms > HOST_FREEZE_AFTER_MS) {
             output_drain(h, env);
             output_flush(h, env);
@@ -619,9 +598,10 @@ static void tick(struct lambda_host *h)
                     again = true;
                 }
     }
+    environments_make_room(h);
     for (struct pool *p = h->pools; p; p = p->next) {
         template_tend(h, p, now);
-        if (wants_more(p)) /* an environment that was taken to come back may not have */
+        if (pool_wants_more(p)) /* an environment that was taken to come back may not have */
             pthread_cond_signal(&h->start_wanted);
     }
     drop_retired_pools(h);

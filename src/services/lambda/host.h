@@ -20,6 +20,7 @@ enum {
     HOST_ENVIRONMENTS_MAX = 64,
     HOST_QUEUE_MAX = LAMBDA_CONCURRENCY,
     HOST_INIT_MS = 30 * 1000,         /* AWS allows 10 s; a laptop may be slower */
+    HOST_START_MS = 3 * 1000,         /* what an INIT takes that is not taken to hang; share.c */
     HOST_FREEZE_AFTER_MS = 200,
     HOST_IDLE_MS = 10 * 60 * 1000,
     HOST_TEMPLATES_MAX = 16,          /* one more, and the one that was used longest ago goes, of those that no environment came of */
@@ -190,6 +191,14 @@ void environment_again(struct environment *env, struct runtime_call *next); /* i
 void environment_lost(struct environment *env); /* the connection on which it waited for work has gone */
 void environment_finish(struct lambda_host *h, struct environment *env, struct str error, struct str payload); /* its invocation ended */
 void environment_kill(struct lambda_host *h, struct environment *env);
+void environment_retire(struct lambda_host *h, struct environment *env); /* ends one that is idle */
+
+/* share.c: whose turn it is. */
+bool pool_wants_more(const struct pool *p); /* than there will be in a moment: for what waits, or because it is to have more (provisioned) */
+uint32_t pool_alive(const struct pool *p); /* host.c: environments that are there, idle or busy */
+struct pool *pool_to_start(struct lambda_host *h); /* NULL: none is to be started now */
+bool environment_gives_way(const struct lambda_host *h, const struct environment *env); /* idle, with work for it, but it is to end for another function's first */
+void environments_make_room(struct lambda_host *h); /* ends idle ones for that */
 
 /* output.c: log lines. */
 void output_line(struct lambda_host *h, struct environment *env, struct str line); /* one of strata's own (START, END, REPORT) */
