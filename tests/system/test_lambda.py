@@ -445,6 +445,22 @@ def test_a_role_that_lambda_may_not_assume(strata, client, make):
     assert 'cannot be assumed by Lambda' in invoke(client, name)[1]['errorMessage']
 
 
+def test_credentials_that_were_made_ahead_are_of_no_use_when_the_role_has_changed(strata, client, make):
+    role = functions.role(strata)
+    name = make('''
+        import time
+
+        def handler(event, context):
+            time.sleep(event)
+    ''', role)
+    ok(client, name, 0)
+    trust = {**functions.TRUST['Statement'][0], 'Principal': {'Service': 'ec2.amazonaws.com'}}
+    strata.client('iam').update_assume_role_policy(RoleName=role.rsplit('/', 1)[1], PolicyDocument=json.dumps({**functions.TRUST, 'Statement': [trust]}))
+    with concurrent.futures.ThreadPoolExecutor(2) as pool:  # one for the environment that is there, one for a new one
+        answers = sorted(str(a) for a in pool.map(lambda _: invoke(client, name, 3), range(2)))
+    assert 'cannot be assumed by Lambda' in answers[0] and answers[1] == '(None, None)', answers
+
+
 # ---- asynchronous ----
 
 def test_an_event_is_retried_and_then_lands_in_the_dead_letter_queue(strata, client, make, sqs):

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "auth/assume.h"
+#include "auth/auth.h"
 #include "base/buf.h"
 #include "base/code.h"
 #include "base/limits.h"
@@ -16,7 +17,11 @@
 #include "sandbox/runtime.h"
 #include "services/lambda/host.h"
 
-enum { CREDENTIALS_S = 12 * 3600, PORTS = LAMBDA_LISTENERS - 1 };
+enum {
+    CREDENTIALS_S = 12 * 3600,
+    PREPARED_MS = 5 * 60 * 1000, /* how long data keys of variables are kept, too (seal.c) */
+    PORTS = LAMBDA_LISTENERS - 1,
+};
 
 static const uint16_t ports[PORTS] = { 9001, 4566, 443 };
 
@@ -33,44 +38,53 @@ struct principal function_principal(struct arena *a, struct str account, struct 
 
 /* ---- credentials: made in the writer, awaited here ---- */
 
+/* What the writer is asked for, and what came of it, in the arena. */
 struct ask {
-    struct environment *env;
+    struct pool *pool;
+    struct arena *arena;
     struct session_credentials credentials;
+    struct str_map variables;
+    const struct aws_error *refusal; /* of the variables' key */
     struct str why;
+    uint64_t epoch;
+    int64_t at_ms; /* the clock's */
     pthread_mutex_t lock;
     pthread_cond_t done;
     bool is_done;
     int rc;
 };
 
-static int open_variables(struct op *op, struct environment *env, const struct principal *role)
+static struct str_map copy_map(struct arena *a, const struct str_map *from)
 {
-    struct str_map found;
-    int rc = variables_open(op, &env->pool->function, role, &found);
-    if (rc == E_AWS) {
-        env->refusal = op->fail.error;
-        env->refusal_message = str_dup(env->arena, op->fail.message);
-    }
-    for (uint32_t i = 0; rc == 0 && i < found.n; i++)
-        str_map_put(env->arena, &env->variables, str_dup(env->arena, found.v[i].key), str_dup(env->arena, found.v[i].value));
-    return rc;
+    struct str_map to = { 0 };
+    for (uint32_t i = 0; i < from->n; i++)
+        str_map_put(a, &to, str_dup(a, from->v[i].key), str_dup(a, from->v[i].value));
+    return to;
+}
+
+static struct session_credentials copy_credentials(struct arena *a, const struct session_credentials *c)
+{
+    return (struct session_credentials){ .access_key_id = str_dup(a, c->access_key_id), .secret = str_dup(a, c->secret),
+                                         .session_token = str_dup(a, c->session_token), .expires_ms = c->expires_ms };
 }
 
 static int assume(struct op *op, void *ctx)
 {
     struct ask *ask = ctx;
-    struct pool *p = ask->env->pool;
+    const struct lambda_rec_Function *f = &ask->pool->function;
     struct session_credentials c = { 0 };
-    int rc = auth_assume_role(op, p->function.Role, p->function.Name, "lambda.amazonaws.com", STR_NONE, CREDENTIALS_S, &c);
-    struct arena *a = ask->env->arena;
+    struct str_map variables = { 0 };
+    int rc = auth_assume_role(op, f->Role, f->Name, "lambda.amazonaws.com", STR_NONE, CREDENTIALS_S, &c);
+    bool assumed = rc == 0;
+    if (assumed)
+        rc = variables_open(op, f, &c.principal, &variables);
     if (rc == E_AWS)
-        ask->why = str_dup(a, op->fail.message);
-    if (rc == 0)
-        rc = open_variables(op, ask->env, &c.principal);
-    ask->credentials = (struct session_credentials){
-        .access_key_id = str_dup(a, c.access_key_id), .secret = str_dup(a, c.secret),
-        .session_token = str_dup(a, c.session_token), .expires_ms = c.expires_ms,
-    };
+        ask->why = str_dup(ask->arena, op->fail.message);
+    ask->refusal = rc == E_AWS && assumed ? op->fail.error : NULL;
+    ask->variables = copy_map(ask->arena, &variables);
+    ask->credentials = copy_credentials(ask->arena, &c);
+    ask->epoch = auth_epoch(op);
+    ask->at_ms = op->now_ms;
     return rc;
 }
 
@@ -84,12 +98,11 @@ static void assumed(struct cloud *cloud, void *ctx, int rc)
     pthread_mutex_unlock(&ask->lock);
 }
 
-static int ask_for_credentials(struct lambda_host *h, struct environment *env, struct ask *ask)
+static int ask_for_credentials(struct lambda_host *h, struct ask *ask)
 {
     pthread_mutex_init(&ask->lock, NULL);
     pthread_cond_init(&ask->done, NULL);
-    ask->env = env;
-    int rc = cloud_run(h->cloud, env->pool->account, env->pool->region, assume, assumed, ask);
+    int rc = cloud_run(h->cloud, ask->pool->account, ask->pool->region, assume, assumed, ask);
     if (rc)
         return rc;
     pthread_mutex_lock(&ask->lock);
@@ -99,6 +112,56 @@ static int ask_for_credentials(struct lambda_host *h, struct environment *env, s
     pthread_mutex_destroy(&ask->lock);
     pthread_cond_destroy(&ask->done);
     return ask->rc;
+}
+
+/* ---- and made ahead: a synced write is the longest part of a start ---- */
+
+struct prepared {
+    struct arena *arena;
+    struct session_credentials credentials;
+    struct str_map variables;
+    uint64_t epoch;
+    int64_t at_ms;
+};
+
+void environment_prepare(struct lambda_host *h, struct pool *p)
+{
+    struct arena *a = arena_new();
+    struct ask ask = { .pool = p, .arena = a };
+    if (p->prepared || ask_for_credentials(h, &ask)) { /* a start will say why it cannot */
+        arena_free(a);
+        return;
+    }
+    p->prepared = arena_one(a, struct prepared);
+    *p->prepared = (struct prepared){ .arena = a, .credentials = ask.credentials, .variables = ask.variables, .epoch = ask.epoch, .at_ms = ask.at_ms };
+}
+
+void environment_unprepare(struct pool *p)
+{
+    if (p->prepared)
+        arena_free(p->prepared->arena);
+    p->prepared = NULL;
+}
+
+/* Nothing that policies, grants and keys have to say has changed since. */
+static int still_good(struct op *op, void *ctx)
+{
+    const struct prepared *ready = ctx;
+    bool good = ready->epoch == auth_epoch(op) && op->now_ms >= ready->at_ms && op->now_ms - ready->at_ms < PREPARED_MS;
+    return good ? 0 : E_NOT_FOUND;
+}
+
+/* False: there is none that may be used. */
+static bool take_prepared(struct lambda_host *h, struct ask *ask)
+{
+    struct pool *p = ask->pool;
+    bool good = p->prepared && cloud_read(h->cloud, p->account, p->region, still_good, p->prepared) == 0;
+    if (good) {
+        ask->variables = copy_map(ask->arena, &p->prepared->variables);
+        ask->credentials = copy_credentials(ask->arena, &p->prepared->credentials);
+    }
+    environment_unprepare(p);
+    return good;
 }
 
 /* ---- what it sees ---- */
@@ -117,15 +180,20 @@ int environment_fail(struct environment *env, const char *type, struct str words
 
 int environment_credentials(struct lambda_host *h, struct environment *env, struct session_credentials *ret)
 {
-    struct ask ask = { 0 };
-    int rc = ask_for_credentials(h, env, &ask);
-    if (env->refusal)
+    struct ask ask = { .pool = env->pool, .arena = env->arena };
+    int rc = take_prepared(h, &ask) ? 0 : ask_for_credentials(h, &ask);
+    if (ask.refusal) {
+        env->refusal = ask.refusal;
+        env->refusal_message = ask.why;
         return environment_fail(env, env->refusal->code, env->refusal_message);
+    }
     if (rc && rc != E_AWS && rc != E_NOT_FOUND)
         return environment_fail(env, "Sandbox.Failed", str_printf(env->arena, "strata cannot make credentials for the function (%s)", err_name(rc)));
     if (rc)
         return environment_fail(env, "AccessDeniedException", str_printf(env->arena, "The role defined for the function cannot be assumed by Lambda. %.*s",
                                                              STR_ARG(ask.why)));
+    env->pool->prepare_wanted = true;
+    env->variables = ask.variables;
     env->credentials_until_ms = ask.credentials.expires_ms;
     *ret = ask.credentials;
     return 0;

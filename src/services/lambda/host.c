@@ -428,6 +428,23 @@ static struct environment *new_wanted(struct lambda_host *h)
     return env;
 }
 
+/* When nothing is to be started. False: there is nothing to prepare, either. */
+static bool prepare_one(struct lambda_host *h)
+{
+    struct pool *p = h->pools;
+    while (p && (!p->prepare_wanted || p->retired))
+        p = p->next;
+    if (!p)
+        return false;
+    p->prepare_wanted = false;
+    p->preparing = true;
+    pthread_mutex_unlock(&h->lock);
+    environment_prepare(h, p);
+    pthread_mutex_lock(&h->lock);
+    p->preparing = false;
+    return true;
+}
+
 static void *starter_loop(void *arg)
 {
     struct lambda_host *h = arg;
@@ -440,7 +457,8 @@ static void *starter_loop(void *arg)
             start = env && env->origin == ENV_RESTORED ? template_restore : environment_start;
         }
         if (!env) {
-            pthread_cond_wait(&h->start_wanted, &h->lock);
+            if (!prepare_one(h))
+                pthread_cond_wait(&h->start_wanted, &h->lock);
             continue;
         }
         env->in_starter = true;
@@ -559,8 +577,9 @@ static void drop_retired_pools(struct lambda_host *h)
 {
     for (struct pool **at = &h->pools; *at;) {
         struct pool *p = *at;
-        if (p->retired && !p->environments && !p->queue && !p->template) {
+        if (p->retired && !p->environments && !p->queue && !p->template && !p->preparing) {
             *at = p->next;
+            environment_unprepare(p);
             arena_free(p->arena);
         } else {
             at = &p->next;

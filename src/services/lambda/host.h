@@ -120,6 +120,10 @@ struct pool {
     bool cold;                  /* what its runtime or its code does cannot be kept as a template */
     uint32_t provisioned;       /* environments that are to be there, whoever asks for them (provisioned.c) */
     struct str provision_failure; /* why no more are started for that, as StatusReason has it; absent: nothing failed */
+    /* Credentials and variables for its next environment, each of which has its own; the starter's. */
+    struct prepared *prepared;  /* NULL: none */
+    bool prepare_wanted;        /* one was started, and another may follow */
+    bool preparing;             /* the starter is at it, without the lock */
 };
 
 struct lambda_host {
@@ -168,6 +172,8 @@ int tree_unpack(struct cloud *cloud, struct arena *a, struct str name, const str
 void *trees_sweep(void *host); /* a thread that removes what neither a function nor an environment needs; host->sweeps is set until it is done */
 
 /* The same by steps, for template.c. E_INVALID as above. */
+void environment_prepare(struct lambda_host *h, struct pool *p); /* what the next start would wait for */
+void environment_unprepare(struct pool *p);
 int environment_credentials(struct lambda_host *h, struct environment *env, struct session_credentials *ret);
 void environment_take(struct lambda_host *h, struct environment *env, struct sandbox *box, int output, const int fds[LAMBDA_LISTENERS]);
 void environment_detach(struct lambda_host *h, struct environment *env); /* listeners and output */
