@@ -29,6 +29,7 @@ void helper_end_keeper(struct helper *h, struct box *template)
     (void)kill(template->keeper, SIGKILL);
     (void)waitpid(template->keeper, NULL, 0);
     template->keeper = 0;
+    template->kept = false; /* until it has ended itself, it is asked for no more */
     for (uint32_t i = 0; i < SANDBOX_BOXES_MAX; i++)
         if (h->boxes[i].state != BOX_FREE && h->boxes[i].template == template)
             finish_restored(h, &h->boxes[i]);

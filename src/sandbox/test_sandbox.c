@@ -501,6 +501,21 @@ SANDBOX_TEST(its_end_takes_everything_along)
     CHECK(!w->last.signaled && w->last.code == 0);
 }
 
+/* What is made behind a start comes before the end of its template, behind it, or between. */
+SANDBOX_TEST(a_template_that_ends_leaves_nothing_to_the_next)
+{
+    for (int i = 1; w->restored && i <= 20; i++) {
+        start(w, config_of(w, "tick", NULL, NULL));
+        usleep((unsigned)i * 2000);
+        CHECK(sandbox_kill(w->template) == 0);
+        collect(w);
+        wait_exit(w, i);
+        CHECK(w->last.signaled && w->last.code == SIGKILL);
+        sandbox_free(w->box);
+        close(w->template_output);
+    }
+}
+
 /* What is not at rest and alone is left as it was. */
 SANDBOX_TEST(what_cannot_be_kept_says_why_and_goes_on)
 {
