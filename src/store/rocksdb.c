@@ -315,7 +315,7 @@ static void table_options(rocksdb_options_t *o, rocksdb_cache_t *cache)
     rocksdb_block_based_options_set_block_size(t, BLOCK_BYTES);
     rocksdb_block_based_options_set_filter_policy(t, rocksdb_filterpolicy_create_bloom_full(BLOOM_BITS));
     rocksdb_block_based_options_set_format_version(t, 5);
-    /* Keys begin with a hundred bytes that their neighbours have, too: written out for one of eight, the index is a sixth (15 to 2.4 MB a GB of records of
+    /* Keys begin with some ninety bytes that their neighbours have, too: written out for one of eight, the index is a sixth (15 to 2.4 MB a GB of records of
      * 1 KB), and stays in the cache. */
     rocksdb_block_based_options_set_index_block_restart_interval(t, INDEX_RESTART_KEYS);
     /* Filters are whole, beside the open file: a read asks one of every level, and finding one in the cache costs more than asking three. 1.3 MB a GB.
