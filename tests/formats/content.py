@@ -229,6 +229,14 @@ def expect_sealed(strata):
     assert functions.get_function_configuration(FunctionName='sealed')['Environment'] == {'Variables': {'TEXT': 'kept'}}
 
 
+def expect_alarms(strata):
+    """Also those that were put before strata ran alarms."""
+    cw = strata.client('cloudwatch')
+    cw.put_metric_data(Namespace='sample', MetricData=[{'MetricName': 'm', 'Value': 3}])
+    strata.advance_clock(90)
+    assert cw.describe_alarms()['MetricAlarms'][0]['StateValue'] == 'ALARM'
+
+
 def expect(strata, format):
     if format >= 2:
         expect_sealed(strata)
@@ -237,3 +245,4 @@ def expect(strata, format):
     expect_messages(strata)
     expect_secrets(strata)
     expect_functions(strata)
+    expect_alarms(strata)

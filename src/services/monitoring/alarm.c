@@ -128,7 +128,7 @@ int monitoring_PutMetricAlarm(struct op *op, const struct monitoring_PutMetricAl
     m.OKActions.set = m.AlarmActions.set = m.InsufficientDataActions.set = true;
     if (!in->Metrics.n)
         m.Dimensions.set = true;
-    struct monitoring_rec_Alarm r = { .Metric = &m, .Tags = old.Tags };
+    struct monitoring_rec_Alarm r = { .Metric = &m, .Tags = old.Tags, .Runs = SOME_BOOL(true) };
     if (fresh && (rc = read_tags(op, &in->Tags, &r.Tags))) /* tags of an alarm that stands change by TagResource only */
         return rc;
     if ((rc = tell_change(op, in->AlarmName, false, fresh ? "created" : "updated")) || (rc = alarm_arm(op, &m)) || (rc = published_arm(op)))

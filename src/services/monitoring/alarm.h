@@ -38,6 +38,7 @@ struct str alarm_time(struct op *op, int64_t ms); /* 2019-10-02T17:04:40.985+000
 /* The metric that a metric alarm watches; NULL: an expression, which strata does not evaluate. */
 const struct monitoring_MetricStat *alarm_metric(struct op *op, const struct monitoring_MetricAlarm *m);
 int alarm_arm(struct op *op, const struct monitoring_MetricAlarm *m);
+int alarms_start(struct cloud *cloud); /* those that a program kept which did not run them run from now on */
 
 /* ---- published.c ---- */
 

@@ -23,6 +23,6 @@ void monitoring_check_alarm(struct op *op, struct check *c)
     const struct monitoring_rec_Alarm *r = c->rec;
     if (!r->Metric && !r->Composite)
         check_fault(op, c, "it is of neither kind");
-    if (r->Metric && alarm_metric(op, r->Metric))
+    if (r->Metric && opt_bool(r->Runs, false) && alarm_metric(op, r->Metric))
         check_timer(op, c, "monitoring.evaluate", r->Metric->AlarmName, -1);
 }

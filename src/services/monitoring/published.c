@@ -23,7 +23,7 @@ int monitoring_start(struct cloud *cloud)
 {
     if (!cloud->config.jobs_by_hand)
         telemetry_listen(cloud, counted);
-    return 0;
+    return alarms_start(cloud);
 }
 
 static struct monitoring_rec_Bucket bucket_of(struct op *op, const struct telemetry_sum *s)
