@@ -118,6 +118,7 @@ def test_a_bucket_without_locks_refuses_them(s3):
     assert refusal(s3.put_object_retention, **key, Retention={'Mode': 'GOVERNANCE', 'RetainUntilDate': FAR}) == none
     assert refusal(s3.get_object_retention, **key) == refusal(s3.get_object_legal_hold, **key) == none
     assert refusal(s3.put_object_legal_hold, **key, LegalHold={'Status': 'ON'}) == none
+    assert code_of(s3.put_object_legal_hold, **key, LegalHold={}) == 'MalformedXML'
     for call in (lambda: s3.delete_object(**key, BypassGovernanceRetention=True),
                  lambda: s3.delete_objects(Bucket=bucket, Delete={'Objects': [{'Key': 'k'}]}, BypassGovernanceRetention=True)):
         assert refusal(call)['ArgumentName'] == 'x-amz-bypass-governance-retention'

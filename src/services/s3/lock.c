@@ -183,7 +183,7 @@ int s3_GetObjectLockConfiguration(struct op *op, const struct s3_GetObjectLockCo
 
 /* ---- a version's ---- */
 
-/* Of the four operations below. */
+/* Of the operations below. */
 static int find(struct op *op, struct str bucket, struct str owner, struct str key, struct str version_id, struct s3_rec_Bucket *ret_bucket,
                 struct s3_rec_Object *ret)
 {
@@ -263,11 +263,13 @@ int s3_PutObjectLegalHold(struct op *op, const struct s3_PutObjectLegalHold_in *
 {
     struct s3_rec_Bucket b = { 0 };
     struct s3_rec_Object o = { 0 };
-    int rc = find(op, in->Bucket, in->ExpectedBucketOwner, in->Key, in->VersionId, &b, &o);
+    int rc = s3_version_find(op, in->Bucket, in->ExpectedBucketOwner, in->Key, in->VersionId, &b, &o);
     if (rc)
         return rc;
     if (!in->LegalHold || !is_hold(in->LegalHold->Status))
         return s3_malformed(op);
+    if (!b.Lock)
+        return no_lock(op);
     o.LegalHold = in->LegalHold->Status;
     return s3_object_save(op, in->Bucket, in->Key, &o);
 }
