@@ -43,6 +43,12 @@ int organization_member(struct op *op, struct str account, struct organizations_
     return rc == 0 && !ret->Organization.p ? E_NOT_FOUND : rc;
 }
 
+struct str organization_of(struct op *op, struct str account)
+{
+    struct organizations_rec_Member m;
+    return organization_member(op, account, &m) == 0 ? m.Organization : STR_NONE;
+}
+
 bool organization_binds(struct op *op, struct str account)
 {
     struct organizations_rec_Member m;

@@ -7,6 +7,7 @@
 
 /* E_NOT_FOUND: in none; ret->Closed may be set even then. Cheap: nearly every request asks. */
 int organization_member(struct op *op, struct str account, struct organizations_rec_Member *ret);
+struct str organization_of(struct op *op, struct str account); /* its id; absent: in none */
 void organization_key(struct op *op, struct key *k, const struct record_kind *kind, struct str organization, struct str id); /* id absent: a scan's prefix */
 
 /* "o-.../r-.../ou-.../" of the account's place, as aws:PrincipalOrgPaths has it. */

@@ -11,6 +11,7 @@
 /* By what a request was let through; nothing: by nothing. */
 struct proxy_admission {
     const struct principal *caller;      /* a signature */
+    struct str organization;             /* of the caller's account, or absent */
     struct str claims, scopes;           /* a JWT: JSON, an object of strings; an array or "null" */
     struct str principal_id, context;    /* a Lambda authorizer: JSON, an object or "null" */
 };

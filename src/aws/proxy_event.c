@@ -163,8 +163,9 @@ static void put_authorizer_v2(struct buf *b, const struct proxy_request *r)
         put(b, "accessKey", caller->access_key_id);
         more(b, "accountId", caller->account);
         more(b, "callerId", caller->user_id);
-        buf_c(b, ",\"cognitoIdentity\":null,\"principalOrgId\":null,");
-        put(b, "userArn", caller->arn);
+        buf_c(b, ",\"cognitoIdentity\":null");
+        more(b, "principalOrgId", r->admission.organization);
+        more(b, "userArn", caller->arn);
         more(b, "userId", caller->user_id);
         buf_c(b, "}},");
     }
@@ -284,8 +285,9 @@ static void put_context_v1(struct op *op, struct buf *b, const struct proxy_requ
     more(b, "accountId", caller ? caller->account : STR_NONE);
     more(b, "caller", caller ? caller->user_id : STR_NONE);
     buf_c(b, ",\"cognitoAmr\":null,\"cognitoAuthenticationProvider\":null,\"cognitoAuthenticationType\":null,\"cognitoIdentityId\":null,"
-             "\"cognitoIdentityPoolId\":null,\"principalOrgId\":null,");
-    put(b, "sourceIp", r->x->peer);
+             "\"cognitoIdentityPoolId\":null");
+    more(b, "principalOrgId", r->admission.organization);
+    more(b, "sourceIp", r->x->peer);
     more(b, "user", caller ? caller->user_id : STR_NONE);
     more(b, "userAgent", opt_str(exchange_header(r->x, "user-agent"), STR("")));
     more(b, "userArn", caller ? caller->arn : STR_NONE);

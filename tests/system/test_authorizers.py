@@ -341,6 +341,13 @@ def test_a_signature_lets_through_whom_a_policy_allows(strata, client, echo):
     assert (caller['userArn'], caller['accountId'], caller['accessKey'], caller['userId']) == (user['Arn'], '000000000000', key['AccessKeyId'], user['UserId'])
     assert signed(old, '/x', key).json()['requestContext']['identity']['userArn'] == user['Arn']
     assert outcome(signed(new, '/y', key)) == (403, FORBIDDEN)
+    assert caller['principalOrgId'] is None
+    organization = strata.client('organizations').create_organization()['Organization']['Id']
+    try:
+        assert signed(new, '/x', key).json()['requestContext']['authorizer']['iam']['principalOrgId'] == organization
+        assert signed(old, '/x', key).json()['requestContext']['identity']['principalOrgId'] == organization
+    finally:
+        strata.client('organizations').delete_organization()
     for wrong in ({'region': 'eu-west-1'}, {'service': 's3'}, {'key': {**key, 'SecretAccessKey': 'x' * 40}}):
         assert outcome(signed(new, '/x', **{'key': key, **wrong})) == (403, FORBIDDEN), wrong
     iam.update_access_key(UserName=name, AccessKeyId=key['AccessKeyId'], Status='Inactive')

@@ -2,6 +2,7 @@
 #include "admit.h"
 
 #include "auth/auth.h"
+#include "auth/organization.h"
 #include "base/code.h"
 #include "context.h"
 
@@ -74,6 +75,7 @@ static int iam_admit(struct op *op, struct api_request *r, struct answer *ret)
     if (rc)
         return rc == E_AWS ? admit_refused(r, 403, ret) : rc;
     r->admission.caller = op->caller;
+    r->admission.organization = organization_of(op, op->caller->account);
     return 0;
 }
 

@@ -3,6 +3,7 @@
  * A URL asks two things of whoever comes: lambda:InvokeFunctionUrl, and lambda:InvokeFunction by way of a URL. With AuthType NONE everybody is anonymous, and
  * the function's own policy decides; with AWS_IAM the request is signed for lambda. https://docs.aws.amazon.com/lambda/latest/dg/urls-auth.html */
 #include "auth/auth.h"
+#include "auth/organization.h"
 #include "aws/proxy.h"
 #include "base/buf.h"
 #include "cloud/authorize.h"
@@ -123,7 +124,8 @@ static struct str event(struct op *op, const struct visit *v)
     door_names(v->x, LABEL, &id, &path);
     str_cut(v->x->host, ':', &host, &port);
     struct proxy_request r = { .x = v->x, .account = signed_by ? op->account : STR("anonymous"), .api_id = id, .domain = host, .raw_path = path.n ? path : STR("/"),
-                               .route_key = STR("$default"), .stage = STR("$default"), .admission.caller = signed_by ? op->caller : NULL };
+                               .route_key = STR("$default"), .stage = STR("$default"), .admission.caller = signed_by ? op->caller : NULL,
+                               .admission.organization = signed_by ? organization_of(op, op->caller->account) : STR_NONE };
     return proxy_event(op, &r, STR("2.0"));
 }
 
