@@ -388,3 +388,51 @@ def test_power_cut_keeps_what_was_accepted(own_strata):
     while got != ids and time.monotonic() < end:
         got |= {json.loads(m['Body'])['id'] for m in receive(sqs, url, 1)}
     assert got == ids
+
+
+@pytest.fixture
+def log_group(strata):
+    """A log group's name, and its ARN; nobody may write into it."""
+    name = '/events/' + uuid.uuid4().hex[:12]
+    strata.client('logs').create_log_group(logGroupName=name)
+    yield name, f'arn:aws:logs:us-east-1:{ACCOUNT}:log-group:{name}'
+    strata.client('logs').delete_log_group(logGroupName=name)
+
+
+def logged(strata, group, stream):
+    logs = strata.client('logs')
+    strata.advance_clock(0)
+    if not logs.describe_log_streams(logGroupName=group, logStreamNamePrefix=stream)['logStreams']:
+        return []
+    return [(e['timestamp'], e['message']) for e in logs.get_log_events(logGroupName=group, logStreamName=stream, startFromHead=True)['events']]
+
+
+def test_log_groups_are_targets(strata, events, sqs, log_group):
+    group, arn = log_group
+    name, rule = new_rule(events)
+    dead_url, dead = new_queue(sqs, rule)
+    target = {'Id': 'log', 'Arn': arn, 'DeadLetterConfig': {'Arn': dead}}
+    events.put_targets(Rule=name, Targets=[target])
+    put(events, name, {'n': 1})
+    denied, = receive(sqs, dead_url)  # nothing lets events.amazonaws.com in
+    assert denied['MessageAttributes']['ERROR_CODE']['StringValue'] == 'NO_PERMISSIONS' and logged(strata, group, name) == []
+    document = {'Version': '2012-10-17', 'Statement': [{'Effect': 'Allow', 'Principal': {'Service': 'events.amazonaws.com'}, 'Resource': arn + ':*',
+                                                        'Action': ['logs:CreateLogStream', 'logs:PutLogEvents'], 'Condition': {'ArnEquals': {'aws:SourceArn': rule}}}]}
+    strata.client('logs').put_resource_policy(policyName='events', policyDocument=json.dumps(document))
+    event_id = put(events, name, {'n': 2})
+    (_, message), = logged(strata, group, name)
+    assert (json.loads(message)['id'], json.loads(message)['detail']) == (event_id, {'n': 2})
+    then = strata.now_ms() - 5000
+    events.put_targets(Rule=name, Targets=[{**target, 'InputTransformer': {
+        'InputPathsMap': {'at': '$.detail.at', 'text': '$.detail.text'}, 'InputTemplate': '{"timestamp": <at>, "message": "it says <text>"}'}}])
+    put(events, name, {'at': then, 'text': 'hello'})
+    assert (then, 'it says hello') in logged(strata, group, name)
+    put(events, name, {'text': 'when?'})
+    strata.advance_clock(25 * 60 * MINUTE)
+    assert 'timestamp' in receive(sqs, dead_url)[0]['MessageAttributes']['ERROR_MESSAGE']['StringValue']
+
+
+def test_targets_that_log_groups_cannot_be(events, log_group):
+    name, _ = new_rule(events)
+    for more in ({'Input': '"x"'}, {'InputPath': '$.detail'}, {'Arn': log_group[1].replace('us-east-1', 'eu-west-1')}):
+        assert code_of(events.put_targets, Rule=name, Targets=[{'Id': 'log', 'Arn': log_group[1], **more}]) == 'ValidationException'

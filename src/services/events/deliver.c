@@ -230,6 +230,8 @@ static int call_target(struct op *op, const struct events_Target *t, struct str 
 {
     struct arn arn;
     struct principal who;
+    struct log_target log = { .who = &who };
+    struct str before;
     if (arn_parse(t->Arn, &arn))
         return E_INVALID;
     int rc = caller(op, t, rule, &who);
@@ -242,6 +244,10 @@ static int call_target(struct op *op, const struct events_Target *t, struct str 
     }
     if (str_is(arn.service, "events"))
         return forward(op, t->Arn, &who, input, why);
+    if (target_is_log_group(t, &log.group)) {
+        str_cut_last(rule, '/', &before, &log.stream);
+        return log_target_put(op, t, &log, input, why);
+    }
     struct sqs_SendMessage_in in = { .QueueUrl = arn_queue_url(op->arena, &arn), .MessageBody = input };
     struct sqs_SendMessage_out out = { 0 };
     if (t->SqsParameters)

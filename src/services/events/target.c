@@ -25,10 +25,17 @@ static int check_template(struct op *op, const struct events_Target *t)
 static int check(struct op *op, const struct events_Target *t)
 {
     struct arn arn;
+    struct str log_group = STR_NONE;
     if (arn_parse(t->Arn, &arn))
         return aws_fail(op, EVENTS_ValidationException, "Parameter %.*s is not valid. Reason: Provided Arn is not in correct format.", STR_ARG(t->Arn));
-    if (!str_is(arn.service, "lambda") && !str_is(arn.service, "sqs") && !target_is_bus(t))
-        return aws_unsupported(op, "a target other than a Lambda function, an SQS queue or an event bus");
+    if (!str_is(arn.service, "lambda") && !str_is(arn.service, "sqs") && !target_is_bus(t) && !target_is_log_group(t, &log_group))
+        return aws_unsupported(op, "a target other than a Lambda function, an SQS queue, a log group or an event bus");
+    if (log_group.p && (t->Input.p || t->InputPath.p))
+        return aws_fail(op, EVENTS_ValidationException, "Input and InputPath are not supported for target %.*s, a log group: use an InputTransformer.",
+                        STR_ARG(t->Id));
+    if (log_group.p && (!str_eq(arn.account, op->account) || !str_eq(arn.region, op->region)))
+        return aws_fail(op, EVENTS_ValidationException, "Parameter %.*s is not valid. Reason: Log group must be in the account and Region of the rule.",
+                        STR_ARG(t->Arn));
     if (target_is_bus(t) && (t->Input.p || t->InputPath.p || t->InputTransformer))
         return aws_unsupported(op, "Input, InputPath or InputTransformer for an event bus");
     if (t->KinesisParameters || t->RunCommandParameters || t->EcsParameters || t->BatchParameters || t->HttpParameters || t->RedshiftDataParameters ||
