@@ -243,3 +243,23 @@ def test_power_cut(own_strata):
     own_strata.start()
     own_strata.advance_clock(3 * MINUTE)
     assert len(receive(own_strata.client('sqs'), url)) == 1
+
+
+def test_a_schedule_puts_an_event(strata, scheduler, sqs):
+    events, source = strata.client('events'), 'src-' + uuid.uuid4().hex[:12]
+    url, queue = new_queue(sqs)
+    rule = events.put_rule(Name=source, EventPattern=json.dumps({'source': [source], 'detail-type': ['tick']}))['RuleArn']
+    sqs.set_queue_attributes(QueueUrl=url, Attributes={'Policy': json.dumps({'Version': '2012-10-17', 'Statement': [
+        {'Effect': 'Allow', 'Principal': {'Service': 'events.amazonaws.com'}, 'Action': 'sqs:SendMessage', 'Resource': queue, 'Condition': {'ArnEquals': {'aws:SourceArn': rule}}}]})})
+    events.put_targets(Rule=source, Targets=[{'Id': 'q', 'Arn': queue}])
+    bus, role = f'arn:aws:events:us-east-1:{ACCOUNT}:event-bus/default', new_role(strata)
+    target = {'EventBridgeParameters': {'DetailType': 'tick', 'Source': source}, 'Input': '{"n": 1}', 'RetryPolicy': {'MaximumRetryAttempts': 0}}
+    assert refusal(create, scheduler, 'rate(1 minutes)', bus, role)[0] == 'ValidationException'
+    create(scheduler, 'rate(1 minutes)', bus, role, target)
+    strata.advance_clock(MINUTE)
+    assert not receive(sqs, url, 0)  # its role may not put events
+    strata.client('iam').put_role_policy(RoleName=role.split('/')[-1], PolicyName='p', PolicyDocument=json.dumps(
+        {'Version': '2012-10-17', 'Statement': [{'Effect': 'Allow', 'Action': 'events:PutEvents', 'Resource': bus}]}))
+    strata.advance_clock(MINUTE)
+    event = json.loads(receive(sqs, url)[0]['Body'])
+    assert (event['source'], event['detail-type'], event['detail']) == (source, 'tick', {'n': 1})

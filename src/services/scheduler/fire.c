@@ -9,6 +9,7 @@
 #include "base/code.h"
 #include "base/log.h"
 #include "cloud/call.h"
+#include "gen/events.h"
 #include "gen/lambda.h"
 #include "gen/sqs.h"
 
@@ -55,6 +56,19 @@ static int call_target(struct op *op, struct firing *f, const struct principal *
         if (t->SqsParameters)
             in.MessageGroupId = t->SqsParameters->MessageGroupId;
         return cloud_call_in(op, arn.account, arn.region, "sqs", "SendMessage", who, &in, &out, why);
+    }
+    if (str_is(arn.service, "events") && t->EventBridgeParameters) {
+        struct events_PutEvents_in in = { 0 };
+        struct events_PutEvents_out out = { 0 };
+        *list_push(op->arena, &in.Entries) = (struct events_PutEventsRequestEntry){
+            .EventBusName = t->Arn, .Source = t->EventBridgeParameters->Source, .DetailType = t->EventBridgeParameters->DetailType, .Detail = payload(op, f),
+        };
+        int rc = cloud_call_in(op, arn.account, arn.region, "events", "PutEvents", who, &in, &out, why);
+        if (rc || opt_i64(out.FailedEntryCount, 0) == 0)
+            return rc;
+        why->error = EVENTS_ValidationException;
+        why->message = out.Entries.v[0].ErrorMessage;
+        return E_AWS;
     }
     return E_UNSUPPORTED;
 }

@@ -73,9 +73,11 @@ static int check_target(struct op *op, const struct scheduler_Target *t)
     struct arn arn;
     if (arn_parse(t->Arn, &arn))
         return aws_fail(op, SCHEDULER_ValidationException, "Provided Arn is not in correct format.");
-    bool universal = str_is(arn.service, "scheduler");
-    if (universal || (!str_is(arn.service, "lambda") && !str_is(arn.service, "sqs")))
-        return aws_unsupported(op, "a Target other than a Lambda function or an SQS queue");
+    bool bus = str_is(arn.service, "events");
+    if (!bus && !str_is(arn.service, "lambda") && !str_is(arn.service, "sqs"))
+        return aws_unsupported(op, "a Target other than a Lambda function, an SQS queue or an event bus");
+    if (bus && !t->EventBridgeParameters)
+        return aws_fail(op, SCHEDULER_ValidationException, "EventBridgeParameters must be provided for an event bus target.");
     if (t->EcsParameters || t->KinesisParameters || t->SageMakerPipelineParameters)
         return aws_unsupported(op, "EcsParameters, KinesisParameters or SageMakerPipelineParameters");
     struct arn role;
