@@ -166,3 +166,25 @@ def test_protection_and_listing(logs, group):
         logs.create_log_group(logGroupName=n)
     pages = list(logs.get_paginator('describe_log_groups').paginate(logGroupNamePrefix='/page/', PaginationConfig={'PageSize': 2}))
     assert [len(p['logGroups']) for p in pages] == [2, 1]
+
+
+def test_saved_queries(logs):
+    token = uuid.uuid4().hex + 'x' * 8
+    one = logs.put_query_definition(name='app/errors', queryString='fields @message | limit 2', logGroupNames=['g'], clientToken=token)['queryDefinitionId']
+    assert logs.put_query_definition(name='app/errors', queryString='fields @message | limit 2', clientToken=token)['queryDefinitionId'] == one
+    two = logs.put_query_definition(name='other', queryString='SELECT 1', queryLanguage='SQL')['queryDefinitionId']
+    (q,) = logs.describe_query_definitions(queryDefinitionNamePrefix='app/')['queryDefinitions']
+    assert {k: v for k, v in q.items() if k != 'lastModified'} == {
+        'queryDefinitionId': one, 'name': 'app/errors', 'queryString': 'fields @message | limit 2', 'logGroupNames': ['g'], 'queryLanguage': 'CWLI'}
+    assert [q['name'] for q in logs.describe_query_definitions(queryLanguage='SQL')['queryDefinitions']] == ['other']
+    logs.put_query_definition(name='app/all', queryString='limit 3', queryDefinitionId=one)
+    page = logs.describe_query_definitions(maxResults=1)
+    rest = logs.describe_query_definitions(maxResults=1, nextToken=page['nextToken'])
+    found = {q['queryDefinitionId']: q for q in page['queryDefinitions'] + rest['queryDefinitions']}
+    assert found[one]['name'] == 'app/all' and 'logGroupNames' not in found[one] and found.keys() == {one, two} and 'nextToken' not in rest
+    assert refusal(logs.put_query_definition, name='n', queryString='q', queryDefinitionId='none')[0] == 'ResourceNotFoundException'
+    assert refusal(logs.put_query_definition, name='n', queryString='q', queryLanguage='PPL', parameters=[{'name': 'p'}])[0] == 'InvalidParameterException'
+    for each in (one, two):
+        assert logs.delete_query_definition(queryDefinitionId=each)['success'] is True
+    assert refusal(logs.delete_query_definition, queryDefinitionId=one)[0] == 'ResourceNotFoundException'
+    assert logs.describe_query_definitions()['queryDefinitions'] == []
