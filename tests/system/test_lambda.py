@@ -368,6 +368,10 @@ def test_what_a_function_cannot_be(client, make, role):
     assert refusal(client.put_function_concurrency, FunctionName=name, ReservedConcurrentExecutions=1000)[0] == 'InvalidParameterValueException'
     assert refusal(client.put_function_concurrency, FunctionName=name + ':1', ReservedConcurrentExecutions=1)[1].startswith(
         'This operation is permitted on Lambda functions only.')
+    assert client.get_function_recursion_config(FunctionName=name)['RecursiveLoop'] == 'Terminate'
+    assert client.put_function_recursion_config(FunctionName=name, RecursiveLoop='Allow')['RecursiveLoop'] == 'Allow'
+    assert client.get_function_recursion_config(FunctionName=name)['RecursiveLoop'] == 'Allow'
+    assert refusal(client.get_function_recursion_config, FunctionName='none')[0] == 'ResourceNotFoundException'
     many = {str(i): '' for i in range(51)}
     assert refusal(client.tag_resource, Resource=f'arn:aws:lambda:us-east-1:000000000000:function:{name}', Tags=many)[1] == (
         'Number of tags exceeds resource tag limit.')

@@ -1,4 +1,4 @@
-/* Tags, reserved concurrency, runtime management, account settings. */
+/* Tags, reserved concurrency, runtime management, recursive loops, account settings. */
 #include "aws/arn.h"
 #include "aws/tags.h"
 #include "services/lambda/lambda.h"
@@ -148,6 +148,24 @@ int lambda_PutRuntimeManagementConfig(struct op *op, const struct lambda_PutRunt
         rc = aws_fail(op, LAMBDA_InvalidParameterValueException, "RuntimeVersionArn is supported only when UpdateRuntimeOn is Manual.");
     out->UpdateRuntimeOn = in->UpdateRuntimeOn;
     out->FunctionArn = t.arn;
+    return rc;
+}
+
+int lambda_PutFunctionRecursionConfig(struct op *op, const struct lambda_PutFunctionRecursionConfig_in *in,
+                                      struct lambda_PutFunctionRecursionConfig_out *out)
+{
+    struct lambda_rec_Function f = { 0 };
+    int rc = lambda_latest_get(op, in->FunctionName, &f);
+    f.RecursiveLoop = out->RecursiveLoop = in->RecursiveLoop;
+    return rc ? rc : lambda_function_put(op, &f);
+}
+
+int lambda_GetFunctionRecursionConfig(struct op *op, const struct lambda_GetFunctionRecursionConfig_in *in,
+                                      struct lambda_GetFunctionRecursionConfig_out *out)
+{
+    struct lambda_rec_Function f = { 0 };
+    int rc = lambda_latest_get(op, in->FunctionName, &f);
+    out->RecursiveLoop = opt_str(f.RecursiveLoop, STR("Terminate"));
     return rc;
 }
 
