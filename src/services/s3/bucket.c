@@ -3,6 +3,7 @@
 #include "aws/arn.h"
 #include "base/code.h"
 #include "services/s3/acl.h"
+#include "wire/wire.h"
 
 enum { BUCKETS_PAGE_MAX = 10000 };
 
@@ -79,6 +80,25 @@ static bool is_account(struct str s)
     return s.n == 12;
 }
 
+/* Requester pays: of objects whoever is not of the bucket's account says that he knows, in a header, or in the query of a presigned URL.
+ * https://docs.aws.amazon.com/AmazonS3/latest/userguide/ObjectsinRequesterPaysBuckets.html */
+static int check_payer(struct op *op, const struct s3_rec_Bucket *b)
+{
+    struct str_map query = { 0 };
+    if (!opt_bool(b->RequesterPays, false) || !op->row->data || !op->http || str_eq(op->caller->account, b->Account))
+        return 0;
+    if (op->caller->kind == PRINCIPAL_ANONYMOUS || wire_params(op->arena, opt_str(op->http->query, STR("")), &query))
+        return aws_fail(op, AWS_AccessDenied, "Access Denied");
+    if (!str_is(opt_str(exchange_header(op->http, "x-amz-request-payer"), str_map_get(&query, STR("x-amz-request-payer"))), "requester"))
+        return aws_fail(op, AWS_AccessDenied, "Access Denied");
+    struct header charged = { STR("x-amz-request-charged"), STR("requester") };
+    for list_each(h, &op->reply_headers)
+        if (str_eq(h->name, charged.name)) /* of the other of two buckets */
+            return 0;
+    *list_push(op->arena, &op->reply_headers) = charged;
+    return 0;
+}
+
 int s3_bucket_get(struct op *op, struct str name, struct str expected_owner, struct s3_rec_Bucket *ret)
 {
     if (expected_owner.p && !is_account(expected_owner))
@@ -89,7 +109,7 @@ int s3_bucket_get(struct op *op, struct str name, struct str expected_owner, str
         return S3_FAIL(op, NoSuchBucket, (.BucketName = name), "The specified bucket does not exist");
     if (rc == 0 && expected_owner.p && !str_eq(expected_owner, ret->Account))
         return aws_fail(op, AWS_AccessDenied, "Access Denied");
-    return rc;
+    return rc ? rc : check_payer(op, ret);
 }
 
 int s3_bucket_put(struct op *op, const struct s3_rec_Bucket *b)

@@ -263,6 +263,23 @@ int s3_DeleteBucketOwnershipControls(struct op *op, const struct s3_DeleteBucket
     return rc ? rc : s3_bucket_put(op, &b);
 }
 
+int s3_PutBucketRequestPayment(struct op *op, const struct s3_PutBucketRequestPayment_in *in, struct s3_PutBucketRequestPayment_out *out)
+{
+    BUCKET(b);
+    struct str payer = in->RequestPaymentConfiguration ? in->RequestPaymentConfiguration->Payer : STR_NONE;
+    if (!str_is(payer, "Requester") && !str_is(payer, "BucketOwner"))
+        return s3_malformed(op);
+    b.RequesterPays = SOME_BOOL(str_is(payer, "Requester"));
+    return s3_bucket_put(op, &b);
+}
+
+int s3_GetBucketRequestPayment(struct op *op, const struct s3_GetBucketRequestPayment_in *in, struct s3_GetBucketRequestPayment_out *out)
+{
+    BUCKET(b);
+    out->Payer = opt_bool(b.RequesterPays, false) ? STR("Requester") : STR("BucketOwner");
+    return 0;
+}
+
 /* ---- what strata does not offer to set, answered as for a bucket where it was never set ---- */
 
 int s3_GetBucketLogging(struct op *op, const struct s3_GetBucketLogging_in *in, struct s3_GetBucketLogging_out *out)
@@ -275,13 +292,6 @@ int s3_GetBucketReplication(struct op *op, const struct s3_GetBucketReplication_
 {
     BUCKET(b);
     return S3_FAIL(op, ReplicationConfigurationNotFoundError, (.BucketName = in->Bucket), "The replication configuration was not found");
-}
-
-int s3_GetBucketRequestPayment(struct op *op, const struct s3_GetBucketRequestPayment_in *in, struct s3_GetBucketRequestPayment_out *out)
-{
-    BUCKET(b);
-    out->Payer = STR("BucketOwner");
-    return 0;
 }
 
 int s3_GetBucketWebsite(struct op *op, const struct s3_GetBucketWebsite_in *in, struct s3_GetBucketWebsite_out *out)
