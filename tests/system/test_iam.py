@@ -245,6 +245,9 @@ def test_service_linked_role(iam):
     role = iam.create_service_linked_role(AWSServiceName=service)['Role']
     assert role['Path'] == f'/aws-service-role/{service}/' and role['RoleName'].startswith('AWSServiceRoleFor')
     refused('UnmodifiableEntity', iam.put_role_policy, RoleName=role['RoleName'], PolicyName='p', PolicyDocument=POLICY)
+    refused('UnmodifiableEntity', iam.update_role, RoleName=role['RoleName'], MaxSessionDuration=7200)
+    iam.update_role(RoleName=role['RoleName'], Description='ours')
+    assert iam.get_role(RoleName=role['RoleName'])['Role']['Description'] == 'ours'
     task = iam.delete_service_linked_role(RoleName=role['RoleName'])['DeletionTaskId']
     assert iam.get_service_linked_role_deletion_status(DeletionTaskId=task)['Status'] == 'SUCCEEDED'
 

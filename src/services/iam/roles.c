@@ -56,7 +56,7 @@ int iam_UpdateRole(struct op *op, const struct iam_UpdateRole_in *in, struct iam
 {
     struct iam_rec_Role role;
     int rc = iam_role_get(op, in->RoleName, &role);
-    if (rc == 0)
+    if (rc == 0 && in->MaxSessionDuration.set) /* the description of a service's role is anybody's to change */
         rc = iam_role_editable(op, &role);
     if (rc)
         return rc;
