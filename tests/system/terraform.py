@@ -30,11 +30,15 @@ class Folder:
         assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
         return done
 
+    @staticmethod
+    def words(variables):
+        return ['-input=false', '-no-color', *(f'-var={k}={v}' for k, v in variables.items())]
+
     def apply(self, **variables):
         """Applied, and planned again: nothing may differ."""
-        words = ['-input=false', '-no-color', *(f'-var={k}={v}' for k, v in variables.items())]
+        words = self.words(variables)
         self.run('apply', '-auto-approve', *words)
         self.run('plan', '-detailed-exitcode', *words)  # 2: it differs
 
-    def destroy(self):
-        self.run('destroy', '-auto-approve', '-input=false', '-no-color')
+    def destroy(self, **variables):
+        self.run('destroy', '-auto-approve', *self.words(variables))

@@ -17,6 +17,6 @@ def test_terraform_finds_no_difference(own_strata, tmp_path):
     own_strata.client('iam', key=out['account']).list_users()
     with pytest.raises(ClientError, match='explicit deny in a service control policy'):
         own_strata.client('sqs', key=out['account']).list_queues()
-    folder.run('destroy', '-auto-approve', '-input=false', '-no-color', '-var=denied=x:y')
+    folder.destroy(denied='x:y')
     with pytest.raises(ClientError, match='not a member of an organization'):
         own_strata.client('organizations').describe_organization()
