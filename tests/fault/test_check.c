@@ -19,7 +19,7 @@ static const char *const alone[] = {
     "apigatewayv2 deployment", "apigatewayv2 route", "apigatewayv2 stage", "cloudtrail event", "cloudtrail file", "cloudtrail pending",
     "cloudtrail signer", "cloudtrail status", "cloudtrail trail", "dynamodb extra", "dynamodb policy", "dynamodb token", "events bus-rule",
     "events rule", "iam accessed", "iam epoch", "iam login", "iam oidc", "iam passwords", "iam report", "iam saml", "iam session",
-    "lambda event", "lambda provision", "logs policy", "monitoring alarm", "monitoring dashboard", "monitoring data", "monitoring history", "organizations creation", "scheduler schedule",
+    "lambda event", "lambda provision", "logs policy", "logs query", "monitoring alarm", "monitoring dashboard", "monitoring data", "monitoring history", "organizations creation", "scheduler schedule",
     "secretsmanager policy", "sqs attempt", "sqs task",
 };
 

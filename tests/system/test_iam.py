@@ -199,6 +199,9 @@ def test_users_groups_keys(iam, user):
     assert refused('DeleteConflict', iam.delete_group, GroupName=group) == 'Cannot delete entity, must remove users from group first.'
     keys = [iam.create_access_key(UserName=user)['AccessKey'] for _ in range(2)]
     assert refused('LimitExceeded', iam.create_access_key, UserName=user) == 'Cannot exceed quota for AccessKeysPerUser: 2'
+    for empty in (iam.list_ssh_public_keys, iam.list_signing_certificates, iam.list_service_specific_credentials):
+        assert [v for k, v in empty(UserName=user).items() if k not in ('ResponseMetadata', 'IsTruncated')] == [[]]
+        refused('NoSuchEntity', empty, UserName='none')
     assert {k['AccessKeyId'] for k in iam.list_access_keys(UserName=user)['AccessKeyMetadata']} == {k['AccessKeyId'] for k in keys}
     refused('DeleteConflict', iam.delete_user, UserName=user)
     new = user + '-new'

@@ -17,6 +17,11 @@ variable "second" {
   default = false
 }
 
+resource "aws_iam_user" "own" {
+  name          = "terraform-data"
+  force_destroy = true
+}
+
 resource "aws_kms_key" "own" { deletion_window_in_days = 7 }
 
 resource "aws_s3_bucket" "own" {
