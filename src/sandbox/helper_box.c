@@ -238,6 +238,8 @@ void helper_kill(struct helper *h, struct box *b)
         (void)pidfd_send_signal(b->pidfd, SIGKILL, NULL, 0);
     if (h->groups.has[CG_FREEZER])
         helper_freeze(h, b, false); /* v1 delivers no signal to what is frozen */
+    if (b->kept)
+        helper_end_keeper(h, b); /* which may wait for an init that is being made, and that one's end for processes which it traces */
 }
 
 void helper_tell_started(struct helper *h, struct box *b, int *fds, uint32_t n_fds)

@@ -30,6 +30,7 @@
 enum {
     REST_TRIES = 500, /* a program says that it rests just before it does */
     REST_PAUSE_US = 1000,
+    MAKE_SECONDS = 30, /* one that was killed while it is made is waited for without end: we end, and the template with us */
     STEPS_MAX = CAP_LAST_CAP + 24,
     NAMESPACES = CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNS | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWNET,
 };
@@ -446,7 +447,9 @@ static void on_restore(struct keeper *k, uint32_t id, const struct cgroup *group
     uint32_t n_fds = 0;
 
     *r = (struct restored){ .used = true, .id = id };
+    alarm(MAKE_SECONDS);
     int e = make(k, r, group, fds, &n_fds);
+    alarm(0);
     if (e == 0) {
         memset(&m, 0, sizeof m);
         m.head = (struct msg){ MSG_READY, id };
