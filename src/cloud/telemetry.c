@@ -133,7 +133,7 @@ static struct telemetry_note *note_of(struct place *p, const struct telemetry_fa
         p->live->arena = a;
     }
     struct table *t = p->live;
-    struct telemetry_note **bucket = &t->buckets[((tail(dimensions[0]) ^ tail(dimensions[1]) >> 7) + (uintptr_t)f / sizeof *f) >> 20 & (BUCKETS - 1)];
+    struct telemetry_note **bucket = &t->buckets[(tail(dimensions[0]) ^ tail(dimensions[1]) >> 7 ^ tail(str_c(f->space)) >> 13) >> 20 & (BUCKETS - 1)]; /* no address: a simulation replays */
     for (struct telemetry_note *n = *bucket; n; n = n->next)
         if (n->family == f && n->minute_ms == minute_ms && str_eq(n->dimensions[0], dimensions[0]) &&
             (str_eq(n->dimensions[1], dimensions[1]) || (!n->dimensions[1].p && !dimensions[1].p)))

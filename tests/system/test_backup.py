@@ -8,7 +8,10 @@ import threading
 
 import pytest
 
-from running import Strata
+from running import ROOT, Strata
+
+FORMAT = max(int(p.stem) for p in (ROOT / 'tests' / 'formats').glob('*.strata'))  # today's: there is a sample of each
+FORMAT_LINE = b'"format": %d' % FORMAT
 
 
 def backup(strata, file, *more):
@@ -47,7 +50,7 @@ def test_a_backup_is_opened_by_the_root_key(own_strata, tmp_path):
     assert 'keep a copy of that file elsewhere' in backup(own_strata, file)
     text = file.read_bytes()
     head = json.loads(text.split(b'\n')[1])
-    assert head['format'] == 2 and list(head['keys']) == ['root'] and os.stat(file).st_mode & 0o777 == 0o600
+    assert head['format'] == FORMAT and list(head['keys']) == ['root'] and os.stat(file).st_mode & 0o777 == 0o600
     for secret in ((own_strata.data / 'root.key').read_bytes(), b'PRIVATE KEY', b'a secret that no file shows', b'kept/large'):
         assert secret not in text
     own_strata.client('s3').delete_object(Bucket='kept', Key='large')
@@ -93,7 +96,7 @@ def damaged(text, how):
     second = frame + 4 + length
     return {
         'cut at a frame': text[:second], 'cut in a frame': text[:second - 7], 'cut at the end': text[:-1], 'only the head': text[:frame],
-        'longer': text + b'x', 'a byte of the head': text.replace(b'"format": 2', b'"format": 0', 1), 'the last byte': text[:-1] + bytes([text[-1] ^ 1]),
+        'longer': text + b'x', 'a byte of the head': text.replace(FORMAT_LINE, b'"format": 0', 1), 'the last byte': text[:-1] + bytes([text[-1] ^ 1]),
         'a byte within': text[:second + 99] + bytes([text[second + 99] ^ 1]) + text[second + 100:],
         'a frame gone': text[:frame] + text[second:], 'no backup': b'something else\n' * 100, 'empty': b'',
     }[how]
@@ -130,7 +133,7 @@ def test_restore_wants_an_empty_directory_and_a_format_that_it_knows(a_backup, t
     refused = Strata.run_program('restore', '--data', tmp_path / 'full', a_backup)
     assert refused.returncode == 1 and 'not empty' in refused.stderr and [f.name for f in (tmp_path / 'full').iterdir()] == ['file']
     newer = tmp_path / 'newer'
-    newer.write_bytes(a_backup.read_bytes().replace(b'"format": 2,', b'"format": 9,', 1))
+    newer.write_bytes(a_backup.read_bytes().replace(FORMAT_LINE, b'"format": 9', 1))
     refused = Strata.run_program('restore', '--data', tmp_path / 'none', newer)
     assert refused.returncode == 1 and 'data of a newer strata (format 9' in refused.stderr and not (tmp_path / 'none').exists()
     newer.write_bytes(a_backup.read_bytes().replace(b'strata backup 1\n', b'strata backup 2\n', 1))

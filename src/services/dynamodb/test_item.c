@@ -2,14 +2,17 @@
 #include "base/test.h"
 
 #include "base/arena.h"
+#include "cloud/cloud.h"
+#include "cloud/telemetry.h"
 #include "services/dynamodb/item.h"
 
 static struct store *under, *store;
+static struct cloud cloud;
 
 static void make_op(struct op *op, struct arena *a, struct txn *t)
 {
     static const struct principal root = { .kind = PRINCIPAL_ROOT };
-    *op = (struct op){ .arena = a, .txn = t, .partition = STR("aws"), .account = STR("000000000000"), .region = STR("us-east-1"),
+    *op = (struct op){ .cloud = &cloud, .arena = a, .txn = t, .partition = STR("aws"), .account = STR("000000000000"), .region = STR("us-east-1"),
         .now_ms = 1700000000000, .caller = &root };
 }
 
@@ -158,6 +161,7 @@ static void run_through_faults(int (*handler)(struct op *op), uint32_t items, ui
 
 TEST(a_failing_store_leaves_items_indexes_and_counters_in_step)
 {
+    cloud.telemetry = telemetry_new();
     assert_int_equal(store_open_mem(&under), 0);
     assert_int_equal(store_open_fault(under, &store), 0);
     assert_int_equal(run(create), 0);
@@ -170,4 +174,5 @@ TEST(a_failing_store_leaves_items_indexes_and_counters_in_step)
     assert_memory_equal(&before, &after, sizeof after);
     run_through_faults(delete_both, 0, 0);
     store_close(store);
+    telemetry_free(cloud.telemetry);
 }
