@@ -3,11 +3,14 @@
 #include "base/fuzz.h"
 #include "services/dynamodb/expr.h"
 
+/* What is no UTF-8 does not come past the codec. */
 static void take_names(struct fuzz *f, struct str_map *ret)
 {
     for (struct str rest = fuzz_line(f), one; rest.n;) {
         struct str key, value;
         str_cut(rest, ' ', &one, &rest);
+        if (!str_is_utf8(one))
+            continue;
         str_cut(one, '=', &key, &value);
         *list_push(f->arena, ret) = (struct str_pair){ fuzz_exact(f->arena, key), fuzz_exact(f->arena, opt_str(value, STR(""))) };
     }
@@ -67,7 +70,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
     uint8_t grammar = fuzz_byte(&f) % 3;
     take_names(&f, &names);
     struct str text = fuzz_line(&f), values_json = fuzz_line(&f), item_json = fuzz_rest(&f);
-    /* what is no UTF-8 does not come past the codec */
     if (!str_is_utf8(values_json) || value_parse_map(f.arena, values_json, &values, &error))
         values = (struct attr_map){ 0 };
     if (!str_is_utf8(item_json) || value_parse_map(f.arena, item_json, &item, &error))
